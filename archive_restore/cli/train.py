@@ -1,0 +1,92 @@
+"""`archive-restore train`: a network from scratch."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archive_restore.cli.options import Device, Gpu, device_name
+
+Data = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="DATA...", help="Folders or .tar files of undamaged photographs.", show_default=False
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where checkpoint, curves and samples go.")]
+Architecture = Annotated[
+    str,
+    typer.Option(
+        "--architecture",
+        metavar="NAME",
+        help="context-encoder-convolutional, context-encoder-centre or context-encoder-random-region.",
+    ),
+]
+Validation = Annotated[
+    Path | None,
+    typer.Option(
+        "--validation",
+        metavar="DIR",
+        help="Photographs to judge on. [default: one in a hundred of DATA, held out]",
+    ),
+]
+Export = Annotated[
+    Path | None,
+    typer.Option("--export", metavar="DIR", help="Also write the weights into this folder of models."),
+]
+
+
+def train(
+    data: Data,
+    out: Out = Path("training"),
+    architecture: Architecture = "context-encoder-convolutional",
+    samples: Annotated[
+        int, typer.Option(min=1, help="Length of the whole training, in samples.")
+    ] = 6_400_000,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after so many minutes; the same command goes on.")
+    ] = None,
+    bottleneck: Annotated[
+        int | None, typer.Option(min=1, help="Width of the published networks' bottleneck. [default: 4000]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the weights' start and of every batch.")] = 0,
+    checkpoint_seconds: Annotated[float, typer.Option(help="Between checkpoints.")] = 120.0,
+    validation: Validation = None,
+    export: Export = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the exported model. [default: the architecture's]")
+    ] = None,
+    description: Annotated[
+        str, typer.Option(help="What it was trained on, for the exported model's card.")
+    ] = "",
+    gpu: Gpu = None,
+    device: Device = None,
+) -> None:
+    """Train a network on undamaged photographs; killed or stopped, the same command goes on."""
+    from archive_restore import train as workflow
+    from archive_restore.console import TerminalProgress, say
+    from archive_restore.networks.devices import choose_device
+
+    settings = {} if bottleneck is None else {"bottleneck": bottleneck}
+    with TerminalProgress() as progress:
+        summary = workflow.train_network(
+            data,
+            architecture=architecture,
+            settings=settings,
+            options=workflow.options_for(architecture, samples=samples, seed=seed, checkpoint_seconds=checkpoint_seconds),
+            device=choose_device(device_name(gpu, device)),
+            folder=out,
+            progress=progress,
+            validation=validation,
+            until=workflow.stop_after(minutes),
+        )
+    say(
+        f"{summary.samples:,} of {samples:,} samples seen, from {summary.photographs:,} photographs; checkpoint in {summary.folder}."
+    )
+    if summary.held_out_psnr is not None:
+        say(f"Held-out photographs: {summary.held_out_psnr:.2f} dB in the holes.")
+    if not summary.finished:
+        say("The same command goes on with it.")
+    if export is not None:
+        card = workflow.export(summary.folder, export, name=name or architecture, data=description)
+        say(f"Wrote {export / card.file} (sha256 {card.sha256[:16]}…).")

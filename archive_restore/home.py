@@ -1,0 +1,42 @@
+"""Where the tool keeps what it knows: the ledger, score maps, masks, adopted weights. Never in an archive."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+HOME_VARIABLE = "ARCHIVE_RESTORE_HOME"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The tool's own folder and the places in it. Photographs are keyed by the sha256 of their content."""
+
+    root: Path
+
+    @property
+    def ledger(self) -> Path:
+        return self.root / "ledger.db"
+
+    @property
+    def worker_lock(self) -> Path:
+        return self.root / "worker.lock"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    def score_map(self, sha256: str) -> Path:
+        """The detector's confidence for one photograph, a PNG."""
+        return self.root / "scores" / sha256[:2] / f"{sha256}.png"
+
+    def mask(self, sha256: str) -> Path:
+        """What will be repainted in one photograph, an 8-bit PNG, 255 = damaged."""
+        return self.root / "masks" / sha256[:2] / f"{sha256}.png"
+
+
+def default_home() -> Home:
+    """`$ARCHIVE_RESTORE_HOME`, else the user's data folder."""
+    chosen = os.environ.get(HOME_VARIABLE)
+    return Home(Path(chosen) if chosen else platformdirs.user_data_path("archive-restore"))

@@ -1,0 +1,71 @@
+"""The architectures by name: what a weight file may hold and `train --architecture` may build."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from archive_restore.errors import WeightsError
+from archive_restore.networks.context_encoder import ContextDiscriminator, ContextEncoder
+from archive_restore.networks.discriminator import PatchDiscriminator
+from archive_restore.networks.generator import Generator
+
+DEFAULT = "context-encoder-convolutional"
+CENTRE = "context-encoder-centre"
+RANDOM_REGION = "context-encoder-random-region"
+
+Settings = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A generator and its adversary, built from settings (e.g. `bottleneck`) that the weight file's card
+    keeps."""
+
+    name: str
+    generator: Callable[[Settings], nn.Module]
+    discriminator: Callable[[], nn.Module]
+    settings: tuple[str, ...] = ()
+
+
+ARCHITECTURES = {
+    architecture.name: architecture
+    for architecture in (
+        Architecture(
+            DEFAULT,
+            lambda settings: Generator(**settings),
+            PatchDiscriminator,
+            ("blocks",),
+        ),
+        Architecture(
+            CENTRE,
+            lambda settings: ContextEncoder(whole=False, **settings),
+            ContextDiscriminator,
+            ("bottleneck", "width"),
+        ),
+        Architecture(
+            RANDOM_REGION,
+            lambda settings: ContextEncoder(whole=True, **settings),
+            lambda: ContextDiscriminator(whole=True),
+            ("bottleneck", "width"),
+        ),
+    )
+}
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture of that name; WeightsError listing the names there are."""
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        raise WeightsError(
+            f"there is no architecture {name!r}; this version knows {', '.join(ARCHITECTURES)}"
+        ) from None
+
+
+def build_generator(name: str, settings: Settings) -> nn.Module:
+    """A generator with fresh weights; WeightsError if `settings` has a name that the architecture lacks."""
+    chosen = architecture(name)
+    if unknown := sorted(set(settings) - set(chosen.settings)):
+        raise WeightsError(f"{name} has no setting {', '.join(unknown)}; it knows {', '.join(chosen.settings)}")
+    return chosen.generator(settings)

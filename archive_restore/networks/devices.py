@@ -1,0 +1,53 @@
+"""Which device computes, and in which precision."""
+
+import torch
+
+from archive_restore.errors import DeviceError
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of that name, or the best there is: the first CUDA GPU, else Apple's, else the CPU.
+
+    Parameters
+    ----------
+    name : `cpu`, `cuda`, `cuda:N`, `mps`, or None
+
+    Raises
+    ------
+    DeviceError
+        If it is no device's name, or there is no such device here; the message says what there is.
+    """
+    if name is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda:0")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in {"cpu", "cuda", "mps"}:
+        raise DeviceError(f"{name!r} is not a device; use cpu, cuda:N or mps")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError(f"this machine has no mps device; {available()}")
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise DeviceError(f"no CUDA GPU can be used here ({why_no_cuda()}); {available()}")
+        if (device.index or 0) >= torch.cuda.device_count():
+            raise DeviceError(f"there is no GPU number {device.index}; {available()}")
+        return torch.device("cuda", device.index or 0)
+    return device
+
+
+def available() -> str:
+    """The devices there are, in words that say which option takes each."""
+    gpus = [f"--gpu {n} ({torch.cuda.get_device_name(n)})" for n in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        gpus.append("--device mps")
+    return f"use {', '.join([*gpus, '--device cpu'])}"
+
+
+def why_no_cuda() -> str:
+    """The reason, as far as torch knows it."""
+    if torch.version.cuda is None:
+        return "this torch was built without CUDA"
+    return "torch finds no GPU; is the driver installed?"

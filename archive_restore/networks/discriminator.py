@@ -1,0 +1,43 @@
+"""The adversary of the default generator: judges patches, so that one weight set serves windows of any size.
+
+PatchGAN (Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017) with
+spectral normalisation (Miyato et al., ICLR 2018), which keeps it from winning outright.
+"""
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+SLOPE = 0.2
+
+
+class PatchDiscriminator(nn.Module):
+    """A logit for each patch of 38x38 px, every 8 px.
+
+    Parameters
+    ----------
+    width : channels of the first layer; doubled by each of the two that follow
+    """
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        widths = (3, width, 2 * width, 4 * width)
+        self.layers = nn.ModuleList(
+            spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1))
+            for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.judge = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
+        self.activation = nn.LeakyReLU(SLOPE)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Parameters: pictures (B, 3, H, W) in [-1, 1], H and W multiples of 8.
+
+        Returns
+        -------
+        logits : (B, 1, H/8, W/8)
+        features : the activations of the three layers, at 1/2, 1/4 and 1/8 of the resolution
+        """
+        features = []
+        for layer in self.layers:
+            pictures = self.activation(layer(pictures))
+            features.append(pictures)
+        return self.judge(pictures), features

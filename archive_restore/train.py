@@ -1,0 +1,159 @@
+"""The workflow of `train`: a network from scratch, on a folder or tar shards of photographs."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from archive_restore.networks.architectures import DEFAULT, Settings, build_generator
+from archive_restore.networks.weights import ModelCard, save_model
+from archive_restore.progress import Progress
+from archive_restore.training.grids import save_grid
+from archive_restore.training.loop import (
+    CHECKPOINT,
+    PUBLISHED,
+    Trainer,
+    TrainingOptions,
+    load_state,
+    resumed,
+    train,
+)
+from archive_restore.training.objectives import Batch, Objective, objective_for
+from archive_restore.training.sources import Entry, Photographs, find_entries, split
+
+HELD_OUT_SEED = 20_160_627
+"""Seed of the held-out samples, apart from any training seed (the day the paper was presented)."""
+
+HELD_OUT_BATCHES = 3
+"""Fixed batches, one of each window size, on which training is judged as it goes."""
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What a training gave. `folder` holds checkpoint, curves and grids; `held_out_psnr` is over the holes of
+    held-out photographs, dB, None if no report fell due; `finished` is False if it was stopped before its length."""
+
+    folder: Path
+    samples: int
+    held_out_psnr: float | None
+    photographs: int
+    finished: bool
+
+
+class HeldOut:
+    """Judges the averaged weights on fixed samples of photographs that are never trained on."""
+
+    def __init__(self, objective: Objective, photographs: Photographs, folder: Path) -> None:
+        self.objective = objective
+        self.folder = folder
+        self.batches = [
+            objective.batch(photographs, (HELD_OUT_SEED, step)) for step in range(HELD_OUT_BATCHES)
+        ]
+        self.psnr: float | None = None
+
+    def __call__(self, trainer: Trainer) -> dict[str, float]:
+        """Hole PSNR over all held-out samples, dB; writes a grid of the first batch."""
+        trainer.averaged.eval()
+        values = []
+        for position, batch in enumerate(self.batches):
+            with torch.no_grad(), trainer.autocast():
+                on_device = {name: value.to(trainer.device) for name, value in batch.items()}
+                written = self.objective.write(trainer.averaged, on_device)
+                composite = self.objective.composite(written, on_device).float().cpu()
+            values += hole_psnr(composite, batch)
+            if position == len(self.batches) - 1:
+                save_grid(self.folder / "samples" / f"{trainer.samples:09d}.png", batch, composite)
+        self.psnr = float(np.mean(values))
+        return {"held_out_psnr": round(self.psnr, 3)}
+
+
+def hole_psnr(composite: torch.Tensor, batch: Batch) -> list[float]:
+    """PSNR over the hole of each sample, dB, values in [0, 1]."""
+    error = ((composite.clamp(-1, 1) - batch["truth"]) / 2).square() * batch["mask"]
+    mean = error.sum(dim=(1, 2, 3)) / (3 * batch["mask"].sum(dim=(1, 2, 3)))
+    return [-10 * math.log10(max(float(value), 1e-10)) for value in mean]
+
+
+def train_network(
+    data: Sequence[Path],
+    *,
+    architecture: str,
+    settings: Settings,
+    options: TrainingOptions,
+    device: torch.device,
+    folder: Path,
+    progress: Progress,
+    validation: Path | None = None,
+    until: Callable[[], bool] = lambda: False,
+) -> TrainSummary:
+    """Trains, or goes on from the checkpoint in `folder`.
+
+    Parameters
+    ----------
+    data : folders or tar files of photographs
+    validation : a folder of photographs to judge on; by default one in a hundred of `data` is held out
+    until : asked after each step whether to stop early
+
+    Raises
+    ------
+    InputError
+        If there are no photographs, or one cannot be decoded.
+    TrainingError
+        If training diverges, or the checkpoint belongs to another network.
+    """
+    entries: list[Entry] = [entry for folder_or_shard in data for entry in find_entries(folder_or_shard)]
+    if validation is None:
+        entries, held_out = split(entries)
+    else:
+        held_out = find_entries(validation)
+    objective = objective_for(architecture, settings)
+    trainer = resumed(Trainer(objective, options, device), folder)
+    judge = HeldOut(objective, Photographs(held_out), folder)
+    train(trainer, Photographs(entries), folder, progress=progress, reporter=judge, until=until)
+    return TrainSummary(
+        folder, trainer.samples, judge.psnr, len(entries), trainer.samples >= options.samples
+    )
+
+
+def stop_after(minutes: float | None) -> Callable[[], bool]:
+    """Says stop once `minutes` have passed; never if None."""
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    return lambda: time.monotonic() >= end
+
+
+def options_for(
+    architecture: str, *, samples: int, seed: int = 0, checkpoint_seconds: float = 120.0
+) -> TrainingOptions:
+    """The paper's options for its own two networks, this project's for the default one."""
+    base = TrainingOptions(samples=samples) if architecture == DEFAULT else PUBLISHED
+    return replace(base, samples=samples, seed=seed, checkpoint_seconds=checkpoint_seconds)
+
+
+def export(folder: Path, models: Path, *, name: str, data: str) -> ModelCard:
+    """Writes the averaged weights of a training's checkpoint into a folder of models.
+
+    Parameters
+    ----------
+    name, data : for the model's card: its name, and what it was trained on
+
+    Returns
+    -------
+    The card as written; the samples seen come from the checkpoint.
+    """
+    state = load_state(folder / CHECKPOINT)
+    module = build_generator(state["architecture"], state["settings"])
+    module.load_state_dict(state["averaged"])
+    card = ModelCard(
+        name=name,
+        file="",
+        sha256="",
+        architecture=state["architecture"],
+        settings=state["settings"],
+        samples=state["samples"],
+        data=data,
+    )
+    return save_model(module, models, card)

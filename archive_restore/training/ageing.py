@@ -1,0 +1,50 @@
+"""Makes a modern photograph look like the ones in an archive: toned, faded, grainy, blurred, compressed.
+
+The tone belongs to the picture and so to the truth. Grain, blur and compression belong to the scan: the network
+sees them in the context but is not asked to predict noise, which nothing can.
+"""
+
+import cv2
+import numpy as np
+from numpy.random import Generator as Random
+from numpy.typing import NDArray
+
+SEPIA = np.array([1.06, 0.9, 0.72], np.float32)
+"""Channel gains of a sepia print, RGB."""
+
+
+def tone(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
+    """Colour as it is, black-and-white, sepia or faded, by chance. (H, W, 3) uint8 to the same."""
+    style = random.choice(["colour", "grey", "sepia", "faded"], p=[0.4, 0.3, 0.15, 0.15])
+    if style == "colour":
+        return picture
+    values = picture.astype(np.float32)
+    if style in ("grey", "sepia"):
+        values = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32), 3, axis=2)
+    if style == "sepia":
+        values = values * (1 + (SEPIA - 1) * np.float32(random.uniform(0.3, 1.2)))
+    lift = np.float32(random.uniform(0, 40))
+    values = lift + values * np.float32(random.uniform(0.65, 1.0))
+    if style == "faded":
+        values = values * random.uniform(0.85, 1.05, 3).astype(np.float32)
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def scan(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
+    """Blur, grain and compression of a scan, by chance. (H, W, 3) uint8 to the same."""
+    values = picture.astype(np.float32)
+    if random.random() < 0.2:
+        values = cv2.GaussianBlur(values, (0, 0), float(random.uniform(0.4, 1.0)))
+    if random.random() < 0.6:
+        strength = float(random.gamma(2.0, 2.2))
+        channels = 3 if random.random() < 0.25 else 1
+        grain = random.normal(0, 1, (*picture.shape[:2], channels)).astype(np.float32)
+        size = float(random.uniform(0.3, 1.2))
+        grain = cv2.GaussianBlur(grain, (0, 0), size).reshape(*picture.shape[:2], channels)
+        values = values + grain * (strength / max(float(grain.std()), 1e-6))
+    aged = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    if random.random() < 0.25:
+        quality = int(random.integers(50, 95))
+        _, encoded = cv2.imencode(".jpg", aged[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        aged = np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+    return aged

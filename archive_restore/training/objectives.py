@@ -1,0 +1,262 @@
+"""What each architecture is asked: which batch it gets, what it writes, which losses judge it.
+
+The loop knows nothing of pictures; an objective knows nothing of optimisers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from archive_restore.networks import architectures, context_encoder, losses
+from archive_restore.networks.architectures import Settings
+from archive_restore.training import crops, region_masks
+from archive_restore.training.sources import Photographs
+
+Batch = dict[str, Tensor]
+"""`truth` (B, 3, S, S) and `context` (B, 3, S, S) in [-1, 1], `mask` (B, 1, S, S) with 1 = hole."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The discriminator's loss and how it judged: mean probability "real" for photographs and for fakes."""
+
+    loss: Tensor
+    real: Tensor
+    fake: Tensor
+
+
+class Objective(Protocol):
+    """One architecture's task."""
+
+    architecture: str
+    settings: Settings
+    adversary_from: float  # share of the training after which the adversary takes part
+
+    def batch(self, photographs: Photographs, seed: Sequence[int]) -> Batch:
+        """A batch on the CPU, a pure function of `seed`."""
+
+    def write(self, generator: nn.Module, batch: Batch) -> Tensor:
+        """What the generator writes, before any compositing."""
+
+    def verdict(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> Verdict:
+        """The discriminator's step; `written` is detached."""
+
+    def reconstruction(self, written: Tensor, batch: Batch) -> Tensor:
+        """The reconstruction loss alone."""
+
+    def losses(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The generator's named losses with the adversary; `total` is the one to descend."""
+
+    def composite(self, written: Tensor, batch: Batch) -> Tensor:
+        """The restored picture: what was written inside the hole, the truth outside."""
+
+
+def published_settings() -> Settings:
+    """The bottleneck of the paper."""
+    return {"bottleneck": context_encoder.PAPER_BOTTLENECK}
+
+
+def to_tensor(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """(S, S, 3) uint8 pictures to (B, 3, S, S) float32 in [-1, 1]."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def mask_tensor(masks: Sequence[NDArray[np.bool_]]) -> Tensor:
+    """(S, S) bool masks to (B, 1, S, S) float32."""
+    return torch.from_numpy(np.stack(masks))[:, None].float()
+
+
+@dataclass(frozen=True)
+class RefineHoles:
+    """The default generator's task: damage of every kind and width, at several window sizes.
+
+    `pixels` is the number of pixels a batch has at any of the `sizes` (px), which take turns: a network trained
+    at one size only learns where the window's border is. `shapes` are damage shapes of the user's own archive.
+    """
+
+    sizes: tuple[int, ...] = (64, 96, 128)
+    pixels: int = 32 * 80 * 80
+    shapes: tuple[NDArray[np.bool_], ...] = ()
+    settings: Settings = field(default_factory=dict)
+    adversary_from: float = 0.6
+    adversarial_weight: float = 0.004
+    matching_weight: float = 0.04
+    architecture: str = architectures.DEFAULT
+
+    def batch(self, photographs: Photographs, seed: Sequence[int]) -> Batch:
+        size = self.sizes[seed[-1] % len(self.sizes)]
+        count = max(2, self.pixels // size**2)
+        samples = []
+        for position in range(count):
+            random = np.random.default_rng([*seed, position])
+            photograph = photographs[int(random.integers(len(photographs)))]
+            samples.append(crops.sample(photograph, size, random, self.shapes))
+        return {
+            "truth": to_tensor([sample.truth for sample in samples]),
+            "context": to_tensor([sample.guess for sample in samples]),
+            "mask": mask_tensor([sample.mask for sample in samples]),
+        }
+
+    def write(self, generator: nn.Module, batch: Batch) -> Tensor:
+        written: Tensor = generator(batch["context"], batch["mask"])
+        return written
+
+    def composite(self, written: Tensor, batch: Batch) -> Tensor:
+        return batch["mask"] * written + (1 - batch["mask"]) * batch["truth"]
+
+    def verdict(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> Verdict:
+        real, _ = discriminator(batch["truth"])
+        fake, _ = discriminator(self.composite(written, batch))
+        weights = losses.patches_with_holes(batch["mask"], real.shape)
+        loss = losses.judged_real(real, weights) + losses.judged_fake(fake, weights)
+        return Verdict(
+            loss,
+            losses.average(real.detach().sigmoid(), weights),
+            losses.average(fake.detach().sigmoid(), weights),
+        )
+
+    def reconstruction(self, written: Tensor, batch: Batch) -> Tensor:
+        return losses.hole_absolute_error(written, batch["truth"], batch["mask"])
+
+    def losses(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> dict[str, Tensor]:
+        reconstruction = self.reconstruction(written, batch)
+        with torch.no_grad():
+            _, truth_features = discriminator(batch["truth"])
+        logits, features = discriminator(self.composite(written, batch))
+        adversarial = losses.judged_real(logits, losses.patches_with_holes(batch["mask"], logits.shape))
+        matching = losses.feature_matching(features, truth_features)
+        total = reconstruction + self.adversarial_weight * adversarial + self.matching_weight * matching
+        return {
+            "total": total,
+            "reconstruction": reconstruction,
+            "adversarial": adversarial,
+            "matching": matching,
+        }
+
+
+@dataclass(frozen=True)
+class PublishedCentre:
+    """The paper's centre form: 56x56 hidden, 64x64 written, the ring of 4 weighing ten times."""
+
+    batch_size: int = 64
+    size: int = 128
+    overlap: int = 4
+    scale_to: int = 350  # px; photographs are scaled to this side before a crop is taken, as the original does
+    settings: Settings = field(default_factory=published_settings)
+    adversary_from: float = 0.0
+    architecture: str = architectures.CENTRE
+
+    def batch(self, photographs: Photographs, seed: Sequence[int]) -> Batch:
+        truths = []
+        for position in range(self.batch_size):
+            random = np.random.default_rng([*seed, position])
+            photograph = photographs[int(random.integers(len(photographs)))]
+            truths.append(crops.cut_scaled(photograph, self.size, self.scale_to, random))
+        truth = to_tensor(truths)
+        mask = torch.from_numpy(region_masks.centre(self.size, self.overlap))[None, None].float()
+        mask = mask.expand(self.batch_size, -1, -1, -1)
+        return {"truth": truth, "context": hide(truth, mask), "mask": mask}
+
+    def write(self, generator: nn.Module, batch: Batch) -> Tensor:
+        written: Tensor = generator(batch["context"])
+        return written
+
+    def target(self, batch: Batch) -> Tensor:
+        """The central 64x64 of the truth."""
+        return batch["truth"][:, :, *region_masks.written_square(self.size)]
+
+    def composite(self, written: Tensor, batch: Batch) -> Tensor:
+        picture = batch["truth"].clone()
+        picture[:, :, *region_masks.written_square(self.size)] = written.to(picture.dtype)
+        return batch["mask"] * picture + (1 - batch["mask"]) * batch["truth"]
+
+    def verdict(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> Verdict:
+        real, fake = discriminator(self.target(batch)), discriminator(written)
+        loss = losses.judged_real(real) + losses.judged_fake(fake)
+        return Verdict(loss, real.detach().sigmoid().mean(), fake.detach().sigmoid().mean())
+
+    def reconstruction(self, written: Tensor, batch: Batch) -> Tensor:
+        target = self.target(batch)
+        weights = losses.ring_weights(target.shape[-1], self.overlap).to(target.device)
+        return losses.weighted_squared_error(written, target, weights)
+
+    def losses(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> dict[str, Tensor]:
+        reconstruction = self.reconstruction(written, batch)
+        adversarial = losses.judged_real(discriminator(written))
+        total = losses.joint(reconstruction, adversarial)
+        return {"total": total, "reconstruction": reconstruction, "adversarial": adversarial}
+
+
+@dataclass(frozen=True)
+class PublishedRandomRegion:
+    """The paper's random-region form: blocks and arbitrary shapes hidden, the whole picture written, the loss
+    over what was hidden. `shapes` are damage shapes that the detector found in the user's archive."""
+
+    batch_size: int = 64
+    size: int = 128
+    scale_to: int = 350
+    shapes: tuple[NDArray[np.bool_], ...] = ()
+    settings: Settings = field(default_factory=published_settings)
+    adversary_from: float = 0.0
+    architecture: str = architectures.RANDOM_REGION
+
+    def draw_mask(self, random: np.random.Generator) -> NDArray[np.bool_]:
+        """Blocks, noise regions and (where there are any) the archive's damage shapes, by turns of chance."""
+        choice = int(random.integers(3 if self.shapes else 2))
+        if choice == 0:
+            return region_masks.random_blocks(random, self.size)
+        if choice == 1:
+            return region_masks.random_region(random, self.size)
+        return region_masks.region_from_shapes(random, self.size, self.shapes)
+
+    def batch(self, photographs: Photographs, seed: Sequence[int]) -> Batch:
+        truths, masks = [], []
+        for position in range(self.batch_size):
+            random = np.random.default_rng([*seed, position])
+            photograph = photographs[int(random.integers(len(photographs)))]
+            truths.append(crops.cut_scaled(photograph, self.size, self.scale_to, random))
+            masks.append(self.draw_mask(random))
+        truth, mask = to_tensor(truths), mask_tensor(masks)
+        return {"truth": truth, "context": hide(truth, mask), "mask": mask}
+
+    def write(self, generator: nn.Module, batch: Batch) -> Tensor:
+        written: Tensor = generator(batch["context"])
+        return written
+
+    def composite(self, written: Tensor, batch: Batch) -> Tensor:
+        return batch["mask"] * written + (1 - batch["mask"]) * batch["truth"]
+
+    def verdict(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> Verdict:
+        real, fake = discriminator(batch["truth"]), discriminator(self.composite(written, batch))
+        loss = losses.judged_real(real) + losses.judged_fake(fake)
+        return Verdict(loss, real.detach().sigmoid().mean(), fake.detach().sigmoid().mean())
+
+    def reconstruction(self, written: Tensor, batch: Batch) -> Tensor:
+        return losses.weighted_squared_error(written, batch["truth"], batch["mask"])
+
+    def losses(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> dict[str, Tensor]:
+        reconstruction = self.reconstruction(written, batch)
+        adversarial = losses.judged_real(discriminator(self.composite(written, batch)))
+        total = losses.joint(reconstruction, adversarial)
+        return {"total": total, "reconstruction": reconstruction, "adversarial": adversarial}
+
+
+def hide(truth: Tensor, mask: Tensor) -> Tensor:
+    """The picture with its hole filled by the constant mean colour (the authors' code), in [-1, 1]."""
+    mean = torch.tensor(context_encoder.MEAN_COLOUR).view(1, 3, 1, 1) * 2 - 1
+    return mask * mean.to(truth.device) + (1 - mask) * truth
+
+
+def objective_for(architecture: str, settings: Settings) -> Objective:
+    """The task of that architecture, with the given settings over its defaults."""
+    architectures.architecture(architecture)
+    if architecture == architectures.CENTRE:
+        return PublishedCentre(settings=published_settings() | settings)
+    if architecture == architectures.RANDOM_REGION:
+        return PublishedRandomRegion(settings=published_settings() | settings)
+    return RefineHoles(settings=settings)

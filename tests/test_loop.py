@@ -1,0 +1,224 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from archive_restore.errors import TrainingError
+from archive_restore.networks.architectures import CENTRE
+from archive_restore.progress import NullProgress
+from archive_restore.training import loop
+from archive_restore.training.loop import Trainer, TrainingOptions, load_state, resumed, train
+from archive_restore.training.objectives import Batch, PublishedCentre, PublishedRandomRegion, RefineHoles
+from archive_restore.training.sources import Photographs, find_entries
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Photographs:
+    folder = tmp_path / "photographs"
+    draw_photographs(folder)
+    return Photographs(find_entries(folder))
+
+
+def draw_photographs(folder: Path, count: int = 4) -> None:
+    folder.mkdir()
+    for number in range(count):
+        random = np.random.default_rng(number)
+        small = random.integers(0, 256, (9, 12, 3), dtype=np.uint8)
+        picture = cv2.resize(small, (192, 144), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{number}.png"), picture)
+
+
+def small_task(adversary_from: float = 0.0) -> RefineHoles:
+    return RefineHoles(sizes=(32, 48), pixels=2 * 48 * 48, adversary_from=adversary_from)
+
+
+def small_centre() -> PublishedCentre:
+    return PublishedCentre(batch_size=4, settings={"bottleneck": 8, "width": 8})
+
+
+def options(**changes: float | int | str) -> TrainingOptions:
+    return replace(TrainingOptions(samples=100, precision="fp32", warm_up=8), **changes)
+
+
+def weights_of(trainer: Trainer) -> list[torch.Tensor]:
+    return [
+        value.clone()
+        for network in (trainer.generator, trainer.averaged, trainer.discriminator)
+        for value in network.state_dict().values()
+    ]
+
+
+def steps(trainer: Trainer, photographs: Photographs, count: int) -> list[loop.Step]:
+    source = loop.batches(trainer.objective, photographs, trainer.options.seed, trainer.step)
+    taken = [trainer.train_step(next(source)) for _ in range(count)]
+    source.close()
+    return taken
+
+
+@pytest.mark.parametrize("objective", [small_task(), small_centre()], ids=["default", "centre"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_4_steps_and_resume_and_4_steps_equal_8_steps_bit_for_bit(
+    objective: RefineHoles | PublishedCentre, precision: str, photographs: Photographs, tmp_path: Path
+):
+    unbroken = Trainer(objective, options(precision=precision), CPU)
+    steps(unbroken, photographs, 8)
+
+    first = Trainer(objective, options(precision=precision), CPU)
+    steps(first, photographs, 4)
+    first.save(tmp_path / loop.CHECKPOINT)
+    second = resumed(Trainer(objective, options(precision=precision), CPU), tmp_path)
+    steps(second, photographs, 4)
+
+    assert second.samples == unbroken.samples
+    pairs = list(zip(weights_of(unbroken), weights_of(second), strict=True))
+    assert pairs
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@dataclass(frozen=True)
+class OneBatch(RefineHoles):
+    """The same batch at every step."""
+
+    fixed: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def batch(self, photographs: Photographs, seed: tuple[int, ...]) -> Batch:  # type: ignore[override]
+        return self.fixed
+
+
+def test_one_batch_is_learned_until_its_error_is_less_than_half_of_the_first_guess(photographs: Photographs):
+    batch = small_task().batch(photographs, (0, 0))
+    objective = OneBatch(fixed=batch, adversary_from=1.0)
+    trainer = Trainer(objective, options(samples=100_000, generator_rate=2e-3), CPU)
+    before = objective.reconstruction(batch["context"], batch).item()
+    after = steps(trainer, photographs, 120)[-1].losses["reconstruction"]
+    assert after < 0.5 * before
+
+
+def test_the_published_network_learns_one_batch_too(photographs: Photographs):
+    trainer = Trainer(small_centre(), replace(loop.PUBLISHED, precision="fp32"), CPU)
+    batch = trainer.objective.batch(photographs, (0, 0))
+    first = trainer.train_step(batch).losses["reconstruction"]
+    for _ in range(60):
+        last = trainer.train_step(batch).losses["reconstruction"]
+    assert last < 0.35 * first
+
+
+def test_the_random_region_form_takes_a_step(photographs: Photographs):
+    shapes = (np.ones((20, 5), bool),)
+    objective = PublishedRandomRegion(
+        batch_size=3, shapes=shapes, settings={"bottleneck": 8, "width": 8}
+    )
+    step = steps(Trainer(objective, options(), CPU), photographs, 2)[-1]
+    assert {"total", "reconstruction", "adversarial", "discriminator"} <= set(step.losses)
+    assert 0 < step.real < 1
+
+
+def test_the_adversary_joins_late_and_then_judges(photographs: Photographs):
+    trainer = Trainer(small_task(adversary_from=0.05), options(), CPU)
+    first, *_, last = steps(trainer, photographs, 4)
+    assert first.real is None
+    assert "adversarial" not in first.losses
+    assert last.real is not None
+    assert last.losses["total"] > last.losses["reconstruction"]
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
+    photographs: Photographs, tmp_path: Path
+):
+    trainer = Trainer(small_task(), options(checkpoint_seconds=0.0), CPU)
+    poisoned_at = 3
+
+    def poison() -> bool:
+        if trainer.step == poisoned_at:
+            with torch.no_grad():
+                next(trainer.generator.parameters()).fill_(float("nan"))
+        return False
+
+    with pytest.raises(TrainingError, match=r"nan at step 3.*last good checkpoint is kept"):
+        train(trainer, photographs, tmp_path / "t", progress=NullProgress(), until=poison)
+
+    kept = load_state(tmp_path / "t" / loop.CHECKPOINT)
+    assert kept["step"] == poisoned_at
+    assert all(torch.isfinite(value).all() for value in kept["generator"].values())
+
+
+def test_a_collapsed_discriminator_stops_in_words(photographs: Photographs, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loop, "COLLAPSED_STEPS", 3)
+    monkeypatch.setattr(loop, "COLLAPSED_LOSS", 100.0)
+    trainer = Trainer(small_task(), options(), CPU)
+    with pytest.raises(TrainingError, match="it has won"):
+        steps(trainer, photographs, 3)
+
+
+def test_rates_warm_up_then_fall_to_the_floor(photographs: Photographs):
+    trainer = Trainer(small_task(), options(samples=100, warm_up=10, floor=0.1), CPU)
+    factors = []
+    for samples in (0, 9, 10, 55, 100, 500):
+        trainer.samples = samples
+        factors.append(trainer.rate_factor())
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[1] == pytest.approx(1.0)
+    assert factors[2] > factors[3] > factors[4]
+    assert factors[4] == factors[5] == pytest.approx(0.1)
+
+
+def test_the_published_rates_differ_by_ten():
+    assert loop.PUBLISHED.generator_rate == 10 * loop.PUBLISHED.discriminator_rate == 2e-3
+    assert loop.PUBLISHED.generator_moment == loop.PUBLISHED.discriminator_moment == 0.5
+    assert loop.PUBLISHED.samples == 64 * 100_000
+
+
+def test_a_checkpoint_of_another_architecture_is_refused_by_name(photographs: Photographs, tmp_path: Path):
+    Trainer(small_task(), options(), CPU).save(tmp_path / loop.CHECKPOINT)
+    with pytest.raises(TrainingError, match=CENTRE):
+        resumed(Trainer(small_centre(), options(), CPU), tmp_path)
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path: Path):
+    path = tmp_path / loop.CHECKPOINT
+    Trainer(small_task(), options(), CPU).save(path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt is not a readable checkpoint"):
+        load_state(path)
+
+
+def test_curves_hold_losses_and_probabilities(photographs: Photographs, tmp_path: Path):
+    trainer = Trainer(small_task(), options(samples=140), CPU)
+    train(trainer, photographs, tmp_path, progress=NullProgress())
+    lines = [json.loads(line) for line in (tmp_path / loop.CURVES).read_text().splitlines()]
+    assert lines[-1]["step"] == 20 * len(lines)
+    assert {"samples", "total", "reconstruction", "D(x)", "D(G(z))", "samples/s"} <= set(lines[-1])
+
+
+def test_kill_9_during_training_goes_on_from_the_last_checkpoint(tmp_path: Path):
+    draw_photographs(tmp_path / "data")
+    command = [
+        *(sys.executable, "-m", "archive_restore", "train", str(tmp_path / "data")),
+        *("--out", str(tmp_path / "t"), "--architecture", CENTRE, "--bottleneck", "4"),
+        *("--device", "cpu", "--checkpoint-seconds", "0.1", "--samples"),
+    ]
+    checkpoint = tmp_path / "t" / loop.CHECKPOINT
+    process = subprocess.Popen([*command, "100000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    seen = load_state(checkpoint)["samples"]
+
+    subprocess.run([*command, str(seen + 128)], check=True, capture_output=True, timeout=200)
+
+    assert seen > 0
+    assert load_state(checkpoint)["samples"] == seen + 128
+    curves = [json.loads(line) for line in (tmp_path / "t" / loop.CURVES).read_text().splitlines()]
+    assert all(line["samples"] > 0 for line in curves)
