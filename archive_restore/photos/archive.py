@@ -1,0 +1,198 @@
+"""Walking an archive, and keeping the output out of it."""
+
+import os
+import stat
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from archive_restore.errors import InputError, printable
+
+PICTURE_EXTENSIONS = frozenset(
+    b"jpg jpeg jpe jfif png tif tiff webp".split()  # restored
+    # Refused by name later, so that the user learns of them.
+    + b"gif bmp dib heic heif hif avif jp2 j2k jpf jpx jxl psd psb".split()
+    + b"dng cr2 cr3 crw nef nrw arw srf sr2 raf orf rw2 pef raw rwl 3fr erf kdc dcr mrw x3f".split()
+)
+
+SKIPPED_NAMES = frozenset(
+    {
+        b"thumbs.db",
+        b"ehthumbs.db",
+        b"desktop.ini",
+        b"@eadir",  # Synology thumbnails
+        b"#recycle",  # Synology recycle bin
+        b"__macosx",
+        b"system volume information",
+        b"$recycle.bin",
+        b"lost+found",
+    }
+)  # compared in lower case; hidden names (`.DS_Store`, `._x`, our own temporaries) are skipped by their dot
+
+OUTPUT_SUFFIX = "-restored"
+
+OnError = Callable[[Path, OSError], None]
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file with a picture's name. `relative` is bytes with '/' between folders; `size` in bytes."""
+
+    relative: bytes
+    size: int
+    modified_ns: int  # since the epoch
+
+    def path(self, root: Path) -> Path:
+        return root / os.fsdecode(self.relative)
+
+
+def walk(
+    root: Path, *, exclude: Collection[Path] = (), on_error: OnError | None = None
+) -> Iterator[FoundFile]:
+    """Every file below `root` with a picture's extension, depth first, sorted by name as bytes.
+
+    Links are followed; a folder is entered once whatever links lead to it, so loops end.
+
+    Parameters
+    ----------
+    root : Path
+        The archive.
+    exclude : collection of Path
+        Folders not entered, e.g. an output.
+    on_error : callable, optional
+        Told each folder or file that could not be looked at. The walk goes on either way.
+    """
+    entered = {_identity(path.stat()) for path in exclude if path.exists()}
+    # A stack of iterators instead of recursion: archives nest deeper than Python's stack only when made by
+    # an attacker or by accident, and then the walk must still end.
+    stack = [_listed(os.fsencode(root), b"", entered, on_error)]
+    while stack:
+        for entry in stack[-1]:
+            if isinstance(entry, FoundFile):
+                yield entry
+            else:
+                stack.append(_listed(*entry, entered, on_error))
+                break
+        else:
+            stack.pop()
+
+
+def check_archive(root: Path) -> Path:
+    """The archive's real path.
+
+    Raises
+    ------
+    InputError
+        It is missing, a file, or may not be read.
+    """
+    try:
+        resolved = root.expanduser().resolve(strict=True)
+        if not resolved.is_dir():
+            raise InputError(f"{printable(root)} is a file. Name the folder that holds the photographs.")
+        with os.scandir(resolved) as entries:
+            next(entries, None)
+    except FileNotFoundError:
+        raise InputError(
+            f"{printable(root)} does not exist. Check the spelling, or mount the disk."
+        ) from None
+    except PermissionError:
+        raise InputError(
+            f"{printable(root)} may not be read. Ask its owner for read permission, or run as that user."
+        ) from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link loop, before Python 3.13
+        raise InputError(
+            f"{printable(root)} cannot be opened: {error}. Check the path and the disk."
+        ) from None
+    return resolved
+
+
+def output_folder(archive: Path) -> Path:
+    """Where restored photographs of `archive` go: `<archive>-restored`, beside it.
+
+    Raises
+    ------
+    InputError
+        The archive is the root of a disk, so nothing lies beside it.
+    """
+    if not archive.name:
+        raise InputError(
+            f"{printable(archive)} is a whole disk: nothing lies beside it. Name an output folder."
+        )
+    return archive.with_name(archive.name + OUTPUT_SUFFIX)
+
+
+def check_output(archive: Path, output: Path) -> None:
+    """Refuses an output that would mix with the originals.
+
+    Compared by what the folders are, not by their spelling, so that links, bind mounts and case-insensitive
+    disks do not deceive.
+
+    Raises
+    ------
+    InputError
+        The output is the archive, lies in it, or contains it; or a file has its name.
+    """
+    archive, output = archive.expanduser().resolve(), output.expanduser().resolve()
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{printable(output)} is a file. Name a folder for the restored photographs.")
+    if archive == output or _same(archive, output):
+        raise InputError(
+            f"{printable(output)} is the archive itself; originals stay as they are. Name another folder."
+        )
+    if any(archive == parent or _same(archive, parent) for parent in output.parents):
+        raise InputError(
+            f"The output {printable(output)} lies inside the archive {printable(archive)}. "
+            "Name a folder outside it."
+        )
+    if any(output == parent or _same(output, parent) for parent in archive.parents):
+        raise InputError(
+            f"The archive {printable(archive)} lies inside the output {printable(output)}. "
+            "Name another output folder."
+        )
+
+
+def _listed(
+    folder: bytes, relative: bytes, entered: set[tuple[int, int]], on_error: OnError | None
+) -> Iterator[FoundFile | tuple[bytes, bytes]]:
+    """Pictures and subfolders (path, relative path) of one folder, in order; nothing if entered before."""
+    try:
+        identity = _identity(os.stat(folder))  # noqa: PTH116 (Path takes no bytes)
+        if identity in entered:
+            return
+        entered.add(identity)
+        with os.scandir(folder) as scanned:
+            entries = sorted(scanned, key=lambda entry: entry.name)
+    except OSError as error:
+        if on_error is not None:
+            on_error(Path(os.fsdecode(folder)), error)
+        return
+    for entry in entries:
+        if entry.name.startswith(b".") or entry.name.lower() in SKIPPED_NAMES:
+            continue
+        inside = relative + b"/" + entry.name if relative else entry.name
+        try:
+            if entry.is_dir():
+                yield entry.path, inside
+            elif _is_picture_name(entry.name):
+                status = entry.stat()
+                if stat.S_ISREG(status.st_mode):
+                    yield FoundFile(inside, status.st_size, status.st_mtime_ns)
+        except OSError as error:  # a dangling link, a file gone since the listing
+            if on_error is not None:
+                on_error(Path(os.fsdecode(entry.path)), error)
+
+
+def _is_picture_name(name: bytes) -> bool:
+    stem, dot, extension = name.rpartition(b".")
+    return bool(stem and dot) and extension.lower() in PICTURE_EXTENSIONS
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _same(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except OSError:
+        return False

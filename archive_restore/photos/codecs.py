@@ -1,0 +1,188 @@
+"""Files to samples and back: what is it, may it be decoded, and the same container with other samples."""
+
+import hashlib
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.errors import (
+    TooLargePhotographError,
+    UnreadablePhotographError,
+    UnsupportedPhotographError,
+)
+from archive_restore.photos import jpeg, png, tiff, webp
+from archive_restore.photos.photograph import Format, Header, Photograph
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "Format",
+    "Header",
+    "Photograph",
+    "decode",
+    "encode",
+    "file_sha256",
+    "read_header",
+    "sha256",
+]
+
+DEFAULT_MAX_PIXELS = 200_000_000  # a 24x36 cm plate at 1200 dpi; 0.6 GB decoded
+
+# A file is read whole. This much a pixel plus metadata is more than any 8-bit RGB file needs (16-bit RGBA
+# uncompressed has 8), so a mislabelled disk image is refused unread.
+_MAX_FILE_BYTES_PER_PIXEL = 8
+_MAX_METADATA_BYTES = 1 << 28
+
+_CODECS = {Format.JPEG: jpeg, Format.PNG: png, Format.TIFF: tiff, Format.WEBP: webp}
+
+_REFUSED_SIGNATURES = (
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"8BPS", "a Photoshop file (PSD)"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 codestream"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"FUJIFILMCCD-RAW", "a Fujifilm raw file"),
+    (b"IIU\0", "a Panasonic raw file"),
+    (b"IIRO", "an Olympus raw file"),
+    (b"MMOR", "an Olympus raw file"),
+    (b"FOVb", "a Sigma raw file"),
+    (b"%PDF", "a PDF"),
+)
+_BRANDS = {
+    b"avif": "an AVIF",
+    b"avis": "an AVIF",
+    b"crx ": "a Canon raw file (CR3)",
+    b"heic": "a HEIC",
+    b"heix": "a HEIC",
+    b"hevc": "a HEIC",
+    b"mif1": "a HEIF",
+    b"msf1": "a HEIF",
+}  # ISO base media `ftyp`, major brand
+# Raw files that call themselves TIFF; the name tells them apart.
+_RAW_SUFFIXES = frozenset(
+    {".3fr", ".arw", ".cr2", ".dcr", ".dng", ".erf", ".kdc", ".nef", ".nrw", ".pef", ".sr2"}
+)
+
+
+def read_header(path: Path, data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
+    """What `data`, the content of `path`, is; told by its content, not its name, before anything is decoded.
+
+    Raises
+    ------
+    UnreadablePhotographError
+        Empty, text, truncated within its header, or no picture at all.
+    UnsupportedPhotographError
+        A picture that is not restored yet, named.
+    TooLargePhotographError
+        More than `max_pixels` pixels.
+    """
+    if data.startswith(b"\xff\xd8"):
+        header = jpeg.header(path, data)
+    elif data.startswith(png.SIGNATURE):
+        header = png.header(path, data)
+    elif webp.is_webp(data):
+        header = webp.header(path, data)
+    elif tiff.is_tiff(data) and path.suffix.lower() not in _RAW_SUFFIXES:
+        header = tiff.header(path, data)
+    else:
+        _refuse_unknown(path, data)
+    if header.pixels > max_pixels:
+        raise TooLargePhotographError(
+            path,
+            f"{header.width}x{header.height} px are {header.pixels / 1e6:.1f} megapixels, over the limit of "
+            f"{max_pixels / 1e6:g}; allow it with --max-pixels {header.pixels}",
+        )
+    return header
+
+
+def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photograph:
+    """Reads a file once and decodes it as stored: no orientation applied, no profile converted.
+
+    Raises
+    ------
+    PhotographError
+        As `read_header`, or the file cannot be read, or its picture data is incomplete.
+    """
+    source = _read(path, max_pixels)
+    header = read_header(path, source, max_pixels=max_pixels)
+    pixels = _CODECS[header.format].decode(path, source, header)
+    if pixels.shape != header.shape:
+        raise UnreadablePhotographError(
+            path, f"its header says {header.width}x{header.height} px, its data is {pixels.shape}"
+        )
+    return Photograph(path, header, pixels, source)
+
+
+def encode(photograph: Photograph, pixels: NDArray[np.uint8]) -> bytes:
+    """The photograph's file with other samples: same container, same mode, all metadata carried over.
+
+    PNG, TIFF and WebP hold `pixels` exactly (a lossy WebP becomes a lossless one). JPEG holds them as well as
+    its own quantisation tables can, and every block without a change exactly. Equal samples give the source.
+
+    Raises
+    ------
+    ValueError
+        `pixels` has another shape or dtype than `photograph.pixels`.
+    PhotographError
+        The container cannot hold the result.
+    """
+    if pixels.dtype != np.uint8 or pixels.shape != photograph.pixels.shape:
+        raise ValueError(
+            f"{photograph.path} takes {photograph.pixels.shape} uint8, not {pixels.shape} {pixels.dtype}"
+        )
+    if np.array_equal(pixels, photograph.pixels):
+        return photograph.source
+    encoded: bytes = _CODECS[photograph.header.format].encode(photograph, pixels)
+    return encoded
+
+
+def sha256(data: bytes) -> str:
+    """The content's name in the ledger, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """`sha256` of a file's content, read piece by piece. OSError passes through."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path, max_pixels: int) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > max_pixels * _MAX_FILE_BYTES_PER_PIXEL + _MAX_METADATA_BYTES:
+            raise TooLargePhotographError(
+                path,
+                f"a file of {size / 1e9:.1f} GB, too large for {max_pixels / 1e6:g} megapixels; "
+                f"allow it with --max-pixels {size // _MAX_FILE_BYTES_PER_PIXEL}",
+            )
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UnreadablePhotographError(path, "it is no longer there; scan again") from None
+    except PermissionError:
+        raise UnreadablePhotographError(path, "no permission to read it; correct that, then retry") from None
+    except OSError as error:
+        raise UnreadablePhotographError(path, f"cannot be read: {error.strerror or error}") from None
+
+
+def _refuse_unknown(path: Path, data: bytes) -> NoReturn:
+    """Says what a file is that is none of ours."""
+    if not data:
+        raise UnreadablePhotographError(path, "the file is empty (0 bytes)")
+    name = _BRANDS.get(data[8:12], "a video or HEIF file") if data[4:8] == b"ftyp" else None
+    name = name or next((name for signature, name in _REFUSED_SIGNATURES if data.startswith(signature)), None)
+    if name is None and tiff.is_tiff(data):
+        name = f"a raw file ({path.suffix[1:].upper()})"
+    if name is not None:
+        raise UnsupportedPhotographError(
+            path, f"{name}; only JPEG, PNG, TIFF and WebP are restored so far. Convert it first"
+        )
+    sample = data[:1024]
+    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in sample):
+        raise UnreadablePhotographError(path, "text, not a picture")
+    if not any(sample):
+        raise UnreadablePhotographError(path, "only zero bytes, not a picture: a failed copy or recovery")
+    raise UnreadablePhotographError(path, "not a picture that this program knows")

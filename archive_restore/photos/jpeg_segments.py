@@ -1,0 +1,140 @@
+"""The marker segments of a JPEG file (ITU-T T.81, annex B)."""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.errors import UnreadablePhotographError
+from archive_restore.photos.huffman import ZIGZAG
+
+DHT, EOI, SOS, DQT, DRI, APP0, APP14, COM = 0xC4, 0xD9, 0xDA, 0xDB, 0xDD, 0xE0, 0xEE, 0xFE  # table B.1
+BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
+HUFFMAN_FRAMES = frozenset({BASELINE, EXTENDED, PROGRESSIVE})
+ARITHMETIC = frozenset(range(0xC9, 0xD0))  # frames
+
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
+# The next marker after entropy-coded data: FF, neither stuffed (00), nor a restart, nor fill (FF).
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One marker segment, `data[start:end]`; a scan includes its entropy-coded data."""
+
+    marker: int
+    start: int
+    body: int  # first byte after the length field
+    end: int
+
+
+@dataclass(frozen=True)
+class Component:
+    """One colour component of the frame."""
+
+    identifier: int
+    horizontal: int  # sampling factors, 1..4
+    vertical: int
+    table: int  # of quantisation
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The frame header (SOFn)."""
+
+    marker: int
+    precision: int  # bits a sample
+    height: int  # px
+    width: int  # px
+    components: tuple[Component, ...]
+
+    @property
+    def sampling(self) -> tuple[int, int]:
+        """The largest (vertical, horizontal) sampling factors: blocks a MCU."""
+        return (
+            max(component.vertical for component in self.components),
+            max(component.horizontal for component in self.components),
+        )
+
+
+def iterate_segments(data: bytes) -> Iterator[Segment]:
+    """Marker segments from SOI up to and with EOI; stops silently where the file is cut off."""
+    at = 0
+    while match := _NEXT_MARKER.search(data, at):
+        start = match.start()
+        marker = data[start + 1]
+        if marker in _STANDALONE:
+            yield Segment(marker, start, start + 2, start + 2)
+            if marker == EOI:
+                return
+            at = start + 2
+            continue
+        if start + 4 > len(data):
+            return
+        end = start + 2 + struct.unpack_from(">H", data, start + 2)[0]
+        if end > len(data):
+            return
+        if marker == SOS:
+            following = _NEXT_MARKER.search(data, end)
+            end = following.start() if following else len(data)
+        yield Segment(marker, start, start + 4, end)
+        at = end
+
+
+def read_frame(path: Path, data: bytes) -> Frame:
+    """The first frame header.
+
+    Raises
+    ------
+    UnreadablePhotographError
+        There is none, or it is cut off.
+    """
+    for segment in iterate_segments(data):
+        if segment.marker not in _FRAMES:
+            continue
+        body = data[segment.body : segment.end]
+        if len(body) < 6 or len(body) < 6 + 3 * body[5]:
+            break
+        precision, height, width, count = struct.unpack_from(">BHHB", body)
+        components = []
+        for name, factors, table in struct.iter_unpack("BBB", body[6 : 6 + 3 * count]):
+            components.append(Component(name, factors >> 4, factors & 15, table))
+        return Frame(segment.marker, precision, height, width, tuple(components))
+    raise UnreadablePhotographError(path, "a JPEG without a complete header: truncated or damaged")
+
+
+def quantisation_tables(data: bytes) -> dict[int, NDArray[np.uint16]]:
+    """(8, 8) uint16 steps in natural order by table number, from all DQT segments."""
+    tables = {}
+    for segment in iterate_segments(data):
+        at = segment.body
+        while segment.marker == DQT and at < segment.end:
+            wide, number = data[at] >> 4, data[at] & 15
+            size = 128 if wide else 64
+            steps = np.frombuffer(data[at + 1 : at + 1 + size], ">u2" if wide else "u1")
+            natural = np.zeros(64, np.uint16)
+            natural[ZIGZAG] = steps
+            tables[number] = natural.reshape(8, 8)
+            at += 1 + size
+    return tables
+
+
+def is_ycbcr(data: bytes, frame: Frame) -> bool:
+    """Whether three components are YCbCr rather than RGB, by the rules that libjpeg goes by."""
+    if len(frame.components) != 3:
+        return False
+    transform = None
+    for segment in iterate_segments(data):
+        body = data[segment.body : segment.end]
+        if segment.marker == APP0 and body.startswith(b"JFIF\0"):
+            return True
+        if segment.marker == APP14 and body.startswith(b"Adobe") and len(body) >= 12:
+            transform = body[11]
+    if transform is not None:
+        return transform != 0
+    return bytes(component.identifier for component in frame.components) != b"RGB"

@@ -1,0 +1,218 @@
+import errno
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from archive_restore.errors import PhotographError, StorageError, UnreadablePhotographError
+from archive_restore.photos import files
+from archive_restore.photos.files import (
+    TEMPORARY_PREFIX,
+    read_mask,
+    remove_stray_temporaries,
+    write_durably,
+    write_mask,
+)
+
+needs_permissions = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind root or Windows"
+)
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_content_folders_and_nothing_else_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "1931" / "summer" / "a.jpg"
+    write_durably(path, b"abc")
+    assert path.read_bytes() == b"abc"
+    assert left_in(path.parent) == ["a.jpg"]
+
+
+def test_an_existing_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"a longer content than the new one")
+    write_durably(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_permissions_and_times_are_the_originals(tmp_path: Path) -> None:
+    original = tmp_path / "original.jpg"
+    original.write_bytes(b"")
+    original.chmod(0o640)
+    os.utime(original, ns=(10**18, 10**18 + 123_456_700))
+    write_durably(tmp_path / "out" / "a.jpg", b"abc", like=original)
+    status = (tmp_path / "out" / "a.jpg").stat()
+    assert stat.S_IMODE(status.st_mode) == 0o640
+    assert status.st_mtime_ns == 10**18 + 123_456_700
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_without_an_original_permissions_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_durably(tmp_path / "a.json", b"{}")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_a_set_user_id_bit_is_not_copied(tmp_path: Path) -> None:
+    original = tmp_path / "original.jpg"
+    original.write_bytes(b"")
+    original.chmod(0o4755)
+    write_durably(tmp_path / "a.jpg", b"", like=original)
+    assert stat.S_IMODE((tmp_path / "a.jpg").stat().st_mode) == 0o755
+
+
+def test_a_name_of_255_bytes_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("ä" * 125 + "x.jpg")
+    write_durably(path, b"abc")
+    assert path.read_bytes() == b"abc"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows names are Unicode")
+def test_a_name_that_is_not_utf_8_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9\n.jpg")
+    write_durably(path, b"abc")
+    assert [os.fsencode(name) for name in left_in(tmp_path)] == [b"caf\xe9\n.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "disk is full"),
+        (errno.EDQUOT, "quota"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "no permission"),
+        (errno.EIO, "Check the disk"),
+    ],
+)
+def test_a_failing_disk_is_a_storage_error_and_leaves_the_former_file(
+    number: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"former")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match=words) as caught:
+        write_durably(path, b"new")
+    assert str(tmp_path) in str(caught.value)
+    assert path.read_bytes() == b"former"
+    assert left_in(tmp_path) == ["a.jpg"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_disk_without_space_reports_the_kernels_own_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_open = os.open
+    monkeypatch.setattr(
+        os,
+        "open",
+        lambda path, flags, mode=0: (
+            real_open("/dev/full", os.O_WRONLY) if flags & os.O_CREAT else real_open(path, flags, mode)
+        ),
+    )
+    with pytest.raises(StorageError, match="disk is full"):
+        write_durably(tmp_path / "a.jpg", b"abc")
+
+
+def test_an_interrupt_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_durably(tmp_path / "a.jpg", b"abc")
+    assert left_in(tmp_path) == []
+
+
+def test_trouble_with_one_name_is_that_photographs_alone(tmp_path: Path) -> None:
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path / "folder.jpg", tmp_path / "file" / "a.jpg", tmp_path / ("x" * 300 + ".jpg")):
+        with pytest.raises(PhotographError, match="then retry"):
+            write_durably(path, b"abc")
+    assert left_in(tmp_path) == ["file", "folder.jpg"]
+
+
+@needs_permissions
+def test_a_folder_without_write_permission_is_a_storage_error(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(StorageError, match="no permission"):
+            write_durably(tmp_path / "a.jpg", b"abc")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_stray_temporaries_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = [tmp_path / "a.jpg", tmp_path / "deep" / ".hidden"]
+    stray = [tmp_path / f"{TEMPORARY_PREFIX}1", tmp_path / "deep" / f"{TEMPORARY_PREFIX}2"]
+    (tmp_path / "deep").mkdir()
+    for path in kept + stray:
+        path.write_bytes(b"x")
+    assert remove_stray_temporaries(tmp_path) == 2
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in stray)
+    assert remove_stray_temporaries(tmp_path / "missing") == 0
+
+
+def test_a_mask_comes_back_as_it_was(tmp_path: Path) -> None:
+    mask = np.random.default_rng(0).random((37, 53)) < 0.1
+    write_mask(tmp_path / "m.png", mask)
+    assert np.array_equal(read_mask(tmp_path / "m.png", (37, 53, 3)), mask)
+    with Image.open(tmp_path / "m.png") as picture:
+        stored = np.asarray(picture)
+    assert stored.dtype == np.uint8
+    assert np.array_equal(stored, np.where(mask, 255, 0))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "P"])
+def test_masks_drawn_in_other_programs_are_read(mode: str, tmp_path: Path) -> None:
+    mask = np.zeros((9, 7), np.bool_)
+    mask[2:5, 3] = True
+    Image.fromarray(mask.astype(np.uint8) * 255).convert(mode).save(tmp_path / "m.png")
+    assert np.array_equal(read_mask(tmp_path / "m.png", (9, 7)), mask)
+
+
+def test_an_opaque_black_mask_marks_nothing(tmp_path: Path) -> None:
+    Image.new("RGBA", (7, 9), (0, 0, 0, 255)).save(tmp_path / "m.png")
+    assert not read_mask(tmp_path / "m.png", (9, 7)).any()
+
+
+def test_a_mask_of_another_size_names_both_sizes(tmp_path: Path) -> None:
+    write_mask(tmp_path / "m.png", np.zeros((9, 7), np.bool_))
+    with pytest.raises(PhotographError, match="7x9 px, its photograph 9x7 px"):
+        read_mask(tmp_path / "m.png", (7, 9))
+
+
+def test_missing_damaged_and_foreign_masks_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PhotographError, match="mask is missing"):
+        read_mask(tmp_path / "m.png", (9, 7))
+    (tmp_path / "text.png").write_text("not a mask")
+    with pytest.raises(UnreadablePhotographError, match="not a PNG"):
+        read_mask(tmp_path / "text.png", (9, 7))
+    write_mask(tmp_path / "cut.png", np.random.default_rng(0).random((90, 70)) < 0.5)
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-200])
+    with pytest.raises(UnreadablePhotographError, match="damaged"):
+        read_mask(tmp_path / "cut.png", (90, 70))
+    Image.new("I;16", (7, 9)).save(tmp_path / "deep.png")
+    with pytest.raises(PhotographError, match="not 8-bit"):
+        read_mask(tmp_path / "deep.png", (9, 7))
+
+
+def test_only_a_mask_can_be_written_as_one(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="bool"):
+        write_mask(tmp_path / "m.png", np.zeros((4, 4), np.uint8))
+    assert files.TEMPORARY_PREFIX.startswith(".")
