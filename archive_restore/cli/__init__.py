@@ -1,0 +1,87 @@
+"""The command line: parses, calls one workflow, prints. The only place of typer, and of exit codes.
+
+Each command is a module here with a function of the same name. Command modules import nothing heavy at
+their top, so that `--help` stays quick; numpy, OpenCV and torch are imported inside the function.
+"""
+
+import functools
+from collections.abc import Callable
+from importlib import import_module
+
+import typer
+
+from archive_restore import __version__
+from archive_restore.errors import ArchiveRestoreError, ExitCode
+
+COMMANDS = (
+    "scan",
+    "run",
+    "status",
+    "report",
+    "retry",
+    "detect",
+    "inpaint",
+    "finetune",
+    "train",
+    "evaluate",
+    "doctor",
+    "demo",
+)
+"""Module names, in the order in which `--help` shows them."""
+
+Command = Callable[..., None]
+
+app = typer.Typer(
+    name="archive-restore",
+    help="Restores damaged photographs in an archive and touches nothing but the damage.",
+    epilog="A first evening: archive-restore scan ~/old_photos, then archive-restore run",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # typer's rich help doubles the time of `--help`
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"archive-restore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
+    """Options of the program itself."""
+
+
+def guarded(command: Command) -> Command:
+    """`command`, with what the program raises on purpose turned into a message and an exit code."""
+
+    @functools.wraps(command)
+    def run(*args: object, **options: object) -> None:
+        try:
+            command(*args, **options)
+        except ArchiveRestoreError as error:
+            from archive_restore.console import show_error
+
+            show_error(str(error))
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as interrupt:
+            from archive_restore.console import show_error
+
+            show_error("Stopped. Nothing is lost: the same command goes on where it stopped.")
+            raise typer.Exit(ExitCode.INTERRUPTED) from interrupt
+
+    return run
+
+
+for _name in COMMANDS:
+    app.command(_name)(guarded(getattr(import_module(f"{__name__}.{_name}"), _name)))
+
+
+def main() -> None:
+    """The console script `archive-restore`."""
+    app()

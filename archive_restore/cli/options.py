@@ -1,0 +1,91 @@
+"""The options that several commands share, each declared once.
+
+Types only: a command gives the default, `sensitivity: Sensitivity = "normal"`. Constants that belong to
+a heavier module are repeated here so that `--help` need not import it; a test holds them equal.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+DEFAULT_MAX_PIXELS = 200_000_000
+"""px; `photos.codecs.DEFAULT_MAX_PIXELS`."""
+
+# Checked by the workflow, not by typer: a missing archive is exit code 3 with advice, not a usage error.
+Archive = Annotated[
+    Path, typer.Argument(metavar="ARCHIVE", help="The folder of photographs.", show_default=False)
+]
+OptionalArchive = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="ARCHIVE", help="Only this archive; all that were scanned, if left out.", show_default=False
+    ),
+]
+Photographs = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATHS", help="Photographs, or folders of them.", show_default=False),
+]
+OutputFolder = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Where the results go.", show_default=False)
+]
+Gpu = Annotated[
+    int | None,
+    typer.Option("--gpu", metavar="N", min=0, help="Number of the GPU to use. [default: the first there is]"),
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="cpu|cuda:N|mps", help="Device to use, instead of --gpu."),
+]
+MaxPixels = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels", metavar="N", min=1, help="Photographs of more pixels are set aside, unopened."
+    ),
+]
+Sensitivity = Annotated[
+    Literal["low", "normal", "high"],
+    typer.Option(
+        "--sensitivity", help="How faint the damage may be. Low leaves more scratches and more faces alone."
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", min=1, help="Processes that read and detect. [default: one a core]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="The generator to use. [default: the shipped one, or your adopted one]",
+    ),
+]
+
+
+def _parse_batch_size(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) == 0:
+        raise typer.BadParameter(f"{text!r} is neither 'auto' nor a positive number")
+    return int(text)
+
+
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        metavar="auto|N",
+        parser=_parse_batch_size,
+        help="Windows that go through the network at once. [default: auto]",
+    ),
+]
+"""None is automatic."""
+
+
+def device_name(gpu: int | None, device: str | None) -> str | None:
+    """The one device that `--gpu` and `--device` ask for, e.g. "cuda:1"; None to choose the best there is."""
+    if gpu is not None and device is not None:
+        raise typer.BadParameter("give --gpu or --device, not both")
+    return f"cuda:{gpu}" if gpu is not None else device
