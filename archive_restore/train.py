@@ -1,7 +1,5 @@
 """The workflow of `train`: a network from scratch, on a folder or tar shards of photographs."""
 
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +20,9 @@ from archive_restore.training.loop import (
     resumed,
     train,
 )
-from archive_restore.training.objectives import Batch, Objective, objective_for
+from archive_restore.training.objectives import Objective, hole_psnr, objective_for
 from archive_restore.training.sources import Entry, Photographs, find_entries, split
+from archive_restore.training.world import World
 
 HELD_OUT_SEED = 20_160_627
 """Seed of the held-out samples, apart from any training seed (the day the paper was presented)."""
@@ -71,13 +70,6 @@ class HeldOut:
         return {"held_out_psnr": round(self.psnr, 3)}
 
 
-def hole_psnr(composite: torch.Tensor, batch: Batch) -> list[float]:
-    """PSNR over the hole of each sample, dB, values in [0, 1]."""
-    error = ((composite.clamp(-1, 1) - batch["truth"]) / 2).square() * batch["mask"]
-    mean = error.sum(dim=(1, 2, 3)) / (3 * batch["mask"].sum(dim=(1, 2, 3)))
-    return [-10 * math.log10(max(float(value), 1e-10)) for value in mean]
-
-
 def train_network(
     data: Sequence[Path],
     *,
@@ -88,6 +80,7 @@ def train_network(
     folder: Path,
     progress: Progress,
     validation: Path | None = None,
+    world: World | None = None,
     until: Callable[[], bool] = lambda: False,
 ) -> TrainSummary:
     """Trains, or goes on from the checkpoint in `folder`.
@@ -111,18 +104,10 @@ def train_network(
     else:
         held_out = find_entries(validation)
     objective = objective_for(architecture, settings)
-    trainer = resumed(Trainer(objective, options, device), folder)
+    trainer = resumed(Trainer(objective, options, device, world), folder)
     judge = HeldOut(objective, Photographs(held_out), folder)
     train(trainer, Photographs(entries), folder, progress=progress, reporter=judge, until=until)
-    return TrainSummary(
-        folder, trainer.samples, judge.psnr, len(entries), trainer.samples >= options.samples
-    )
-
-
-def stop_after(minutes: float | None) -> Callable[[], bool]:
-    """Says stop once `minutes` have passed; never if None."""
-    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
-    return lambda: time.monotonic() >= end
+    return TrainSummary(folder, trainer.samples, judge.psnr, len(entries), trainer.samples >= options.samples)
 
 
 def options_for(

@@ -21,7 +21,10 @@ def test_a_larger_unit_draws_wider_damage():
     def area(unit: float) -> float:
         return float(
             np.mean(
-                [(damage.draw_crease(np.random.default_rng(s), (256, 256), unit) > 0.5).mean() for s in range(8)]
+                [
+                    (damage.draw_crease(np.random.default_rng(s), (256, 256), unit) > 0.5).mean()
+                    for s in range(8)
+                ]
             )
         )
 
@@ -44,7 +47,9 @@ def test_damage_is_laid_over_the_picture_only_where_it_is_opaque():
 def test_a_grey_picture_stays_grey():
     opacity = np.ones((2, 2), np.float32)
     damaged = damage.apply(
-        np.zeros((2, 2), np.uint8), damage.Damage("dust", opacity, (9.0, 7.0, 5.0), 0.0), np.random.default_rng(0)
+        np.zeros((2, 2), np.uint8),
+        damage.Damage("dust", opacity, (9.0, 7.0, 5.0), 0.0),
+        np.random.default_rng(0),
     )
     assert damaged.tolist() == [[7, 7], [7, 7]]
 

@@ -14,7 +14,7 @@ import torch
 from archive_restore.errors import TrainingError
 from archive_restore.networks.architectures import CENTRE
 from archive_restore.progress import NullProgress
-from archive_restore.training import loop
+from archive_restore.training import grids, loop
 from archive_restore.training.loop import Trainer, TrainingOptions, load_state, resumed, train
 from archive_restore.training.objectives import Batch, PublishedCentre, PublishedRandomRegion, RefineHoles
 from archive_restore.training.sources import Photographs, find_entries
@@ -59,7 +59,7 @@ def weights_of(trainer: Trainer) -> list[torch.Tensor]:
 
 
 def steps(trainer: Trainer, photographs: Photographs, count: int) -> list[loop.Step]:
-    source = loop.batches(trainer.objective, photographs, trainer.options.seed, trainer.step)
+    source = loop.batches(trainer.objective, photographs, (trainer.options.seed,), trainer.step)
     taken = [trainer.train_step(next(source)) for _ in range(count)]
     source.close()
     return taken
@@ -115,9 +115,7 @@ def test_the_published_network_learns_one_batch_too(photographs: Photographs):
 
 def test_the_random_region_form_takes_a_step(photographs: Photographs):
     shapes = (np.ones((20, 5), bool),)
-    objective = PublishedRandomRegion(
-        batch_size=3, shapes=shapes, settings={"bottleneck": 8, "width": 8}
-    )
+    objective = PublishedRandomRegion(batch_size=3, shapes=shapes, settings={"bottleneck": 8, "width": 8})
     step = steps(Trainer(objective, options(), CPU), photographs, 2)[-1]
     assert {"total", "reconstruction", "adversarial", "discriminator"} <= set(step.losses)
     assert 0 < step.real < 1
@@ -222,3 +220,18 @@ def test_kill_9_during_training_goes_on_from_the_last_checkpoint(tmp_path: Path)
     assert load_state(checkpoint)["samples"] == seen + 128
     curves = [json.loads(line) for line in (tmp_path / "t" / loop.CURVES).read_text().splitlines()]
     assert all(line["samples"] > 0 for line in curves)
+
+
+def test_a_sample_grid_shows_real_cropped_and_reconstructed(photographs: Photographs, tmp_path: Path):
+    batch = small_task().batch(photographs, (0, 0))
+    path = tmp_path / "samples" / "grid.png"
+    grids.save_grid(path, batch, batch["truth"], rows=2)
+    grid = cv2.imread(str(path))
+    side = batch["truth"].shape[-1]
+    assert grid.shape == (2 * (side + 2) + 2, 3 * (side + 2) + 2, 3)
+    real, reconstructed = grid[2 : side + 2, 2 : side + 2], grid[2 : side + 2, 2 * side + 6 : 3 * side + 6]
+    assert np.array_equal(real, reconstructed)
+    cropped = grid[2 : side + 2, side + 4 : 2 * side + 4]
+    hole = batch["mask"][0, 0].numpy() > 0
+    assert (cropped[hole] == 255).all()
+    assert np.array_equal(cropped[~hole], real[~hole])

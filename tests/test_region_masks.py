@@ -54,8 +54,6 @@ def test_a_shape_larger_than_the_window_is_scaled_into_it():
 
 
 def test_the_same_seed_gives_the_same_mask_and_another_a_different_one():
-    first, again, other = (
-        region_masks.random_region(np.random.default_rng(seed), 64) for seed in (3, 3, 4)
-    )
+    first, again, other = (region_masks.random_region(np.random.default_rng(seed), 64) for seed in (3, 3, 4))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)

@@ -66,22 +66,34 @@ def train(
     from archive_restore import train as workflow
     from archive_restore.console import TerminalProgress, say
     from archive_restore.networks.devices import choose_device
+    from archive_restore.progress import NullProgress
+    from archive_restore.training.loop import stop_after
+    from archive_restore.training.world import joined, own_gpu
 
     settings = {} if bottleneck is None else {"bottleneck": bottleneck}
-    with TerminalProgress() as progress:
+    chosen = own_gpu(device_name(gpu, device))
+    place = choose_device(chosen)
+    with joined(place.type == "cuda") as world, TerminalProgress() as shown:
+        progress = shown if world.leads else NullProgress()
         summary = workflow.train_network(
             data,
             architecture=architecture,
             settings=settings,
-            options=workflow.options_for(architecture, samples=samples, seed=seed, checkpoint_seconds=checkpoint_seconds),
-            device=choose_device(device_name(gpu, device)),
+            options=workflow.options_for(
+                architecture, samples=samples, seed=seed, checkpoint_seconds=checkpoint_seconds
+            ),
+            device=place,
             folder=out,
             progress=progress,
             validation=validation,
-            until=workflow.stop_after(minutes),
+            world=world,
+            until=stop_after(minutes),
         )
+    if not world.leads:
+        return
     say(
-        f"{summary.samples:,} of {samples:,} samples seen, from {summary.photographs:,} photographs; checkpoint in {summary.folder}."
+        f"{summary.samples:,} of {samples:,} samples seen, from {summary.photographs:,} photographs; "
+        f"checkpoint in {summary.folder}."
     )
     if summary.held_out_psnr is not None:
         say(f"Held-out photographs: {summary.held_out_psnr:.2f} dB in the holes.")

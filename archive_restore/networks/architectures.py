@@ -9,6 +9,7 @@ from archive_restore.errors import WeightsError
 from archive_restore.networks.context_encoder import ContextDiscriminator, ContextEncoder
 from archive_restore.networks.discriminator import PatchDiscriminator
 from archive_restore.networks.generator import Generator
+from archive_restore.networks.windowed import CentreWindows, RegionWindows
 
 DEFAULT = "context-encoder-convolutional"
 CENTRE = "context-encoder-centre"
@@ -20,11 +21,13 @@ Settings = dict[str, int]
 @dataclass(frozen=True)
 class Architecture:
     """A generator and its adversary, built from settings (e.g. `bottleneck`) that the weight file's card
-    keeps."""
+    keeps. `windowed` makes of the generator what `run` takes: (pictures with a first guess, masks) to whole
+    windows, with `window` and `context` in px."""
 
     name: str
     generator: Callable[[Settings], nn.Module]
     discriminator: Callable[[], nn.Module]
+    windowed: Callable[[nn.Module], nn.Module]
     settings: tuple[str, ...] = ()
 
 
@@ -33,20 +36,23 @@ ARCHITECTURES = {
     for architecture in (
         Architecture(
             DEFAULT,
-            lambda settings: Generator(**settings),
+            lambda settings: Generator(blocks=settings.get("blocks", 1)),
             PatchDiscriminator,
+            lambda network: network,
             ("blocks",),
         ),
         Architecture(
             CENTRE,
             lambda settings: ContextEncoder(whole=False, **settings),
             ContextDiscriminator,
+            CentreWindows,
             ("bottleneck", "width"),
         ),
         Architecture(
             RANDOM_REGION,
             lambda settings: ContextEncoder(whole=True, **settings),
             lambda: ContextDiscriminator(whole=True),
+            RegionWindows,
             ("bottleneck", "width"),
         ),
     )
@@ -67,5 +73,7 @@ def build_generator(name: str, settings: Settings) -> nn.Module:
     """A generator with fresh weights; WeightsError if `settings` has a name that the architecture lacks."""
     chosen = architecture(name)
     if unknown := sorted(set(settings) - set(chosen.settings)):
-        raise WeightsError(f"{name} has no setting {', '.join(unknown)}; it knows {', '.join(chosen.settings)}")
+        raise WeightsError(
+            f"{name} has no setting {', '.join(unknown)}; it knows {', '.join(chosen.settings)}"
+        )
     return chosen.generator(settings)

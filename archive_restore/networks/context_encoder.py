@@ -50,9 +50,7 @@ class ContextEncoder(nn.Module):
     width : channels of the first encoder and the last decoder layer; 64 as published
     """
 
-    def __init__(
-        self, *, whole: bool = False, bottleneck: int = PAPER_BOTTLENECK, width: int = 64
-    ) -> None:
+    def __init__(self, *, whole: bool = False, bottleneck: int = PAPER_BOTTLENECK, width: int = 64) -> None:
         super().__init__()
         self.whole = whole
         self.encoder = nn.Sequential(

@@ -4,6 +4,8 @@ PatchGAN (Isola et al., "Image-to-Image Translation with Conditional Adversarial
 spectral normalisation (Miyato et al., ICLR 2018), which keeps it from winning outright.
 """
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -22,8 +24,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         widths = (3, width, 2 * width, 4 * width)
         self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1))
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in pairwise(widths)
         )
         self.judge = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
         self.activation = nn.LeakyReLU(SLOPE)

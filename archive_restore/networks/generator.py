@@ -63,7 +63,8 @@ class Generator(nn.Module):
         self.decode_quarter = nn.Sequential(*(ResidualBlock(quarter) for _ in range(blocks)))
         self.up_half = nn.ConvTranspose2d(quarter, half, 4, stride=2, padding=1)
         self.decode_half = nn.Sequential(*(ResidualBlock(half) for _ in range(blocks)))
-        self.write = nn.Sequential(nn.LeakyReLU(SLOPE), nn.Conv2d(half, 3 * 4, 3, padding=1))
+        self.activation = nn.LeakyReLU(SLOPE)
+        self.write = nn.Conv2d(half, 3 * 4, 3, padding=1)
         self.unfold = nn.PixelShuffle(2)
         self.initialise()
 
@@ -78,7 +79,7 @@ class Generator(nn.Module):
         for module in self.modules():
             if isinstance(module, ResidualBlock):
                 nn.init.zeros_(module.gather.weight)
-        nn.init.zeros_(self.write[1].weight)
+        nn.init.zeros_(self.write.weight)
 
     def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
         """Writes whole windows; the caller keeps only what lies in the holes.
@@ -98,5 +99,5 @@ class Generator(nn.Module):
         eighth = self.bottleneck(self.down_eighth(quarter))
         quarter = self.decode_quarter(quarter + self.up_quarter(eighth))
         half = self.decode_half(half + self.up_half(quarter))
-        residual: Tensor = self.unfold(self.write(half))
+        residual: Tensor = self.unfold(self.write(self.activation(half)))
         return pictures + residual

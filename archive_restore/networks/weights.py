@@ -19,7 +19,8 @@ from torch import nn
 
 from archive_restore.errors import WeightsError, printable
 from archive_restore.home import Home
-from archive_restore.networks.architectures import Settings, build_generator
+from archive_restore.networks.architectures import Settings, architecture, build_generator
+from archive_restore.networks.windowed import HiddenHole
 
 MANIFEST = "manifest.json"
 
@@ -42,10 +43,18 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network in evaluation mode, single precision, on the CPU, with its card."""
+    """A network in evaluation mode, single precision, on the CPU, with its card.
+
+    `module` takes (pictures with a first guess, masks) and gives whole windows.
+    """
 
     module: nn.Module
     card: ModelCard
+
+    @property
+    def network(self) -> nn.Module:
+        """The network as it was trained."""
+        return self.module.network if isinstance(self.module, HiddenHole) else self.module
 
 
 def shipped_models() -> Path:
@@ -71,7 +80,9 @@ def read_manifest(folder: Path) -> tuple[str | None, list[ModelCard]]:
     except FileNotFoundError:
         return None, []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{printable(path)} cannot be read ({error}); install archive-restore again") from error
+        raise WeightsError(
+            f"{printable(path)} cannot be read ({error}); install archive-restore again"
+        ) from error
 
 
 def find_model(name: str | None, *, home: Home) -> tuple[Path, ModelCard]:
@@ -106,14 +117,15 @@ def load_model(name: str | None, *, home: Home) -> LoadedModel:
     """
     path, card = find_model(name, home=home)
     data = read_checked(path, card.sha256)
-    module = build_generator(card.architecture, card.settings)
+    network = build_generator(card.architecture, card.settings)
     try:
-        module.load_state_dict({key: value.float() for key, value in safetensors.torch.load(data).items()})
+        network.load_state_dict({key: value.float() for key, value in safetensors.torch.load(data).items()})
     except (RuntimeError, SafetensorError) as error:
         raise WeightsError(
             f"{printable(path)} does not hold weights of the architecture {card.architecture}: {error}"
         ) from error
-    return LoadedModel(module.eval(), card)
+    network.eval()
+    return LoadedModel(architecture(card.architecture).windowed(network).eval(), card)
 
 
 def read_checked(path: Path, sha256: str) -> bytes:
@@ -153,7 +165,9 @@ def save_model(module: nn.Module, folder: Path, card: ModelCard, *, make_default
         **{**asdict(card), "file": f"{card.name}.safetensors", "sha256": hashlib.sha256(data).hexdigest()}
     )
     default, cards = read_manifest(folder)
-    cards = sorted([*(other for other in cards if other.name != card.name), written], key=lambda one: one.name)
+    cards = sorted(
+        [*(other for other in cards if other.name != card.name), written], key=lambda one: one.name
+    )
     content = {
         "default": card.name if make_default or default is None else default,
         "models": [asdict(one) for one in cards],

@@ -39,7 +39,8 @@ def prefill(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.u
     hole = mask.astype(np.uint8)
     filled = cv2.inpaint(np.ascontiguousarray(picture), hole, NAVIER_STOKES_RADIUS, cv2.INPAINT_NS)
     shape = (*mask.shape, 1) if picture.ndim == 3 else mask.shape
-    return np.where(mask.reshape(shape), filled.reshape(picture.shape), picture)
+    restored: NDArray[np.uint8] = np.where(mask.reshape(shape), filled.reshape(picture.shape), picture)
+    return restored
 
 
 def depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -132,4 +133,5 @@ def blend(
     weight = np.clip((hole_depth - SHALLOW) / (DEEP - SHALLOW), 0.0, 1.0)
     if rim.ndim == 3:
         weight = weight[..., None]
-    return np.rint(rim + weight * (coarse.astype(np.float32) - rim)).astype(np.uint8)
+    blended: NDArray[np.uint8] = np.rint(rim + weight * (coarse.astype(np.float32) - rim)).astype(np.uint8)
+    return blended

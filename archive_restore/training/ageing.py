@@ -34,17 +34,18 @@ def scan(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
     """Blur, grain and compression of a scan, by chance. (H, W, 3) uint8 to the same."""
     values = picture.astype(np.float32)
     if random.random() < 0.2:
-        values = cv2.GaussianBlur(values, (0, 0), float(random.uniform(0.4, 1.0)))
+        values = np.asarray(cv2.GaussianBlur(values, (0, 0), float(random.uniform(0.4, 1.0))), np.float32)
     if random.random() < 0.6:
         strength = float(random.gamma(2.0, 2.2))
         channels = 3 if random.random() < 0.25 else 1
         grain = random.normal(0, 1, (*picture.shape[:2], channels)).astype(np.float32)
         size = float(random.uniform(0.3, 1.2))
-        grain = cv2.GaussianBlur(grain, (0, 0), size).reshape(*picture.shape[:2], channels)
+        grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), size), np.float32)
+        grain = grain.reshape(*picture.shape[:2], channels)
         values = values + grain * (strength / max(float(grain.std()), 1e-6))
     aged = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     if random.random() < 0.25:
         quality = int(random.integers(50, 95))
         _, encoded = cv2.imencode(".jpg", aged[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        aged = np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+        aged = np.array(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
     return aged

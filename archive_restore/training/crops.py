@@ -29,26 +29,25 @@ class Sample:
 
 
 def cut(photograph: NDArray[np.uint8], size: int, random: Random) -> NDArray[np.uint8]:
-    """A random square of `size` px, at full or (half of the time) reduced resolution, turned and mirrored.
+    """A random square of `size` px, turned and mirrored.
 
-    A photograph smaller than that is enlarged. (H, W, 3) uint8 to (size, size, 3) uint8.
+    Half are as sharp as the photograph is; a quarter are reduced, as coarser levels are; a quarter are enlarged,
+    because scans are softer than photographs made small. A photograph smaller than the square is enlarged.
+    (H, W, 3) uint8 to (size, size, 3) uint8.
     """
-    short = min(photograph.shape[:2])
-    side = size if random.random() < 0.5 else round(size * random.uniform(1.0, 2.2))
-    side = min(side, short)
+    scale = random.choice([1.0, random.uniform(1.0, 1.8), 1 / random.uniform(1.0, 2.0)], p=[0.5, 0.25, 0.25])
+    side = min(round(size * scale), *photograph.shape[:2])
     top = int(random.integers(0, photograph.shape[0] - side + 1))
     left = int(random.integers(0, photograph.shape[1] - side + 1))
     square = photograph[top : top + side, left : left + side]
     if side != size:
         how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-        square = cv2.resize(square, (size, size), interpolation=how)
+        square = np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
     square = np.rot90(square, int(random.integers(4)))
     return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))])
 
 
-def cut_scaled(
-    photograph: NDArray[np.uint8], size: int, scale_to: int, random: Random
-) -> NDArray[np.uint8]:
+def cut_scaled(photograph: NDArray[np.uint8], size: int, scale_to: int, random: Random) -> NDArray[np.uint8]:
     """A random square of `size` px from a photograph scaled so that its short side is `scale_to` px, mirrored
     by chance: the sampling of the context encoder's own code. (H, W, 3) uint8 to (size, size, 3) uint8."""
     scale = scale_to / min(photograph.shape[:2])
@@ -57,7 +56,7 @@ def cut_scaled(
     left = int(random.integers(0, photograph.shape[1] - side + 1))
     square = photograph[top : top + side, left : left + side]
     how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    square = cv2.resize(square, (size, size), interpolation=how)
+    square = np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
     return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))])
 
 
@@ -80,9 +79,7 @@ def draw_mask(
         if len(shapes) and random.random() < 0.5:
             damaged = region_masks.region_from_shapes(random, size, shapes)
         elif random.random() < 0.12:
-            strategy = (
-                region_masks.random_blocks if random.random() < 0.5 else region_masks.random_region
-            )
+            strategy = region_masks.random_blocks if random.random() < 0.5 else region_masks.random_region
             damaged = strategy(random, size)
         else:
             unit = float(np.exp(random.uniform(np.log(0.6), np.log(3.5))))
@@ -124,7 +121,9 @@ def sample(
     scan = ageing.scan(truth, random)
     mask, damaged = draw_mask(random, size, shapes)
     if (damaged & ~mask).any():
-        stain = damage.Damage("spots", damaged.astype(np.float32), damage.choose_tone(random, "scratches"), 3.0)
+        stain = damage.Damage(
+            "spots", damaged.astype(np.float32), damage.choose_tone(random, "scratches"), 3.0
+        )
         scan = damage.apply(scan, stain, random)
     hole_depth = prefill.depth(mask)
     if hole_depth.max() <= prefill.SHALLOW:

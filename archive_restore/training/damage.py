@@ -200,7 +200,9 @@ def draw_tear(random: Random, shape: Shape, unit: float) -> Opacity:
         0.16,
         max(2.0, 5 * unit),
     )
-    widths = unit * np.linspace(random.uniform(6, 28), 1.2, len(points)) * random.uniform(0.7, 1.3, len(points))
+    widths = (
+        unit * np.linspace(random.uniform(6, 28), 1.2, len(points)) * random.uniform(0.7, 1.3, len(points))
+    )
     stroke(opacity, points, widths)
     return soften(ragged(random, opacity, unit, 3 * unit, 0.8), 0.7)
 
@@ -214,7 +216,9 @@ def draw_corner(random: Random, shape: Shape, unit: float) -> Opacity:
     if random.random() < 0.5:
         columns = width - 1 - columns
     slant = float(random.uniform(0.5, 2.0))
-    uneven = 6 * unit * smooth_noise(random, shape, 16 * unit) + 2 * unit * smooth_noise(random, shape, 4 * unit)
+    uneven = 6 * unit * smooth_noise(random, shape, 16 * unit) + 2 * unit * smooth_noise(
+        random, shape, 4 * unit
+    )
     missing = rows * slant + columns / slant + uneven < unit * random.uniform(20, 110)
     return soften(missing.astype(np.float32), 0.7)
 

@@ -8,7 +8,7 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +24,7 @@ from archive_restore.photos.files import write_durably
 from archive_restore.progress import Progress
 from archive_restore.training.objectives import Batch, Objective
 from archive_restore.training.sources import Photographs
+from archive_restore.training.world import World, lost_process
 
 CHECKPOINT = "checkpoint.pt"
 CURVES = "curves.jsonl"
@@ -84,13 +85,17 @@ class Trainer:
     objective : what is trained, and on what
     options : see `TrainingOptions`
     device : where
+    world : the processes that train together; each sees its own batches
     """
 
-    def __init__(self, objective: Objective, options: TrainingOptions, device: torch.device) -> None:
+    def __init__(
+        self, objective: Objective, options: TrainingOptions, device: torch.device, world: World | None = None
+    ) -> None:
         torch.manual_seed(options.seed)
         self.objective = objective
         self.options = options
         self.device = device
+        self.world = world or World()
         self.generator = self._place(build_generator(objective.architecture, objective.settings))
         self.averaged = self._place(build_generator(objective.architecture, objective.settings))
         self.averaged.load_state_dict(self.generator.state_dict())
@@ -102,6 +107,8 @@ class Trainer:
         self.discriminator_optimiser = torch.optim.Adam(
             self.discriminator.parameters(), options.discriminator_rate, (options.discriminator_moment, 0.999)
         )
+        self._parallel_generator = self.world.parallel(self.generator)
+        self._parallel_discriminator = self.world.parallel(self.discriminator)
         self.scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
         self.step = 0
         self.samples = 0
@@ -109,6 +116,11 @@ class Trainer:
 
     def _place(self, network: nn.Module) -> nn.Module:
         return network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload,no-any-return]
+
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Takes over trained generator weights before the first step."""
+        self.generator.load_state_dict(weights)
+        self.averaged.load_state_dict(weights)
 
     def autocast(self) -> AbstractContextManager[object]:
         """Mixed precision as the options say."""
@@ -141,7 +153,7 @@ class Trainer:
             group["lr"] = self.options.discriminator_rate * factor
         adversary = self.samples >= self.objective.adversary_from * self.options.samples
         with self.autocast():
-            written = self.objective.write(self.generator, batch)
+            written = self.objective.write(self._parallel_generator, batch)
         named: dict[str, float] = {}
         real = fake = None
         if adversary:
@@ -149,7 +161,7 @@ class Trainer:
         named |= self._generator_step(written, batch, adversary)
         self._average()
         self.step += 1
-        self.samples += len(batch["truth"])
+        self.samples += len(batch["truth"]) * self.world.size
         return Step(self.samples, named, real, fake)
 
     def _move(self, value: Tensor) -> Tensor:
@@ -158,10 +170,10 @@ class Trainer:
 
     def _discriminator_step(self, written: Tensor, batch: Batch) -> tuple[dict[str, float], float, float]:
         with self.autocast():
-            verdict = self.objective.verdict(self.discriminator, written, batch)
+            verdict = self.objective.verdict(self._parallel_discriminator, written, batch)
         loss = self._finite("discriminator", verdict.loss)
         self.discriminator_optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(verdict.loss).backward()
+        torch.autograd.backward(self.scaler.scale(verdict.loss))
         self.scaler.step(self.discriminator_optimiser)
         self.collapsed_for = self.collapsed_for + 1 if loss < COLLAPSED_LOSS else 0
         if self.collapsed_for >= COLLAPSED_STEPS:
@@ -183,7 +195,7 @@ class Trainer:
         self.discriminator.requires_grad_(True)
         named = {name: self._finite(name, loss) for name, loss in losses.items()}
         self.generator_optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(losses["total"]).backward()
+        torch.autograd.backward(self.scaler.scale(losses["total"]))
         self.scaler.unscale_(self.generator_optimiser)
         norm = nn.utils.clip_grad_norm_(self.generator.parameters(), self.options.clip)
         if not self.scaler.is_enabled():
@@ -196,8 +208,8 @@ class Trainer:
         number = float(value.detach())
         if not math.isfinite(number):
             raise TrainingError(
-                f"the {name} loss is {number} at step {self.step}: training has diverged. The last good checkpoint is kept; "
-                "resume from it with a lower rate"
+                f"the {name} loss is {number} at step {self.step}: training has diverged. "
+                "The last good checkpoint is kept; resume from it with a lower rate"
             )
         return number
 
@@ -206,8 +218,8 @@ class Trainer:
         decay = min(self.options.average, (1 + self.step) / (10 + self.step))
         for kept, new in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
             kept.lerp_(new, 1 - decay)
-        for kept, new in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
-            kept.copy_(new)
+        for copied, current in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
+            copied.copy_(current)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on, as tensors and plain values."""
@@ -233,7 +245,9 @@ class Trainer:
             ("settings", self.objective.settings),
         ):
             if state[what] != mine:
-                raise TrainingError(f"the checkpoint's {what} is {state[what]!r}, not {mine!r}; resume with that")
+                raise TrainingError(
+                    f"the checkpoint's {what} is {state[what]!r}, not {mine!r}; resume with that"
+                )
         self.generator.load_state_dict(state["generator"])
         self.averaged.load_state_dict(state["averaged"])
         self.discriminator.load_state_dict(state["discriminator"])
@@ -261,15 +275,17 @@ def load_state(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def batches(objective: Objective, photographs: Photographs, seed: int, first_step: int) -> Iterator[Batch]:
-    """The batches from `first_step` on, made ahead by one thread."""
+def batches(
+    objective: Objective, photographs: Photographs, seed: Sequence[int], first_step: int
+) -> Iterator[Batch]:
+    """The batches from `first_step` on, made ahead by one thread; each a function of (*seed, step)."""
     with ThreadPoolExecutor(1) as maker:
         pending: list[Future[Batch]] = []
         step = first_step
         try:
             while True:
                 while len(pending) < PREFETCHED:
-                    pending.append(maker.submit(objective.batch, photographs, (seed, step)))
+                    pending.append(maker.submit(objective.batch, photographs, (*seed, step)))
                     step += 1
                 yield pending.pop(0).result()
         finally:
@@ -301,30 +317,35 @@ def train(
     saved_at, started_at, started_with = time.monotonic(), time.monotonic(), trainer.samples
     progress.start("training", options.samples)
     progress.advance(trainer.samples)
-    source = batches(trainer.objective, photographs, options.seed, trainer.step)
+    leads = trainer.world.leads
+    source = batches(trainer.objective, photographs, (options.seed, trainer.world.rank), trainer.step)
     good = True
     try:
         with (folder / CURVES).open("a", encoding="utf-8") as curves:
-            while trainer.samples < options.samples and not until():
+            while trainer.samples < options.samples and not trainer.world.any(until()):
                 before = trainer.samples
                 good = False
-                step = trainer.train_step(next(source))
+                batch = next(source)
+                with lost_process():
+                    step = trainer.train_step(batch)
                 good = True
                 progress.advance(trainer.samples - before)
                 rate = (trainer.samples - started_with) / max(time.monotonic() - started_at, 1e-9)
                 figures = figures_of(step, rate)
                 progress.figures(**figures)
-                if before // options.report_samples != trainer.samples // options.report_samples:
+                if leads and before // options.report_samples != trainer.samples // options.report_samples:
                     figures |= reporter(trainer) if reporter else {}
-                if trainer.step % 20 == 0 or "held_out_psnr" in figures:
-                    curves.write(json.dumps({"samples": trainer.samples, "step": trainer.step} | figures) + "\n")
+                if leads and (trainer.step % 20 == 0 or "held_out_psnr" in figures):
+                    curves.write(
+                        json.dumps({"samples": trainer.samples, "step": trainer.step} | figures) + "\n"
+                    )
                     curves.flush()
-                if time.monotonic() - saved_at > options.checkpoint_seconds:
+                if leads and time.monotonic() - saved_at > options.checkpoint_seconds:
                     trainer.save(checkpoint)
                     saved_at = time.monotonic()
     finally:
         source.close()  # type: ignore[attr-defined]  # a generator; Iterator does not say so
-        if good:
+        if good and leads:
             trainer.save(checkpoint)
         progress.stop()
 
@@ -347,3 +368,9 @@ def resumed(trainer: Trainer, folder: Path) -> Trainer:
             trainer.options = replace(trainer.options, seed=state["options"]["seed"])
         trainer.restore(state)
     return trainer
+
+
+def stop_after(minutes: float | None) -> Callable[[], bool]:
+    """Says stop once `minutes` have passed; never if None."""
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    return lambda: time.monotonic() >= end

@@ -3,6 +3,7 @@
 The loop knows nothing of pictures; an objective knows nothing of optimisers.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -33,9 +34,15 @@ class Verdict:
 class Objective(Protocol):
     """One architecture's task."""
 
-    architecture: str
-    settings: Settings
-    adversary_from: float  # share of the training after which the adversary takes part
+    @property
+    def architecture(self) -> str: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def adversary_from(self) -> float:
+        """Share of the training after which the adversary takes part."""
 
     def batch(self, photographs: Photographs, seed: Sequence[int]) -> Batch:
         """A batch on the CPU, a pure function of `seed`."""
@@ -80,10 +87,10 @@ class RefineHoles:
     """
 
     sizes: tuple[int, ...] = (64, 96, 128)
-    pixels: int = 32 * 80 * 80
+    pixels: int = 16 * 80 * 80
     shapes: tuple[NDArray[np.bool_], ...] = ()
     settings: Settings = field(default_factory=dict)
-    adversary_from: float = 0.6
+    adversary_from: float = 0.7
     adversarial_weight: float = 0.004
     matching_weight: float = 0.04
     architecture: str = architectures.DEFAULT
@@ -146,7 +153,9 @@ class PublishedCentre:
     batch_size: int = 64
     size: int = 128
     overlap: int = 4
-    scale_to: int = 350  # px; photographs are scaled to this side before a crop is taken, as the original does
+    scale_to: int = (
+        350  # px; photographs are scaled to this side before a crop is taken, as the original does
+    )
     settings: Settings = field(default_factory=published_settings)
     adversary_from: float = 0.0
     architecture: str = architectures.CENTRE
@@ -250,6 +259,13 @@ def hide(truth: Tensor, mask: Tensor) -> Tensor:
     """The picture with its hole filled by the constant mean colour (the authors' code), in [-1, 1]."""
     mean = torch.tensor(context_encoder.MEAN_COLOUR).view(1, 3, 1, 1) * 2 - 1
     return mask * mean.to(truth.device) + (1 - mask) * truth
+
+
+def hole_psnr(composite: Tensor, batch: Batch) -> list[float]:
+    """PSNR over the hole of each sample, dB, values in [0, 1]."""
+    error = ((composite.clamp(-1, 1) - batch["truth"]) / 2).square() * batch["mask"]
+    mean = error.sum(dim=(1, 2, 3)) / (3 * batch["mask"].sum(dim=(1, 2, 3)))
+    return [-10 * math.log10(max(float(value), 1e-10)) for value in mean]
 
 
 def objective_for(architecture: str, settings: Settings) -> Objective:

@@ -56,7 +56,9 @@ def random_region(random: Random, size: int, wavelength: float = 16.0) -> Mask:
     """
     samples = max(2, round(size / wavelength))
     noise = cv2.resize(
-        random.normal(0, 1, (samples, samples)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC
+        random.normal(0, 1, (samples, samples)).astype(np.float32),
+        (size, size),
+        interpolation=cv2.INTER_CUBIC,
     )
     share = random.uniform(REGION_AREA[0] + 0.01, REGION_AREA[1] - 0.01)
     return np.asarray(noise > np.quantile(noise, 1 - share))

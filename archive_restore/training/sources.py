@@ -56,7 +56,9 @@ def entries_of(path: Path) -> Iterator[Entry]:
                     if member.isfile() and Path(member.name).suffix.lower() in PICTURE_SUFFIXES:
                         yield Entry(f"{path}/{member.name}", path, member.offset_data, member.size)
         except tarfile.TarError as error:
-            raise InputError(f"{printable(path)} is not a readable tar file ({error}); fetch it again") from error
+            raise InputError(
+                f"{printable(path)} is not a readable tar file ({error}); fetch it again"
+            ) from error
 
 
 class Photographs:
@@ -77,14 +79,12 @@ class Photographs:
             return kept
         entry = self.entries[index]
         data = np.frombuffer(entry.read(), np.uint8)
-        decoded = (
-            cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
-        )
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
         if decoded is None:
             raise InputError(
                 f"{printable(entry.name)} cannot be decoded; remove it from the training data and start again"
             )
-        photograph = np.ascontiguousarray(decoded[..., ::-1])
+        photograph = np.ascontiguousarray(np.asarray(decoded, np.uint8)[..., ::-1])
         if photograph.nbytes <= self._free:
             self._free -= photograph.nbytes
             self._cache[index] = photograph

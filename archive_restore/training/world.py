@@ -1,0 +1,87 @@
+"""Several processes that train one network, as torchrun starts them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from archive_restore.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's number among those that train together. One process alone is rank 0 of 1."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes checkpoints, curves and what the user sees."""
+        return self.rank == 0
+
+    def parallel(self, network: nn.Module) -> nn.Module:
+        """The network with gradients averaged over all processes; itself if there is one.
+
+        Buffers are not broadcast: batch normalisation would otherwise change them in place between the
+        discriminator's two passes and their one backward.
+        """
+        return network if self.size == 1 else DistributedDataParallel(network, broadcast_buffers=False)
+
+    def any(self, mine: bool) -> bool:
+        """Whether any process says so; all of them must ask. TrainingError if one of them is gone."""
+        if self.size == 1:
+            return mine
+        flag = torch.tensor([float(mine)])
+        if distributed.get_backend() == "nccl":
+            flag = flag.cuda()
+        with lost_process():
+            distributed.all_reduce(flag, distributed.ReduceOp.MAX)
+        return bool(flag.item())
+
+
+@contextmanager
+def lost_process() -> Iterator[None]:
+    """Says in words that another process has gone, which torch reports as a broken connection."""
+    try:
+        yield
+    except RuntimeError as error:
+        if distributed.is_initialized():
+            raise TrainingError(
+                f"another process of this training is gone ({str(error).splitlines()[0][:120]}); start the same "
+                "command again, it goes on from the last checkpoint"
+            ) from error
+        raise
+
+
+@contextmanager
+def joined(cuda: bool) -> Iterator[World]:
+    """The world that torchrun describes in the environment, joined; one process alone without torchrun.
+
+    Parameters
+    ----------
+    cuda : whether every process has a GPU of its own, `cuda:LOCAL_RANK`
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World()
+        return
+    if cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield World(distributed.get_rank(), size)
+    finally:
+        distributed.destroy_process_group()
+
+
+def own_gpu(chosen: str | None) -> str | None:
+    """The device of this process: under torchrun each takes its own GPU unless told `cpu`."""
+    local = os.environ.get("LOCAL_RANK")
+    if local is None or chosen == "cpu" or not torch.cuda.is_available():
+        return chosen
+    return f"cuda:{local}"
