@@ -1,0 +1,190 @@
+"""The workflow of `inpaint`: photographs and masks to restored photographs, without a ledger."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.errors import InputError, PhotographError, printable
+from archive_restore.home import Home
+from archive_restore.interrupts import StopRequest, stop_on_interrupt
+from archive_restore.networks.devices import choose_device
+from archive_restore.networks.weights import load_model
+from archive_restore.photos.archive import check_archive, check_output, walk
+from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, decode, encode
+from archive_restore.photos.files import read_mask
+from archive_restore.progress import Progress
+from archive_restore.restoring.pipeline import Loaded, SetAside, restore_all, write_checked
+from archive_restore.restoring.restorer import Restorer
+
+MASK_SUFFIX = ".png"
+"""The mask of sub/a.jpg is sub/a.jpg.png in the folder of masks."""
+
+
+@dataclass(frozen=True)
+class InpaintOptions:
+    """What the user chose."""
+
+    device: str | None = None  # None: the best there is
+    batch_size: int | None = None  # windows; None: by the device
+    model: str | None = None  # None: the default
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    overwrite: bool = False  # replace files that are in the output already, instead of keeping them
+
+
+@dataclass
+class InpaintSummary:
+    """What was done."""
+
+    restored: int = 0
+    copied: int = 0  # whose masks are empty
+    kept: int = 0  # whose output was there already
+    set_aside: list[SetAside] = field(default_factory=list)
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One photograph, its mask and its place in the output."""
+
+    source: Path
+    mask: Path
+    output: Path
+
+
+def inpaint_paths(
+    paths: Sequence[Path], *, masks: Path, out: Path, home: Home, options: InpaintOptions, progress: Progress
+) -> InpaintSummary:
+    """Restores files and folders into `out`, which mirrors the folders.
+
+    The mask of a/b.jpg in a folder is masks/a/b.jpg.png, that of a single file masks/b.jpg.png. A photograph
+    without a mask is set aside by name; one whose mask is empty is copied byte for byte. What is in `out`
+    already is kept, so that the same command goes on after a kill.
+
+    Raises
+    ------
+    InputError
+        A path does not exist, `out` would write among the originals, or two photographs would become one.
+    DeviceError, WeightsError, StorageError
+        Going on would not help.
+    """
+    began = time.monotonic()
+    check_archive(masks)
+    everything = _orders(paths, masks, out, progress)
+    orders = everything if options.overwrite else [one for one in everything if not one.output.exists()]
+    device = choose_device(options.device)
+    summary = InpaintSummary(kept=len(everything) - len(orders))
+    if orders:
+        model = load_model(options.model, home=home)
+        restorer = Restorer(model, device, options.batch_size, note=progress.note)
+        with stop_on_interrupt() as stop:
+            progress.start("Restoring", len(orders))
+            try:
+                restore_all(_Inpainting(orders, options, progress, stop, summary), restorer)
+            finally:
+                progress.stop()
+        left = len(orders) - summary.restored - summary.copied - len(summary.set_aside)
+        summary.interrupted = stop.made and left > 0
+    summary.seconds = time.monotonic() - began
+    return summary
+
+
+def _orders(paths: Sequence[Path], masks: Path, out: Path, progress: Progress) -> list[_Order]:
+    orders: dict[Path, _Order] = {}
+    for source, relative in _photographs(paths, masks, out, progress):
+        order = _Order(source, masks / f"{relative}{MASK_SUFFIX}", out / relative)
+        other = orders.setdefault(order.output, order)
+        if other is not order:
+            raise InputError(
+                f"{printable(other.source)} and {printable(source)} would both become "
+                f"{printable(order.output)}. Restore them into different folders."
+            )
+    return list(orders.values())
+
+
+def _photographs(
+    paths: Sequence[Path], masks: Path, out: Path, progress: Progress
+) -> Iterator[tuple[Path, str]]:
+    """Each photograph and its path relative to what the user named."""
+
+    def left_out(where: Path, error: OSError) -> None:
+        progress.note(f"{printable(where)}: {error.strerror}; left out")
+
+    for path in paths:
+        if path.is_file():
+            if path.resolve().parent == out.resolve():
+                raise InputError(
+                    f"{printable(path)} lies in the output folder; originals are never overwritten. "
+                    "Name another --out."
+                )
+            yield path, path.name
+            continue
+        folder = check_archive(path)
+        check_output(folder, out)
+        for found in walk(folder, exclude=[masks], on_error=left_out):
+            yield found.path(folder), os.fsdecode(found.relative)
+
+
+class _Inpainting:
+    """Implements `pipeline.Work` for photographs with masks."""
+
+    def __init__(
+        self,
+        orders: list[_Order],
+        options: InpaintOptions,
+        progress: Progress,
+        stop: StopRequest,
+        summary: InpaintSummary,
+    ) -> None:
+        self._orders = orders
+        self._options = options
+        self._progress = progress
+        self._stop = stop
+        self._summary = summary
+        self._copied: set[Path] = set()
+
+    def tasks(self) -> Iterator[_Order]:
+        yield from self._orders
+
+    def pixels(self, order: _Order) -> int:
+        try:
+            return order.source.stat().st_size  # a compressed pixel takes about a byte
+        except OSError:
+            return 1
+
+    def wanted(self) -> bool:
+        return not self._stop.made
+
+    def load(self, order: _Order) -> Loaded:
+        if not order.mask.exists():
+            raise PhotographError(order.source, f"there is no mask {printable(order.mask)}")
+        photograph = decode(order.source, max_pixels=self._options.max_pixels)
+        mask = read_mask(order.mask, photograph.pixels.shape)
+        if mask.all():
+            raise PhotographError(order.source, "all of it is masked, so nothing is left to restore it from")
+        return Loaded(photograph, mask)
+
+    def save(self, order: _Order, loaded: Loaded, pixels: NDArray[np.uint8]) -> None:
+        data = encode(loaded.photograph, pixels)
+        if data == loaded.photograph.source:
+            self._copied.add(order.output)
+        write_checked(order.output, data, loaded.photograph, pixels)
+
+    def finished(self, order: _Order) -> None:
+        if order.output in self._copied:
+            self._summary.copied += 1
+        else:
+            self._summary.restored += 1
+        self._progress.advance()
+
+    def failed(self, order: _Order, reason: str) -> None:
+        self._summary.set_aside.append(SetAside(order.source, reason))
+        self._progress.note(f"{printable(order.source)}: {reason}")
+        self._progress.advance()
+
+    def given_back(self, order: _Order) -> None: ...

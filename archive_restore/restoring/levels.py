@@ -1,0 +1,169 @@
+"""One photograph, coarse to fine: which windows must be written before which.
+
+A hole that is deeper than its rim can tell is restored at half the resolution first, and so on down; the
+doubled result is the first guess at the level above.
+"""
+
+from collections.abc import Generator
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.restoring.prefill import DEEP, SHALLOW, depth, double, halve, prefill, prefill_deep
+from archive_restore.restoring.windows import Canvas, Window, cover
+
+STRIP = 512
+"""Rows that are measured or halved at a time, even, px; bounds the float copies of a large photograph."""
+
+HALO = int(DEEP) + 4
+"""px around a crop that decide its depths up to `DEEP` (the distance transform errs by under 5 %)."""
+
+MARGIN = 2
+"""Coarse px around a deep hole that are restored with it, because doubling interpolates."""
+
+
+class Level:
+    """One scale of one photograph: windows cut out on demand, and what was written into them.
+
+    `cut` only reads and may run in any thread; `paste` must not run twice at once.
+
+    Parameters
+    ----------
+    pixels : (H, W) or (H, W, 3) uint8
+    mask : (H, W) bool, True = hole
+    wanted : (H, W) bool, the holes to be written at this scale, inside `mask`
+    coarse : like `pixels`, the restored coarser picture, doubled; None where no hole is deep
+    size, context : side of a window and margin around a hole pixel, px
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8],
+        mask: NDArray[np.bool_],
+        wanted: NDArray[np.bool_],
+        coarse: NDArray[np.uint8] | None,
+        *,
+        size: int,
+        context: int,
+    ) -> None:
+        self._shape = mask.shape
+        self._pixels = at_least(pixels, size)
+        self._mask = at_least(mask, size)
+        self._coarse = None if coarse is None else at_least(coarse, size)
+        wanted = at_least(wanted, size, mirrored=False)
+        self._canvas = Canvas(wanted, channels=1 if pixels.ndim == 2 else 3, size=size)
+        self.windows: list[Window] = cover(wanted, size=size, context=context)
+
+    def cut(self, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """The first guess and the holes of a window: (size, size, 3) uint8, grey as three equal channels,
+        and (size, size) bool."""
+        picture, hole = self._pixels[window.slices], self._mask[window.slices]
+        if self._coarse is None:
+            guess = prefill(picture, hole)
+        else:
+            guess = prefill_deep(picture, hole, self._coarse[window.slices], self._depth(window))
+        if guess.ndim == 2:
+            guess = np.repeat(guess[..., None], 3, axis=2)
+        return guess, hole
+
+    def paste(self, window: Window, values: NDArray[np.float32]) -> None:
+        """Takes what the network wrote into a window: (size, size, 3) float32, 0 to 255."""
+        if self._pixels.ndim == 2:
+            values = values.mean(axis=2, keepdims=True)
+        self._canvas.add(window, values)
+
+    def composite(self) -> NDArray[np.uint8]:
+        """The picture with the wanted holes written, like `pixels`. All windows must have been pasted."""
+        height, width = self._shape
+        return self._canvas.composite(self._pixels)[:height, :width]
+
+    def _depth(self, window: Window) -> NDArray[np.float32]:
+        """Distance to the nearest known sample of the picture, not only of the window."""
+        top, left = max(0, window.top - HALO), max(0, window.left - HALO)
+        around = self._mask[top : window.top + window.size + HALO, left : window.left + window.size + HALO]
+        inside = Window(window.top - top, window.left - left, window.size)
+        return depth(around)[inside.slices]
+
+
+Painting = Generator[Level, None, NDArray[np.uint8]]
+"""A photograph being restored: yields its levels, coarsest first, and is resumed when all windows of a level
+have been pasted; returns the restored pixels."""
+
+
+def coarse_to_fine(
+    pixels: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    *,
+    size: int,
+    context: int,
+    wanted: NDArray[np.bool_] | None = None,
+) -> Painting:
+    """Restores one picture in levels.
+
+    Parameters
+    ----------
+    pixels : (H, W) or (H, W, 3) uint8
+    mask : (H, W) bool, True = hole; not all of it
+    size, context : side of a window and margin around a hole pixel, px
+    wanted : (H, W) bool, the holes to be written; all of `mask` if left out
+
+    Returns
+    -------
+    Through `StopIteration.value`, pixels like `pixels`, equal to them outside `wanted`.
+    """
+    wanted = mask if wanted is None else wanted
+    deep = deeper_than_the_rim_tells(mask) & wanted
+    coarse = None
+    if deep.any():
+        small, small_mask = halved(pixels, mask)
+        small_wanted = _grown(_any_of_four(deep), MARGIN) & small_mask
+        smaller = coarse_to_fine(small, small_mask, size=size, context=context, wanted=small_wanted)
+        coarse = double((yield from smaller), mask.shape)
+    del deep
+    level = Level(pixels, mask, wanted, coarse, size=size, context=context)
+    yield level
+    return level.composite()
+
+
+def deeper_than_the_rim_tells(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Hole pixels more than `SHALLOW` px from any known sample, (H, W) bool; measured in strips."""
+    deep = np.zeros_like(mask)
+    for top in range(0, mask.shape[0], STRIP):
+        first = max(0, top - HALO)
+        strip = mask[first : top + STRIP + HALO]
+        if strip.any():
+            deep[top : top + STRIP] = depth(strip)[top - first :][:STRIP] > SHALLOW
+    return deep
+
+
+def halved(
+    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], *, strip: int = STRIP
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """`prefill.halve` in strips of `strip` rows (even): the same result with float copies of one only."""
+    strips = [halve(pixels[t : t + strip], mask[t : t + strip]) for t in range(0, mask.shape[0], strip)]
+    return np.concatenate([picture for picture, _ in strips]), np.concatenate([hole for _, hole in strips])
+
+
+def at_least(plane: NDArray[Any], size: int, *, mirrored: bool = True) -> NDArray[Any]:
+    """`plane` (H, W[, C]) mirrored at its lower and right border (or padded with zeros) until both sides are
+    at least `size` px; itself if they are."""
+    missing = [(0, max(0, size - side)) for side in plane.shape[:2]]
+    if missing == [(0, 0), (0, 0)]:
+        return plane
+    missing += [(0, 0)] * (plane.ndim - 2)
+    return np.pad(plane, missing, mode="reflect") if mirrored else np.pad(plane, missing)
+
+
+def _any_of_four(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) bool to (ceil(H/2), ceil(W/2)) bool."""
+    even = np.pad(mask, ((0, mask.shape[0] % 2), (0, mask.shape[1] % 2)))
+    rows = even[0::2] | even[1::2]
+    return rows[:, 0::2] | rows[:, 1::2]
+
+
+def _grown(mask: NDArray[np.bool_], margin: int) -> NDArray[np.bool_]:
+    """`mask` and everything up to `margin` px beside it, (H, W) bool."""
+    square = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), square), bool)

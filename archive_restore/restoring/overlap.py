@@ -1,0 +1,81 @@
+"""Work beside the network: photographs are read before they are wanted and written after they are done.
+
+Both functions keep at most `limit` px in the hands of their threads (a single larger photograph is let
+through), so that memory stays flat however long the queue is.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Handed = deque[tuple[Item, Future[Result]]]
+
+
+def read_ahead(
+    items: Iterable[Item],
+    work: Callable[[Item], Result],
+    executor: Executor,
+    *,
+    pixels: Callable[[Item], int],
+    limit: int,
+) -> Iterator[tuple[Item, Result]]:
+    """`(item, work(item))` for each item, in order, worked on before they are asked for.
+
+    Items are drawn until they have `limit` px, then as they leave. An exception of `work` is raised here.
+    """
+    handed: Handed[Item, Result] = deque()
+    held = 0
+    try:
+        for item in items:
+            handed.append((item, executor.submit(work, item)))
+            held += pixels(item)
+            while handed and held >= limit:
+                held -= pixels(handed[0][0])
+                yield _oldest(handed)
+        while handed:
+            yield _oldest(handed)
+    finally:
+        _cancel(handed)
+
+
+def write_behind(
+    items: Iterable[Item],
+    work: Callable[[Item], Result],
+    executor: Executor,
+    *,
+    pixels: Callable[[Item], int],
+    limit: int,
+) -> Iterator[tuple[Item, Result]]:
+    """`(item, work(item))` for each item, in order, as soon as they are done.
+
+    Drawing the next item waits only while those that are not done have `limit` px. An exception of `work` is
+    raised here.
+    """
+    handed: Handed[Item, Result] = deque()
+    held = 0
+    try:
+        for item in items:
+            handed.append((item, executor.submit(work, item)))
+            held += pixels(item)
+            del item  # a restored photograph: not kept alive while the next is waited for
+            while handed and (held >= limit or handed[0][1].done()):
+                held -= pixels(handed[0][0])
+                yield _oldest(handed)
+        while handed:
+            yield _oldest(handed)
+    finally:
+        _cancel(handed)
+
+
+def _oldest(handed: Handed[Item, Result]) -> tuple[Item, Result]:
+    item, future = handed.popleft()
+    return item, future.result()
+
+
+def _cancel(handed: Handed[Item, Result]) -> None:
+    for _, future in handed:
+        future.cancel()

@@ -1,0 +1,219 @@
+"""Photographs and masks in, restored photographs out."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from archive_restore.errors import DeviceError, WeightsError
+from archive_restore.networks.weights import LoadedModel
+from archive_restore.restoring.levels import Painting, coarse_to_fine
+from archive_restore.restoring.scheduler import Cut, Outcome, Scheduler
+
+Key = TypeVar("Key")
+Sample = TypeVar("Sample", np.uint8, np.bool_)
+
+CPU_BATCH = 16
+"""Windows. A core of an EPYC 9004 takes 24 ms a window in batches of 8, 17 in batches of 16 and of 32."""
+
+GPU_BATCH = 128
+"""Windows; more do not make a large GPU faster."""
+
+GPU_BYTES_PER_WINDOW = 64 << 20
+"""Of free GPU memory, generously; a window of 128 px needs some 20 MiB at 16 bits. Too much is not fatal."""
+
+MAX_PIXELS_IN_FLIGHT = 24_000_000
+"""px of the photographs that are being restored side by side. One takes 3 to 12 bytes a pixel."""
+
+NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
+"""Features of a CPU that make bfloat16 faster than float32; without them it is emulated, and slower."""
+
+MAX_CUTTERS = 8
+"""Threads that cut windows out; a modern GPU takes windows faster than one thread makes first guesses."""
+
+
+class Restorer:
+    """A generator on its device. Owns precision, memory layout, batches and their inverse.
+
+    Parameters
+    ----------
+    model : its module is moved to `device`
+    device : see `networks.devices.choose_device`
+    batch_size : windows at once; None to choose by the device
+    note : told, in a sentence, when a batch did not fit and smaller ones are used from then on
+    after_batch : told the number of windows after each batch
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        device: torch.device,
+        batch_size: int | None = None,
+        *,
+        note: Callable[[str], None] = lambda message: None,
+        after_batch: Callable[[int], None] = lambda windows: None,
+    ) -> None:
+        self.card = model.card
+        self.device = device
+        self.batch_size = batch_size or _default_batch_size(device)
+        self.window = _side(model, "window")
+        self.context = _side(model, "context")
+        self._note = note
+        self._after_batch = after_batch
+        self._precision = half_precision(device)
+        self._module = model.module.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def restore(self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """One photograph.
+
+        Parameters
+        ----------
+        pixels : (H, W) or (H, W, 3) uint8, RGB
+        mask : (H, W) bool, True = damaged; not all of it
+
+        Returns
+        -------
+        Like `pixels`, equal to it outside the mask.
+        """
+        ((_, outcome),) = self.restore_many([(None, pixels, mask)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def restore_many(
+        self,
+        photographs: Iterable[tuple[Key, NDArray[np.uint8], NDArray[np.bool_]]],
+        *,
+        max_pixels: int = MAX_PIXELS_IN_FLIGHT,
+    ) -> Iterator[tuple[Key, Outcome]]:
+        """Many photographs, whose windows share batches.
+
+        Parameters
+        ----------
+        photographs : (key, pixels, mask) as for `restore`; drawn one by one as there is room
+        max_pixels : px of the photographs in flight from which on no further one is drawn
+
+        Yields
+        ------
+        (key, restored pixels), or (key, exception) for a photograph that could not be restored, in the order
+        in which they are finished.
+
+        Raises
+        ------
+        DeviceError
+            The device fails, or not even one window fits into its memory.
+        """
+        cutters = 1 if self.device.type == "cpu" else min(MAX_CUTTERS, os.cpu_count() or 1)
+        with ThreadPoolExecutor(cutters, thread_name_prefix="cut") as executor:
+            scheduler: Scheduler[Key] = Scheduler(
+                self._write, batch_size=lambda: self.batch_size, max_pixels=max_pixels, cutters=executor
+            )
+            yield from scheduler.run(
+                (key, self._painting(pixels, mask), mask.size) for key, pixels, mask in photographs
+            )
+
+    def _painting(self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Painting:
+        """The levels of one photograph; what is wrong with it comes up inside, as its own failure."""
+        _check(pixels, mask)
+        return (yield from coarse_to_fine(pixels, mask, size=self.window, context=self.context))
+
+    def _write(self, cuts: list[Cut]) -> NDArray[np.float32]:
+        """The windows as the generator writes them, (B, S, S, 3) float32, 0 to 255."""
+        pictures = np.stack([picture for picture, _ in cuts])
+        holes = np.stack([hole for _, hole in cuts])
+        parts: list[NDArray[np.float32]] = []
+        done = 0
+        while done < len(cuts):
+            some = slice(done, done + self.batch_size)
+            try:
+                parts.append(self._through_network(pictures[some], holes[some]))
+            except torch.OutOfMemoryError:
+                self._shrink()
+                continue
+            except torch.AcceleratorError as error:
+                raise DeviceError(
+                    f"{self.device} failed: {str(error).splitlines()[0]}. Run the same command again; what "
+                    "is finished stays finished. If it fails again, restart the computer or use --device cpu."
+                ) from error
+            self._after_batch(len(parts[-1]))
+            done += len(parts[-1])
+        return np.concatenate(parts)
+
+    def _shrink(self) -> None:
+        """Half the batch from now on."""
+        if self.batch_size == 1:
+            raise DeviceError(
+                f"The memory of {self.device} does not hold a single window. Close other programs that use "
+                "it, or run with --device cpu."
+            )
+        self.batch_size //= 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._note(f"{self.device} is out of memory; going on with batches of {self.batch_size} windows.")
+
+    @torch.inference_mode()
+    def _through_network(self, pictures: NDArray[np.uint8], holes: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """(B, S, S, 3) uint8 and (B, S, S) bool to (B, S, S, 3) float32, 0 to 255, in one batch."""
+        count = len(pictures)
+        if self.device.type == "cuda":
+            pictures, holes = _filled_up(pictures), _filled_up(holes)
+        # (B, S, S, 3) in memory is already what channels_last means.
+        guess = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+        hole = torch.from_numpy(holes).to(self.device)[:, None].float()
+        with torch.autocast(self.device.type, self._precision, enabled=self._precision is not None):
+            written: Tensor = self._module(guess, hole)
+        samples = written.float().add(1.0).mul(127.5).clamp(0.0, 255.0).permute(0, 2, 3, 1)
+        return samples[:count].cpu().numpy()
+
+
+def _check(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)):
+        raise ValueError(f"a picture is (H, W) or (H, W, 3) uint8, not {pixels.shape} {pixels.dtype}")
+    if mask.dtype != np.bool_ or mask.shape != pixels.shape[:2]:
+        raise ValueError(
+            f"the mask of a picture {pixels.shape} is (H, W) bool, not {mask.shape} {mask.dtype}"
+        )
+    if mask.all():
+        raise ValueError("all of the picture is masked, so there is nothing to restore it from")
+
+
+def _filled_up(batch: NDArray[Sample]) -> NDArray[Sample]:
+    """A batch (B, ...), its last window repeated up to the next power of two: each new size costs a GPU's
+    library a search for new kernels. (A CPU has none, and pays for every window.)"""
+    missing = (1 << (len(batch) - 1).bit_length()) - len(batch)
+    return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
+
+
+def half_precision(device: torch.device) -> torch.dtype | None:
+    """The 16-bit type that is faster than float32 on `device`; None to stay with float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "cpu":
+        # A torch that cannot say gets the type that is right everywhere.
+        features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        return torch.bfloat16 if any(features.get(name) for name in NATIVE_BFLOAT16) else None
+    return None
+
+
+def _default_batch_size(device: torch.device) -> int:
+    if device.type != "cuda":
+        return CPU_BATCH
+    free, _ = torch.cuda.mem_get_info(device)
+    fitting = max(1, free // GPU_BYTES_PER_WINDOW)
+    return int(min(GPU_BATCH, 1 << (fitting.bit_length() - 1)))
+
+
+def _side(model: LoadedModel, name: str) -> int:
+    """The module's `window` or `context`, px."""
+    value = getattr(model.module, name, None)
+    if not isinstance(value, int):
+        raise WeightsError(
+            f"The model {model.card.name} ({model.card.architecture}) cannot restore whole photographs: it has no "
+            f"{name}. Choose another with --model, or leave it out."
+        )
+    return value

@@ -1,0 +1,224 @@
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from archive_restore.errors import DeviceError
+from archive_restore.networks.generator import Generator
+from archive_restore.networks.weights import LoadedModel, ModelCard
+from archive_restore.restoring.prefill import prefill
+from archive_restore.restoring.restorer import Restorer
+
+CPU = torch.device("cpu")
+CARD = ModelCard(name="test", file="", sha256="", architecture="test")
+
+Picture = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+class Untrained(nn.Module):
+    """Returns the first guess, as a generator does before its training."""
+
+    window, context = 64, 12
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
+        assert pictures.shape[1:] == (3, 64, 64)
+        assert masks.shape == (len(pictures), 1, 64, 64)
+        assert -1 <= float(pictures.min()) <= float(pictures.max()) <= 1
+        assert set(masks.flatten().tolist()) <= {0.0, 1.0}
+        self.batches.append(len(pictures))
+        return pictures
+
+
+class Painter(Untrained):
+    """Writes one colour everywhere, also outside the holes."""
+
+    def __init__(self, *colour: float) -> None:
+        super().__init__()
+        self.colour = torch.tensor(colour).div(127.5).sub(1).reshape(1, 3, 1, 1)
+
+    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
+        return super().forward(pictures, masks) * 0 + self.colour
+
+
+class SmallMemory(Untrained):
+    """Runs out of memory beyond a number of windows."""
+
+    def __init__(self, windows: int) -> None:
+        super().__init__()
+        self.windows = windows
+
+    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
+        if len(pictures) > self.windows:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().forward(pictures, masks)
+
+
+def restorer(module: nn.Module, batch_size: int | None = None) -> Restorer:
+    return Restorer(LoadedModel(module, CARD), CPU, batch_size)
+
+
+def scratched(height: int, width: int, seed: int = 0) -> tuple[Picture, Mask]:
+    """A smooth colour picture under noise-free scratches, and where they are."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    planes = (100 + 50 * np.sin(rows / 30), 100 + 50 * np.cos(columns / 40), 60 + 0 * rows)
+    pixels = np.stack(planes, axis=2).astype(np.uint8)
+    mask = np.zeros((height, width), bool)
+    for column in np.random.default_rng(seed).integers(1, width - 1, 3):
+        mask[:, column : column + 2] = True
+    pixels[mask] = 255
+    return pixels, mask
+
+
+@given(
+    st.integers(1, 130),
+    st.integers(1, 130),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.01, 0.5]),
+)
+@settings(max_examples=40, deadline=None)
+def test_no_sample_outside_the_mask_changes(
+    height: int, width: int, grey: bool, seed: int, share: float
+) -> None:
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, (height, width) if grey else (height, width, 3), np.uint8)
+    mask = random.random((height, width)) < share
+    mask[height // 2, width // 2] = False
+    before = pixels.copy()
+    restored = restorer(Painter(10, 200, 90)).restore(pixels, mask)
+    assert restored.shape == pixels.shape
+    assert restored.dtype == np.uint8
+    np.testing.assert_array_equal(restored[~mask], before[~mask])
+    np.testing.assert_array_equal(pixels, before)
+    assert (restored[mask] == (100 if grey else [10, 200, 90])).all()
+
+
+def test_the_untrained_generator_gives_the_first_guess_to_the_sample() -> None:
+    pixels, mask = scratched(200, 300)
+    generator = Generator(widths=(8, 8, 8), blocks=1, dilations=(1,), window=64, context=12)
+    restored = restorer(generator).restore(pixels, mask)
+    guess = prefill(pixels, mask)
+    difference = np.abs(restored.astype(int) - guess)[mask]
+    assert difference.max() <= 12  # a window's first guess does not see beyond its edge
+    assert np.mean(difference == 0) > 0.9
+
+
+def test_a_restored_scratch_shows_no_seam_between_windows() -> None:
+    pixels = np.full((64, 640, 3), 120, np.uint8)
+    mask = np.zeros((64, 640), bool)
+    mask[30:34] = True
+    shades = itertools.cycle([90.0, 150.0])
+
+    class Shades(Untrained):
+        """Another grey for each window: what neighbours disagree about must be crossfaded."""
+
+        def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
+            values = torch.tensor([next(shades) for _ in pictures]).div(127.5).sub(1)
+            return pictures * 0 + values.reshape(-1, 1, 1, 1)
+
+    line = restorer(Shades()).restore(pixels, mask)[32, :, 0].astype(int)
+    assert line.max() - line.min() == 60
+    assert np.abs(np.diff(line)).max() <= 6
+
+
+def test_many_photographs_come_back_as_they_would_alone_whatever_the_batch() -> None:
+    generator = Generator(widths=(8, 8, 8), blocks=1, dilations=(1,), window=64, context=12)
+    torch.manual_seed(0)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    photographs = {n: scratched(70 + 9 * n, 150 - 7 * n, n) for n in range(9)}
+    alone = {n: restorer(generator).restore(*photograph) for n, photograph in photographs.items()}
+    for batch_size in (1, 5, 64):
+        together = dict(
+            restorer(generator, batch_size).restore_many(
+                (n, *photograph) for n, photograph in photographs.items()
+            )
+        )
+        for n, outcome in together.items():
+            assert not isinstance(outcome, Exception)
+            assert np.abs(outcome.astype(int) - alone[n]).max() <= 2  # bfloat16 differs with the batch
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_the_rest_goes_on_with_the_smaller_one() -> None:
+    module = SmallMemory(3)
+    notes: list[str] = []
+    one = Restorer(LoadedModel(module, CARD), CPU, 16, note=notes.append)
+    pixels, mask = scratched(600, 600)
+    restored = one.restore(pixels, mask)
+    assert one.batch_size == 2
+    assert notes == [f"cpu is out of memory; going on with batches of {n} windows." for n in (8, 4, 2)]
+    assert max(module.batches) == 2
+    assert np.abs(restored[mask].astype(int) - restorer(Untrained()).restore(pixels, mask)[mask]).max() <= 1
+
+
+def test_a_device_that_does_not_hold_one_window_is_named_with_a_way_out() -> None:
+    with pytest.raises(DeviceError, match=r"single window.*--device cpu"):
+        restorer(SmallMemory(0)).restore(*scratched(100, 100))
+
+
+def test_a_photograph_that_cannot_be_restored_does_not_stop_the_others() -> None:
+    pixels, mask = scratched(100, 100)
+    outcomes = dict(
+        restorer(Untrained()).restore_many(
+            [
+                ("good", pixels, mask),
+                ("all masked", pixels, np.ones_like(mask)),
+                ("other size", pixels, mask[:50]),
+                ("16 bit", pixels.astype(np.uint16), mask),
+                ("good too", pixels, mask),
+            ]
+        )
+    )
+    assert {key for key, outcome in outcomes.items() if isinstance(outcome, np.ndarray)} == {
+        "good",
+        "good too",
+    }
+    assert "nothing to restore it from" in str(outcomes["all masked"])
+    assert "uint16" in str(outcomes["16 bit"])
+
+
+def test_photographs_are_drawn_as_there_is_room_for_their_pixels() -> None:
+    drawn = 0
+
+    def photographs() -> Iterator[tuple[int, Picture, Mask]]:
+        nonlocal drawn
+        for number in range(10):
+            drawn += 1
+            yield number, *scratched(100, 100)
+
+    results = restorer(Untrained()).restore_many(photographs(), max_pixels=15_000)
+    next(results)
+    assert drawn <= 3
+    assert len(list(results)) == 9
+
+
+def test_the_whole_tone_range_survives_the_way_through_the_network() -> None:
+    values = np.arange(256, dtype=np.uint8)
+    pixels = np.repeat(np.repeat(values[:, None], 256, axis=1)[..., None], 3, axis=2)
+    mask = np.zeros((256, 256), bool)
+    mask[:, 128] = True  # the first guess of a column between equal neighbours is their value
+    np.testing.assert_array_equal(restorer(Untrained()).restore(pixels, mask), pixels)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_restores_what_the_cpu_restores() -> None:
+    generator = Generator(widths=(8, 8, 8), blocks=1, dilations=(1,), window=64, context=12)
+    torch.manual_seed(0)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    pixels, mask = scratched(300, 300)
+    on_cpu = restorer(generator).restore(pixels, mask)
+    on_gpu = Restorer(LoadedModel(generator, CARD), torch.device("cuda:0"), None).restore(pixels, mask)
+    assert np.abs(on_gpu.astype(int) - on_cpu).max() <= 2
