@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 from archive_restore.errors import ArchiveRestoreError, InputError, PhotographError, printable
 from archive_restore.home import Home
 from archive_restore.interrupts import StopRequest, stop_on_interrupt
-from archive_restore.ledger import Job, Ledger, State, WorkerLock
+from archive_restore.ledger import Archive, Job, Ledger, State, WorkerLock
 from archive_restore.networks.devices import choose_device
-from archive_restore.networks.weights import load_model
+from archive_restore.networks.weights import find_model, load_model
 from archive_restore.photos.archive import check_archive, output_folder
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, decode, encode, file_sha256, sha256
 from archive_restore.photos.files import read_mask, remove_stray_temporaries
@@ -64,30 +65,37 @@ def run(*, ledger: Ledger, home: Home, options: RunOptions, progress: Progress) 
         Going on would not help. What is finished stays finished, the rest is queued again.
     """
     began = time.monotonic()
-    archive = None if options.archive is None else archive_id(ledger, options.archive)
+    archives = ledger.archives() if options.archive is None else [scanned_archive(ledger, options.archive)]
     device = choose_device(options.device)
     with WorkerLock(home.worker_lock), stop_on_interrupt() as stop:
         summary = RunSummary(device=str(device), recovered=recover(ledger))
-        waiting = ledger.counts(archive).states[State.QUEUED]
-        if waiting:
-            model = load_model(options.model, home=home)
-            worker = _Worker(ledger, home, options, archive, model.card.name, progress, stop, summary)
-            restorer = Restorer(
-                model, device, options.batch_size, note=progress.note, after_batch=worker.after_batch
-            )
-            worker.work(restorer, waiting if options.limit is None else min(waiting, options.limit))
-    summary.queued = ledger.counts(archive).states[State.QUEUED]
+        worker = _Worker(ledger, home, options, progress, stop, summary)
+        restorer: Restorer | None = None
+        for archive in archives:
+            waiting = ledger.counts(archive.id).states[State.QUEUED]
+            if waiting and worker.wanted():
+                model = find_model(options.model or archive.model, home=home)[1].name
+                if restorer is None or restorer.card.name != model:
+                    restorer = Restorer(
+                        load_model(model, home=home),
+                        device,
+                        options.batch_size,
+                        note=progress.note,
+                        after_batch=worker.after_batch,
+                    )
+                worker.work(restorer, archive, waiting)
+    summary.queued = sum(ledger.counts(archive.id).states[State.QUEUED] for archive in archives)
     summary.interrupted = stop.made and summary.queued > 0
     summary.seconds = time.monotonic() - began
     return summary
 
 
-def archive_id(ledger: Ledger, archive: Path) -> int:
-    """The ledger's number of an archive that was scanned; InputError if it was not."""
+def scanned_archive(ledger: Ledger, archive: Path) -> Archive:
+    """What the ledger knows of an archive that was scanned; InputError if it was not."""
     root = check_archive(archive)
     for known in ledger.archives():
         if known.root == root:
-            return known.id
+            return known
     raise InputError(
         f"{printable(root)} has not been scanned. First run: archive-restore scan {printable(archive)}"
     )
@@ -113,7 +121,7 @@ def recover(ledger: Ledger) -> int:
         remove_stray_temporaries(output_folder(root))
     recovered = 0
     for job in leases:
-        output = output_path(job)
+        output = job.intended_output or output_path(job)
         digest = job.intended_sha256
         if digest is not None and _holds(output, digest):
             recovered += ledger.finish(job, output=output, output_sha256=digest, model=job.model)
@@ -130,8 +138,6 @@ class _Worker:
         ledger: Ledger,
         home: Home,
         options: RunOptions,
-        archive: int | None,
-        model: str,
         progress: Progress,
         stop: StopRequest,
         summary: RunSummary,
@@ -140,19 +146,19 @@ class _Worker:
         self._ledger = ledger
         self._home = home
         self._options = options
-        self._archive = archive
-        self._model = model
+        self._archive: int | None = None
+        self._model = ""
         self._progress = progress
         self._stop = stop
         self._stop_told = False
         self._summary = summary
         self._windows = 0
-        self._left = 0  # photographs that may still be claimed
+        self._left = sys.maxsize if options.limit is None else options.limit  # may still be claimed
 
-    def work(self, restorer: Restorer, photographs: int) -> None:
-        """Restores up to that many."""
-        self._left = photographs
-        self._progress.start("Restoring", photographs)
+    def work(self, restorer: Restorer, archive: Archive, waiting: int) -> None:
+        """Restores what is queued of one archive, up to the run's limit."""
+        self._archive, self._model = archive.id, restorer.card.name
+        self._progress.start("Restoring", min(waiting, self._left))
         try:
             restore_all(self, restorer)
         finally:
@@ -204,7 +210,7 @@ class _Worker:
         data = encode(loaded.photograph, pixels)
         digest = sha256(data)
         self._refuse_to_replace(output)
-        if not self._ledger.write_intent(job, digest):
+        if not self._ledger.write_intent(job, digest, output, self._model):
             raise PhotographError(job.path, "another worker has taken it over")
         write_checked(output, data, loaded.photograph, pixels)
         if not self._ledger.finish(job, output=output, output_sha256=digest, model=self._model):

@@ -22,6 +22,7 @@ COMMANDS = (
     "detect",
     "inpaint",
     "finetune",
+    "models",
     "train",
     "evaluate",
     "doctor",

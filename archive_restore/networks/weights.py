@@ -165,17 +165,30 @@ def save_model(module: nn.Module, folder: Path, card: ModelCard, *, make_default
         **{**asdict(card), "file": f"{card.name}.safetensors", "sha256": hashlib.sha256(data).hexdigest()}
     )
     default, cards = read_manifest(folder)
-    cards = sorted(
-        [*(other for other in cards if other.name != card.name), written], key=lambda one: one.name
-    )
-    content = {
-        "default": card.name if make_default or default is None else default,
-        "models": [asdict(one) for one in cards],
-    }
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / written.file, data)
-    replace_file(folder / MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
+    others = [other for other in cards if other.name != card.name]
+    write_manifest(folder, card.name if make_default or default is None else default, [*others, written])
     return written
+
+
+def forget_model(folder: Path, name: str) -> None:
+    """Takes a model out of the folder's manifest, then deletes its file."""
+    default, cards = read_manifest(folder)
+    kept = [card for card in cards if card.name != name]
+    write_manifest(folder, None if default == name else default, kept)
+    for card in cards:
+        if card.name == name:
+            (folder / card.file).unlink(missing_ok=True)
+
+
+def write_manifest(folder: Path, default: str | None, cards: list[ModelCard]) -> None:
+    """Writes the cards of a folder, by name."""
+    content = {
+        "default": default,
+        "models": [asdict(card) for card in sorted(cards, key=lambda card: card.name)],
+    }
+    replace_file(folder / MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def replace_file(path: Path, data: bytes) -> None:

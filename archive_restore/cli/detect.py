@@ -1,0 +1,43 @@
+"""`archive-restore detect`: photographs to masks, without a ledger."""
+
+import typer
+
+from archive_restore.cli.options import (
+    DEFAULT_MAX_PIXELS,
+    Jobs,
+    MaxPixels,
+    OutputFolder,
+    Photographs,
+    Sensitivity,
+)
+from archive_restore.errors import ExitCode, printable
+
+
+def detect(
+    paths: Photographs,
+    out: OutputFolder,
+    sensitivity: Sensitivity = "normal",
+    jobs: Jobs = None,
+    max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
+) -> None:
+    """Write the mask of each photograph: of sub/a.jpg, DIR/sub/a.jpg.png, 255 where it is damaged."""
+    from archive_restore import detection
+    from archive_restore.cli.set_aside import show_set_aside
+    from archive_restore.console import TerminalProgress, say, show_table
+    from archive_restore.scan import ScanOptions, detect_paths
+
+    options = ScanOptions(detection.Sensitivity(sensitivity), max_pixels=max_pixels, jobs=jobs)
+    with TerminalProgress() as progress:
+        summary = detect_paths(paths, out=out, options=options, progress=progress)
+    if summary.kinds:
+        show_table(
+            ("damage", "photographs", "regions", "% of all pixels"),
+            [(k.kind, k.photographs, k.regions, 100 * k.area / summary.pixels) for k in summary.kinds],
+        )
+    show_set_aside([(item.path, item.reason) for item in [*summary.set_aside, *summary.unreachable]])
+    if summary.photographs:
+        say(f"{summary.photographs:,} masks in {printable(out)}, {summary.damaged:,} of them not empty.")
+    elif not summary.set_aside:
+        say(f"No photographs in {', '.join(printable(path) for path in paths)}.")
+    if summary.set_aside or summary.unreachable:
+        raise typer.Exit(ExitCode.SOME_FAILED)

@@ -1,0 +1,72 @@
+"""`archive-restore retry`: set what failed going again."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from archive_restore.errors import InputError, printable
+
+if TYPE_CHECKING:
+    from archive_restore.ledger import Archive
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATHS]...",
+        help="Only these archives, folders or photographs; all that failed, if left out.",
+        show_default=False,
+    ),
+]
+
+
+def retry(paths: Paths = None) -> None:
+    """Try again what was set aside."""
+    from archive_restore.console import say, show_next_step
+    from archive_restore.home import default_home
+    from archive_restore.ledger import Retried, open_ledger
+
+    home = default_home()
+    if not home.ledger.exists():
+        raise InputError("Nothing was scanned yet. First run: archive-restore scan ARCHIVE")
+    with open_ledger(home.ledger) as ledger:
+        archives = ledger.archives()
+        chosen = [place(path, archives) for path in paths or []] or [(known, None) for known in archives]
+        queued = 0
+        to_scan: dict[Path, int] = {}
+        for archive, under in chosen:
+            retried: Retried = ledger.retry(archive=archive.id, under=under)
+            queued += retried.queued
+            if retried.to_scan:
+                to_scan[archive.root] = to_scan.get(archive.root, 0) + retried.to_scan
+    if not queued and not to_scan:
+        say("Nothing there is set aside.")
+    for root, number in to_scan.items():
+        say(f"{number:,} that could not be read are read again by the next scan.")
+        show_next_step(f"archive-restore scan {shlex.quote(printable(root))}")
+    if queued:
+        say(f"{queued:,} queued again.")
+        show_next_step("archive-restore run")
+
+
+def place(path: Path, archives: "list[Archive]") -> "tuple[Archive, bytes | None]":
+    """The innermost archive that holds `path`, and the path below it (None: the whole archive).
+
+    The last part of the path is not resolved, so that a link in an archive stands for itself.
+    """
+    absolute = path.expanduser().absolute()
+    candidates = {absolute, absolute.parent.resolve() / absolute.name, absolute.resolve()}
+    holding = [
+        (archive, candidate.relative_to(archive.root))
+        for archive in archives
+        for candidate in candidates
+        if candidate.is_relative_to(archive.root)
+    ]
+    if not holding:
+        raise InputError(
+            f"{printable(path)} lies in no archive that was scanned. See archive-restore status."
+        )
+    archive, relative = max(holding, key=lambda held: len(held[0].root.parts))
+    return archive, os.fsencode(relative.as_posix()) if relative.parts else None

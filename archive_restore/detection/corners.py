@@ -1,0 +1,110 @@
+"""Missing corners: what lies behind the photograph shows, even and beyond a hard edge, in its very corner."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.detection.filters import components, dilated, square
+from archive_restore.detection.planes import Plane
+
+# Corners are large: they are looked for on the first level whose long side is at most this.
+LONG_SIDE_PX = 640
+# Tones that paper, scanner lid and black card have: grey levels, and CIELAB distance from neutral.
+PALEST = 195
+DARKEST = 60
+MOST_CHROMA = 16.0
+# How far a pixel may be from the corner's own tone, grey levels.
+EVEN = 14
+# A step at the rim counts as hard from here, grey levels; this share of the rim must be hard.
+HARD_STEP = 24
+HARD_SHARE = 0.93
+# Shares of the picture's short side that the gap takes of each of the two edges that meet in the corner.
+SHORTEST_EDGE = 0.045
+LONGEST_EDGE = 0.5
+# Area over that of the triangle between the two edges' ends: a cut corner has 1, a sky or a margin far more.
+TRIANGLE = (0.6, 1.35)
+MOST_EVEN_SPREAD = 3.6
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A region that grew from a corner, judged."""
+
+    mask: NDArray[np.bool_]  # (h, w) of the level
+    spread: float  # of the tone inside, grey levels
+    hard: float  # share of the rim where the step is hard
+    triangle: float  # area over that of the triangle between its ends
+    edges: tuple[float, float]  # shares of the short side
+
+    @property
+    def missing(self) -> bool:
+        """True if this is a missing corner rather than a sky, a wall or a margin."""
+        return (
+            self.hard >= HARD_SHARE
+            and self.spread <= MOST_EVEN_SPREAD
+            and TRIANGLE[0] <= self.triangle <= TRIANGLE[1]
+            and min(self.edges) >= SHORTEST_EDGE
+            and max(self.edges) <= LONGEST_EDGE
+        )
+
+
+def missing_corners(plane: Plane) -> NDArray[np.bool_]:
+    """(h, w) bool, True where a corner of the photograph is missing."""
+    missing = np.zeros(plane.shape, bool)
+    gaps = [gap for turns in range(4) if (gap := grown_from_corner(plane, turns)) is not None]
+    found = [gap for gap in gaps if gap.missing]
+    # Three or four alike are a mount or rounded corners: the photograph's own border.
+    if len(found) <= 2:
+        for gap in found:
+            missing |= gap.mask
+    return missing
+
+
+def grown_from_corner(plane: Plane, turns: int) -> Gap | None:
+    """The even region in one corner (`turns` of np.rot90 bring it to the top left).
+
+    None if its tone is not that of a gap, or if it runs along a whole edge of the picture.
+    """
+    luminance = np.ascontiguousarray(np.rot90(plane.luminance, turns))
+    height, width = luminance.shape
+    patch = max(2, round(0.012 * min(height, width)))
+    if min(height, width) < 8 * patch:
+        return None
+    tone = float(np.median(luminance[:patch, :patch]))
+    if DARKEST < tone < PALEST:
+        return None
+    near = np.abs(cv2.GaussianBlur(luminance, (3, 3), 0) - np.float32(tone)) <= EVEN
+    if plane.chroma is not None:
+        chroma = np.rot90(plane.chroma, turns)
+        near &= np.hypot(chroma[..., 0] - 128.0, chroma[..., 1] - 128.0) <= MOST_CHROMA
+    labels, _ = components(near.astype(np.uint8), connectivity=4)
+    if not near[0, 0]:
+        return None
+    region = labels == labels[0, 0]
+    right, down = _run(region[0]), _run(region[:, 0])
+    if region[-1].any() or region[:, -1].any():
+        return None
+    # Holes (dirt on the lid) belong to the gap.
+    filled = region.astype(np.uint8)
+    outlines, _ = cv2.findContours(filled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
+    # The step over 4 px, since a scan blurs the edge.
+    rim = dilated(filled, square(5)) > dilated(filled, square(3))
+    if not rim.any():
+        return None
+    steps = np.abs(luminance[rim].astype(np.float32) - tone)
+    side = min(height, width)
+    return Gap(
+        mask=np.rot90(filled, -turns) > 0,
+        spread=float(luminance[region].std()),
+        hard=float((steps >= HARD_STEP).mean()),
+        triangle=float(filled.sum() / max(right * down / 2, 1)),
+        edges=(right / side, down / side),
+    )
+
+
+def _run(edge: NDArray[np.bool_]) -> int:
+    """How many pixels from the start are True."""
+    return int(edge.argmin()) if not edge.all() else len(edge)

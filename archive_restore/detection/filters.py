@@ -1,0 +1,70 @@
+"""OpenCV's filters with the shapes and types that the detectors need."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+def square(side: int) -> Grey:
+    """A structuring element of `side` px."""
+    return np.ones((side, side), np.uint8)
+
+
+def disc(diameter: int) -> Grey:
+    """A round structuring element."""
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter)), np.uint8)
+
+
+def dilated(picture: Grey, element: Grey) -> Grey:
+    """Each pixel becomes the brightest under `element`."""
+    return np.asarray(cv2.dilate(picture, element), np.uint8)
+
+
+def eroded(picture: Grey, element: Grey) -> Grey:
+    """Each pixel becomes the darkest under `element`; beyond the picture's edge there is nothing darker."""
+    return np.asarray(cv2.erode(picture, element), np.uint8)
+
+
+def top_hats(picture: Grey, element: Grey) -> dict[bool, Grey]:
+    """What is lighter (True) or darker (False) than its surroundings and narrower than `element`, grey levels.
+
+    J. Serra, Image Analysis and Mathematical Morphology, Academic Press 1982: white and black top-hat.
+    """
+    return {
+        True: np.asarray(cv2.morphologyEx(picture, cv2.MORPH_TOPHAT, element), np.uint8),
+        False: np.asarray(cv2.morphologyEx(picture, cv2.MORPH_BLACKHAT, element), np.uint8),
+    }
+
+
+def steps(picture: Grey) -> Grey:
+    """The morphological gradient: the largest difference among 3x3 pixels."""
+    return np.asarray(cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, square(3)), np.uint8)
+
+
+def mean_over(picture: Grey, side: int) -> Grey:
+    """The mean over a window of `side` px, mirrored at the picture's edge."""
+    return np.asarray(cv2.blur(picture, (side, side)), np.uint8)
+
+
+def area_resized(picture: Grey, shape: tuple[int, ...]) -> Grey:
+    """`picture` at `shape` (h, w): the mean of what each new pixel covers."""
+    return np.asarray(cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def stretched(picture: Grey, shape: tuple[int, ...]) -> Grey:
+    """`picture` at a larger `shape` (h, w), linear between pixels."""
+    return np.asarray(cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def repeated(picture: Grey, shape: tuple[int, ...]) -> Grey:
+    """`picture` at a larger `shape` (h, w), pixels repeated."""
+    return np.asarray(cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def components(picture: Grey, connectivity: int = 8) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Connected non-zero pixels: labels (h, w), 0 = none, and by label left, top, width, height, area."""
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(picture, connectivity=connectivity)
+    return np.asarray(labels, np.int32), np.asarray(boxes, np.int32)

@@ -1,0 +1,119 @@
+"""One photograph searched for damage, in a process of its own: small task in, files and small result out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.detection import Region, ScoreMap, Sensitivity, score, threshold
+from archive_restore.errors import PhotographError, TooLargePhotographError
+from archive_restore.home import Home
+from archive_restore.photos.archive import FoundFile
+from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Header, decode, file_sha256, sha256
+from archive_restore.photos.files import write_durably, write_mask
+
+
+@dataclass(frozen=True)
+class ScanOptions:
+    """How to look for damage."""
+
+    sensitivity: Sensitivity = Sensitivity.NORMAL
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    jobs: int | None = None  # processes; None: one a core
+    output: Path | None = None  # where restored photographs will go; None: beside the archive
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A task: the photograph, and where its mask and score map go."""
+
+    root: Path
+    file: FoundFile  # below the root
+    options: ScanOptions
+    home: Home | None = None  # where mask and score map go, by content
+    mask: Path | None = None  # where the mask goes, if there is no home
+
+    @property
+    def path(self) -> Path:
+        """The photograph."""
+        return self.file.path(self.root)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A photograph that was searched; its files are written."""
+
+    sha256: str
+    header: Header
+    regions: list[Region]
+
+
+@dataclass(frozen=True)
+class SeenBefore:
+    """There is a score map of this content, so the ledger probably knows it."""
+
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A photograph that cannot be read."""
+
+    reason: str
+    may_pass: bool  # with other options or permissions, though the file stays as it is
+
+
+@dataclass(frozen=True)
+class _Detection:
+    sha256: str
+    header: Header
+    score_map: ScoreMap
+    mask: NDArray[np.bool_]  # (H, W), True = damaged
+    regions: list[Region]
+
+
+def examine_new(task: Examination) -> Examined | SeenBefore | Refused:
+    """Searches the photograph unless a former scan did."""
+    try:
+        content = file_sha256(task.path)
+    except OSError:
+        return examine(task)  # which says it in words
+    if task.home is not None and task.home.score_map(content).exists():
+        return SeenBefore(content)
+    return examine(task)
+
+
+def examine(task: Examination) -> Examined | Refused:
+    """Searches the photograph and writes its mask, and for a home its score map.
+
+    Raises
+    ------
+    StorageError
+        They cannot be written; the next photograph would fare no better.
+    """
+    cv2.setNumThreads(1)  # the processes share the cores
+    try:
+        found = _detect(task.path, task.options)
+        if task.home is None:
+            if task.mask is not None:
+                write_mask(task.mask, found.mask)
+        else:
+            if found.regions:
+                write_mask(task.home.mask(found.sha256), found.mask)
+            # Last: where there is a score map, the photograph is through.
+            write_durably(task.home.score_map(found.sha256), found.score_map.to_png())
+    except PhotographError as error:
+        # `from None` in the decoder hides the cause from a traceback, not from here.
+        passing = isinstance(error, TooLargePhotographError) or isinstance(error.__context__, OSError)
+        return Refused(error.reason, passing)
+    return Examined(found.sha256, found.header, found.regions)
+
+
+def _detect(path: Path, options: ScanOptions) -> _Detection:
+    """The one way from a file to its damage."""
+    photograph = decode(path, max_pixels=options.max_pixels)
+    score_map = score(photograph.pixels)
+    mask, regions = threshold(score_map, options.sensitivity)
+    return _Detection(sha256(photograph.source), photograph.header, score_map, mask, regions)

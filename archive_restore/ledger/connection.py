@@ -1,0 +1,135 @@
+"""One connection to the ledger's file: settings, transactions, and SQLite's errors in the user's words."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlite_utils import Database
+
+# sqlite-utils takes pysqlite3 where it is installed: Debian's SQLite has the WAL-reset bug.
+from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]  # documented, though not in __all__
+
+from archive_restore.errors import LedgerError, StorageError, printable
+from archive_restore.ledger.migrations import APPLICATION_ID, SCHEMA_VERSION, apply_migrations, schema_version
+
+BUSY_TIMEOUT_SECONDS: Final = 60.0
+"""s to wait for another process's transaction; each takes milliseconds, a slow disk's fsync a second."""
+
+Parameters = Sequence[Any] | dict[str, Any]
+Row = dict[str, Any]
+
+
+class Connection:
+    """The open file. Threads may share it: statements and transactions take turns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with self._plain_errors():
+            connection = sqlite3.connect(
+                os.fspath(path), timeout=BUSY_TIMEOUT_SECONDS, check_same_thread=False
+            )
+        try:
+            with self._plain_errors():
+                self._database = Database(connection, execute_plugins=False)
+                self._prepare()
+        except BaseException:
+            connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._database.atomic():  # one view of the three, while another process may be migrating
+            version = schema_version(self._database)
+            identity = next(iter(self._database.query("PRAGMA application_id")))["application_id"]
+            tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if identity != APPLICATION_ID and (version or tables):
+            raise LedgerError(
+                f"{printable(self.path)}: a SQLite file, but not a ledger of archive-restore. Move it away, "
+                "or set ARCHIVE_RESTORE_HOME to another folder."
+            )
+        if version > SCHEMA_VERSION:
+            raise LedgerError(
+                f"{printable(self.path)}: this ledger was written by a newer archive-restore (schema "
+                f"{version}, this version knows {SCHEMA_VERSION}). Update archive-restore, or set "
+                "ARCHIVE_RESTORE_HOME to another folder to start a new ledger."
+            )
+        self._database.execute("PRAGMA journal_mode = WAL").fetchall()
+        self._database.execute("PRAGMA synchronous = FULL")
+        self._database.execute("PRAGMA foreign_keys = ON")
+        if version < SCHEMA_VERSION:
+            with self.transaction():
+                apply_migrations(self._database)
+
+    def close(self) -> None:
+        """Ends the connection; SQLite folds the WAL into the file when it was the last one."""
+        with self._lock:
+            self._database.close()
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of one statement that returns rows (a SELECT, or a write with RETURNING: committed)."""
+        with self._lock, self._plain_errors():
+            return list(self._database.query(sql, parameters))
+
+    def each_row(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        """As `rows`, one at a time, for results too large to hold twice. Other threads wait until the end."""
+        with self._lock, self._plain_errors():
+            yield from self._database.query(sql, parameters)
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> int:
+        """Runs one statement, committed unless a transaction is open. Returns the rows it changed."""
+        with self._lock, self._plain_errors():
+            return int(self._database.execute(sql, parameters).rowcount)
+
+    def execute_many(self, sql: str, parameters: Sequence[Parameters]) -> None:
+        """Runs one statement for each of `parameters`, inside the open transaction."""
+        with self._lock, self._plain_errors():
+            self._database.conn.executemany(sql, parameters)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """BEGIN IMMEDIATE ... COMMIT. A deferred one fails when it reads first and writes later."""
+        with self._lock, self._plain_errors():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.conn.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise  # a mistake of this program, not of the disk
+        except sqlite3.DatabaseError as error:
+            raise self._in_words(error) from error
+
+    def _in_words(self, error: Exception) -> LedgerError | StorageError:
+        what, where = str(error), printable(self.path)
+        if "full" in what or "disk I/O" in what:
+            return StorageError(
+                f"{where}: the ledger cannot be written ({what}). Make room on that disk; the same command "
+                "then goes on."
+            )
+        if "readonly" in what or "unable to open" in what:
+            return StorageError(
+                f"{where}: the ledger cannot be written ({what}). Check the folder's permissions, or set "
+                "ARCHIVE_RESTORE_HOME to a folder that can be written."
+            )
+        if "locked" in what or "busy" in what:
+            return LedgerError(
+                f"{where}: another program has kept the ledger locked for {BUSY_TIMEOUT_SECONDS:.0f} s. "
+                "Close it (a database browser, a backup), then run the same command again."
+            )
+        if "malformed" in what or "not a database" in what:
+            return LedgerError(
+                f"{where}: the ledger is damaged ({what}). Put a copy of it back, or move it away and scan "
+                "again; originals and restored photographs are untouched."
+            )
+        return LedgerError(f"{where}: {what}")

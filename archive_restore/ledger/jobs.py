@@ -1,0 +1,178 @@
+"""What the ledger hands out and takes in: files, photographs, regions, jobs.
+
+A *photograph* is a content (a sha256); a *file* is a place in an archive where that content lies; a *job*
+is the decision and the work on one file. A file that moves keeps its job, a file whose content changes
+gets a new one.
+"""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class State(StrEnum):
+    """Where a job stands.
+
+    queued > leased > done | failed; failed > queued by a retry; held waits for a person to look; rejected
+    was looked at and is not wanted.
+    """
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+    HELD = "held"
+    REJECTED = "rejected"
+
+
+class Stage(StrEnum):
+    """What was being done to a photograph when it failed."""
+
+    SCAN = "scan"  # it could not be read; the next scan after a retry reads it again
+    RUN = "run"  # it could not be restored; the next run after a retry tries again
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A folder that was scanned."""
+
+    id: int
+    root: Path
+    scanned_at: str | None  # UTC, ISO 8601; None while its first scan has not gone through
+    model: str | None = None  # name of the generator that was adopted for it; None: the shipped default
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What the ledger remembers of one path, enough to leave an unchanged file unopened."""
+
+    file_id: int
+    size: int  # bytes
+    modified_ns: int | None  # ns since 1970; None: to be read again whatever its time says
+    sha256: str | None  # None: it could not be read
+    photograph_id: int | None
+    sensitivity: str | None  # with which its mask was made
+    missing: bool  # it was not there at the last scan
+    needs_mask: bool  # a job still has to read its mask
+
+
+@dataclass(frozen=True)
+class KnownContent:
+    """What the ledger remembers of a photograph, wherever it lies."""
+
+    sensitivity: str  # with which its mask was made
+    damaged: bool
+
+
+@dataclass(frozen=True)
+class ScannedPhotograph:
+    """A file that was read, and what it holds."""
+
+    relative: bytes  # path below the archive, as the file system has it, '/' between folders
+    size: int  # bytes
+    modified_ns: int  # ns since 1970
+    sha256: str  # of the file's bytes, hex
+    format: str
+    width: int  # px
+    height: int  # px
+    sensitivity: str
+
+
+@dataclass(frozen=True)
+class RegionRow:
+    """One connected piece of damage."""
+
+    kind: str
+    left: int  # px, of its bounding box
+    top: int  # px
+    width: int  # px
+    height: int  # px
+    area: int  # px²
+    score: float  # 0..1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to be restored. (id, worker, attempts) is the fence: only its holder can change a lease."""
+
+    id: int
+    file_id: int
+    photograph_id: int | None  # None: it could not be read
+    archive_id: int
+    archive: Path
+    relative: bytes
+    sha256: str | None  # of the content that was scanned; None only where stage is scan
+    format: str | None
+    width: int | None  # px
+    height: int | None  # px
+    state: State
+    stage: Stage | None  # where it failed
+    attempts: int  # leases so far, this one included
+    worker: str | None
+    reason: str | None  # why it failed, in words
+    intended_sha256: str | None  # of the output that this attempt was about to write
+    intended_output: Path | None  # where; its photograph may have moved since
+    output: Path | None  # the restored photograph, once done
+    output_sha256: str | None
+    model: str | None
+    finished_at: str | None  # UTC, ISO 8601
+
+    @property
+    def path(self) -> Path:
+        """The original."""
+        return self.archive / os.fsdecode(self.relative)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photograph that was set aside, and why."""
+
+    archive: Path
+    relative: bytes
+    stage: Stage
+    reason: str
+    attempts: int
+
+    @property
+    def path(self) -> Path:
+        """The original."""
+        return self.archive / os.fsdecode(self.relative)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many files are in which state. Those that are missing are counted only as missing."""
+
+    photographs: int  # all files that are there
+    states: dict[State, int]  # of the damaged and the unreadable; every state is a key
+    unreadable: int  # of the failed, those that the scan could not read
+    missing: int
+
+    @property
+    def damaged(self) -> int:
+        """Files in which damage was found."""
+        return sum(self.states.values()) - self.unreadable
+
+    @property
+    def undamaged(self) -> int:
+        """Files in which nothing was found."""
+        return self.photographs - sum(self.states.values())
+
+
+@dataclass(frozen=True)
+class KindCount:
+    """How much of one kind of damage there is."""
+
+    kind: str
+    photographs: int
+    regions: int
+    area: int  # px²
+
+
+@dataclass(frozen=True)
+class Retried:
+    """What a retry set going again."""
+
+    queued: int  # for the next run
+    to_scan: int  # for the next scan

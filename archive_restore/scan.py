@@ -1,0 +1,368 @@
+"""Finding damage: in an archive, with the ledger (`scan`), or in a few paths, without one (`detect`)."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from archive_restore.detection import Region
+from archive_restore.errors import InputError, printable
+from archive_restore.examine import (
+    Examination,
+    Examined,
+    Refused,
+    ScanOptions,
+    SeenBefore,
+    examine,
+    examine_new,
+)
+from archive_restore.home import Home
+from archive_restore.ledger import (
+    Counts,
+    KindCount,
+    KnownFile,
+    Ledger,
+    RegionRow,
+    ScannedPhotograph,
+    WorkerLock,
+)
+from archive_restore.photos.archive import FoundFile, check_archive, check_output, output_folder, walk
+from archive_restore.photos.files import remove_stray_temporaries
+from archive_restore.processes import Lost, default_processes, in_processes
+from archive_restore.progress import Progress
+
+__all__ = ["DetectSummary", "ScanOptions", "ScanSummary", "SetAside", "detect_paths", "scan"]
+
+MASK_SUFFIX: Final = b".png"
+"""Appended to the whole name, so that a.jpg and a.tif keep two masks."""
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A photograph or folder that could not be read."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class ScanSummary:
+    """What one scan did, and what the archive now holds."""
+
+    archive: Path
+    unchanged: int  # files left unopened
+    examined: int  # files searched for damage
+    recognised: int  # files whose content was known: moved, copied, or only touched
+    set_aside: list[SetAside]  # in this scan
+    unreachable: list[SetAside]  # folders and links
+    other_sensitivity: int  # photographs that keep a mask made with another sensitivity than asked for
+    counts: Counts  # of the whole archive, as are the next two
+    kinds: list[KindCount]
+    pixels: int
+
+    @property
+    def found(self) -> int:
+        """Files with a picture's name that this scan met."""
+        return self.unchanged + self.examined + self.recognised + len(self.set_aside)
+
+
+@dataclass(frozen=True)
+class DetectSummary:
+    """What `detect` found and wrote."""
+
+    photographs: int  # that have a mask now
+    damaged: int
+    kinds: list[KindCount]
+    pixels: int
+    set_aside: list[SetAside]
+    unreachable: list[SetAside]
+
+
+def scan(
+    archive: Path, *, ledger: Ledger, home: Home, options: ScanOptions, progress: Progress
+) -> ScanSummary:
+    """Searches what is new or changed in `archive`, and queues a job for each damaged photograph.
+
+    Raises
+    ------
+    InputError
+        The archive cannot be read, or lies where outputs go.
+    LockedError
+        Another scan is at work.
+    StorageError
+        Score maps, masks or the ledger cannot be written. What was recorded stays.
+    """
+    archive = check_archive(archive)
+    outputs = _outputs(archive, ledger, options)
+    with WorkerLock(home.root / "scan.lock", work="scan"):
+        for folder in (home.root / "scores", home.root / "masks"):
+            remove_stray_temporaries(folder)
+        archive_id = ledger.add_archive(archive)
+        survey = _survey(archive, ledger.known_files(archive_id), [*outputs, home.root], home, progress)
+        ledger.mark_missing(archive_id, [*survey.missing, *survey.changed])
+        ledger.mark_found(survey.found_again)
+        recorder = _Recorder(archive_id, ledger, home, options, progress, survey.sensitivities)
+        _examine_all(archive, survey, recorder, options, progress)
+        ledger.archive_scanned(archive_id)
+    masks = recorder.sensitivities
+    return ScanSummary(
+        archive=archive,
+        unchanged=survey.unchanged,
+        examined=recorder.examined,
+        recognised=recorder.recognised,
+        set_aside=recorder.set_aside,
+        unreachable=survey.unreachable,
+        other_sensitivity=masks.total() - masks[options.sensitivity],
+        counts=ledger.counts(archive_id),
+        kinds=ledger.kinds(archive_id),
+        pixels=ledger.pixels(archive_id),
+    )
+
+
+def detect_paths(
+    paths: Sequence[Path], *, out: Path, options: ScanOptions, progress: Progress
+) -> DetectSummary:
+    """Writes the mask of each photograph, also an empty one: of sub/a.jpg in a folder, out/sub/a.jpg.png.
+
+    Raises
+    ------
+    InputError
+        A path cannot be read, `out` would mix with the photographs, or two masks would have one name.
+    StorageError
+        The masks cannot be written.
+    """
+    unreachable: list[SetAside] = []
+    masks = _masks_of(paths, out, _noting(unreachable, progress))
+    tasks = [Examination(root, file, options, mask=mask) for mask, (root, file) in masks.items()]
+    photographs = damaged = pixels = 0
+    by_kind: dict[str, list[list[Region]]] = defaultdict(list)
+    set_aside: list[SetAside] = []
+    progress.start("Detecting", len(tasks))
+    for task, result in _results(examine, tasks, options):
+        match result:
+            case Examined(_, header, regions):
+                photographs += 1
+                pixels += header.pixels
+                damaged += bool(regions)
+                for kind in {region.kind for region in regions}:
+                    by_kind[kind].append([region for region in regions if region.kind == kind])
+            case Refused(reason) | Lost(reason):
+                set_aside.append(SetAside(task.path, reason))
+                _tell(progress, set_aside, result)
+        progress.advance()
+    kinds = [
+        KindCount(
+            kind, len(each), sum(map(len, each)), sum(region.area for found in each for region in found)
+        )
+        for kind, each in by_kind.items()
+    ]
+    kinds.sort(key=lambda kind: (-kind.photographs, -kind.regions, kind.kind))
+    return DetectSummary(photographs, damaged, kinds, pixels, set_aside, unreachable)
+
+
+def _outputs(archive: Path, ledger: Ledger, options: ScanOptions) -> list[Path]:
+    """The folders of restored photographs, which are no originals."""
+    output = options.output or output_folder(archive)
+    check_output(archive, output)
+    others = [output_folder(other.root) for other in ledger.archives() if other.root != archive]
+    for other in others:
+        if archive == other or other in archive.parents:
+            raise InputError(
+                f"{printable(archive)} holds photographs that archive-restore restored, not originals. "
+                "Scan the folder of the originals."
+            )
+    return [output, *others]
+
+
+def _noting(unreachable: list[SetAside], progress: Progress) -> Callable[[Path, OSError], None]:
+    def note(path: Path, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        unreachable.append(SetAside(path, reason))
+        progress.note(f"Cannot open {printable(path)}: {reason}")
+
+    return note
+
+
+def _tell(progress: Progress, set_aside: Sequence[SetAside], result: Refused | Lost) -> None:
+    """Refusals are only counted: an archive may hold thousands of one format, and all are listed later."""
+    progress.figures(set_aside=len(set_aside))
+    if isinstance(result, Lost):
+        progress.note(f"Set aside {printable(set_aside[-1].path)}: {result.reason}")
+
+
+# How an archive compares with the ledger.
+
+
+@dataclass
+class _Survey:
+    unchanged: int = 0
+    to_examine: list[FoundFile] = field(default_factory=list)
+    changed: list[bytes] = field(default_factory=list)  # paths among them that held something else
+    found_again: list[int] = field(default_factory=list)  # ids of files that were missing
+    missing: list[bytes] = field(default_factory=list)
+    unreachable: list[SetAside] = field(default_factory=list)
+    sensitivities: Counter[str] = field(default_factory=Counter)  # of the masks that stay
+
+
+def _survey(
+    archive: Path, known: dict[bytes, KnownFile], exclude: list[Path], home: Home, progress: Progress
+) -> _Survey:
+    survey = _Survey()
+    progress.start("Looking for photographs", None)
+    for found in walk(archive, exclude=exclude, on_error=_noting(survey.unreachable, progress)):
+        progress.advance()
+        before = known.pop(found.relative, None)
+        if before is None or _must_read(before, found, home):
+            survey.to_examine.append(found)
+            if before is not None and not before.missing:
+                survey.changed.append(found.relative)
+            continue
+        survey.unchanged += 1
+        if before.missing:
+            survey.found_again.append(before.file_id)
+        if before.sensitivity is not None:
+            survey.sensitivities[before.sensitivity] += 1
+    survey.missing = [relative for relative, before in known.items() if not before.missing]
+    return survey
+
+
+def _must_read(before: KnownFile, found: FoundFile, home: Home) -> bool:
+    if (before.size, before.modified_ns) != (found.size, found.modified_ns):
+        return True
+    # A mask that somebody deleted is made again, or its photograph could never be restored.
+    return before.needs_mask and before.sha256 is not None and not home.mask(before.sha256).exists()
+
+
+# Reading what is new, and telling the ledger.
+
+
+def _examine_all(
+    archive: Path, survey: _Survey, recorder: "_Recorder", options: ScanOptions, progress: Progress
+) -> None:
+    progress.start("Scanning", len(survey.to_examine))
+    tasks = (Examination(archive, file, options, home=recorder.home) for file in survey.to_examine)
+    unknown = []
+    for task, result in _results(examine_new, tasks, options):
+        if isinstance(result, SeenBefore) and not recorder.adopt(task.file, result.sha256):
+            unknown.append(task)
+        elif not isinstance(result, SeenBefore):
+            recorder.record(task, result)
+    for task, result in _results(examine, unknown, options):
+        recorder.record(task, result)
+
+
+def _results(
+    work: Callable[[Examination], Found], tasks: Iterable[Examination], options: ScanOptions
+) -> Iterator[tuple[Examination, Found | Lost]]:
+    return in_processes(work, tasks, processes=options.jobs or default_processes())
+
+
+@dataclass
+class _Recorder:
+    """Tells the ledger of each file as soon as it is through, and counts."""
+
+    archive_id: int
+    ledger: Ledger
+    home: Home
+    options: ScanOptions
+    progress: Progress
+    sensitivities: Counter[str]  # of the masks that were made before this scan
+    examined: int = 0
+    recognised: int = 0
+    set_aside: list[SetAside] = field(default_factory=list)
+
+    def adopt(self, file: FoundFile, sha256: str) -> bool:
+        """Takes over what is known of this content; False if that is not all, and it must be examined."""
+        known = self.ledger.known_content(sha256)
+        if known is None:
+            return False  # a scan was killed between its score map and its row
+        if known.damaged and not self.home.mask(sha256).exists():
+            return False
+        self.ledger.adopt(self.archive_id, file.relative, file.size, file.modified_ns, sha256)
+        self.sensitivities[known.sensitivity] += 1
+        self.recognised += 1
+        self.progress.advance()
+        return True
+
+    def record(self, task: Examination, result: Examined | Refused | Lost) -> None:
+        """A file that was read, or could not be."""
+        file = task.file
+        match result:
+            case Examined(sha256, header, regions):
+                photograph = ScannedPhotograph(
+                    relative=file.relative,
+                    size=file.size,
+                    modified_ns=file.modified_ns,
+                    sha256=sha256,
+                    format=header.format,
+                    width=header.width,
+                    height=header.height,
+                    sensitivity=self.options.sensitivity,
+                )
+                self.ledger.record(self.archive_id, photograph, [_row(region) for region in regions])
+                self.examined += 1
+            case Refused(reason) | Lost(reason):
+                may_pass = isinstance(result, Refused) and result.may_pass
+                modified_ns = None if may_pass else file.modified_ns
+                self.ledger.record_failure(self.archive_id, file.relative, file.size, modified_ns, reason)
+                self.set_aside.append(SetAside(task.path, reason))
+                _tell(self.progress, self.set_aside, result)
+        self.progress.advance()
+
+
+def _row(region: Region) -> RegionRow:
+    return RegionRow(
+        kind=region.kind,
+        left=region.left,
+        top=region.top,
+        width=region.width,
+        height=region.height,
+        area=region.area,
+        score=region.score,
+    )
+
+
+# Without an archive.
+
+
+def _masks_of(
+    paths: Sequence[Path], out: Path, on_error: Callable[[Path, OSError], None]
+) -> dict[Path, tuple[Path, FoundFile]]:
+    """Each photograph's folder and file by the path of its mask."""
+    masks: dict[Path, tuple[Path, FoundFile]] = {}
+    for path in paths:
+        for root, file in _photographs(path, out, on_error):
+            mask = out / os.fsdecode(file.relative + MASK_SUFFIX)
+            other = masks.setdefault(mask, (root, file))
+            if not _same_file(other[1].path(other[0]), file.path(root)):
+                raise InputError(
+                    f"{printable(other[1].path(other[0]))} and {printable(file.path(root))} would have the "
+                    f"same mask, {printable(mask)}. Detect them one after the other, into two folders."
+                )
+    return masks
+
+
+def _photographs(
+    path: Path, out: Path, on_error: Callable[[Path, OSError], None]
+) -> Iterator[tuple[Path, FoundFile]]:
+    if not path.is_file():
+        folder = check_archive(path)
+        check_output(folder, out)
+        for file in walk(folder, on_error=on_error):
+            yield folder, file
+        return
+    if _same_file(path.parent, out):
+        raise InputError(
+            f"{printable(out)} is the folder of {printable(path)}; masks there would pass for photographs. "
+            "Name another folder with --out."
+        )
+    status = path.stat()
+    yield path.parent, FoundFile(os.fsencode(path.name), status.st_size, status.st_mtime_ns)
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    return first == second or (first.exists() and second.exists() and first.samefile(second))

@@ -1,0 +1,56 @@
+import cv2
+import numpy as np
+import pytest
+
+from archive_restore.detection import Kind, score, threshold
+from archive_restore.detection.corners import missing_corners
+from archive_restore.detection.planes import pyramid
+from tests.drawn import PAPER, beside, blank, covered, lay, scene
+
+
+def torn_off(picture, corner, edges=(90, 120)):
+    height, width = picture.shape[:2]
+    x, y = corner[0] * (width - 1), corner[1] * (height - 1)
+    dx, dy = (1 - 2 * corner[0]) * edges[0], (1 - 2 * corner[1]) * edges[1]
+    shape = blank(picture)
+    outline = [(x, y), (x + dx, y), (x + dx * 0.45, y + dy * 0.6), (x, y + dy)]
+    cv2.fillPoly(shape, [np.array(outline, np.int32)], 255, cv2.LINE_AA)
+    return shape
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_a_missing_corner_is_found_wherever_it_is(corner):
+    picture = scene()
+    shape = torn_off(picture, corner)
+    mask, regions = threshold(score(lay(picture, shape, PAPER)))
+    assert covered(shape, mask) > 0.95
+    assert beside(shape, mask) < 0.001
+    assert max(regions, key=lambda region: region.area).kind is Kind.CORNER
+
+
+def test_a_corner_over_black_card_is_found_too():
+    picture = scene()
+    shape = torn_off(picture, (1, 0))
+    mask, _ = threshold(score(lay(picture, shape, 30)))
+    assert covered(shape, mask) > 0.95
+
+
+def test_four_rounded_corners_are_the_mount():
+    picture = scene()
+    shape = blank(picture)
+    for corner in [(0, 0), (1, 0), (0, 1), (1, 1)]:
+        shape |= torn_off(picture, corner)
+    assert not missing_corners(pyramid(lay(picture, shape, PAPER))[0]).any()
+
+
+def test_a_white_margin_is_no_missing_corner():
+    picture = scene()
+    picture[:, :60] = PAPER
+    picture[:30] = PAPER
+    assert not missing_corners(pyramid(picture)[0]).any()
+
+
+def test_a_bright_sky_that_fades_into_the_scene_is_no_missing_corner():
+    picture = scene().astype(np.float32)
+    ramp = np.clip(260 - np.add.outer(np.arange(360), np.arange(480)) * 0.9, 0, 250)
+    assert not missing_corners(pyramid(np.maximum(picture, ramp).astype(np.uint8))[0]).any()

@@ -1,0 +1,217 @@
+"""No sequence of edits, moves, scans, claims, kills, finishes and retries loses work or does it twice."""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from archive_restore.ledger import Job, Ledger, RegionRow, ScannedPhotograph, State, open_ledger
+
+PATHS = st.sampled_from([b"a", b"b", b"sub/a"])
+CONTENTS = st.sampled_from(["damaged 1", "damaged 2", "clean", "unreadable"])
+STEPS = st.sampled_from([99, 99, 99, 0, 1, 2, 3, 4])  # ledger verbs until the scan is killed
+DAMAGE = [RegionRow(kind="dust", left=0, top=0, width=1, height=1, area=1, score=1.0)]
+
+
+class Killed(Exception):
+    """The process is gone before its next verb."""
+
+
+class Nights(RuleBasedStateMachine):
+    """An archive, the folder of its outputs, and workers that may be killed between any two verbs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.ledger: Ledger = open_ledger(Path(self.folder.name) / "ledger.db")
+        self.ledger._connection.execute("PRAGMA synchronous = OFF")  # the kills here are no power cuts
+        self.archive = self.ledger.add_archive(Path("/photos"))
+        self.disk: dict[bytes, tuple[str, int]] = {}  # path: content, time of the last change
+        self.outputs: dict[Path, int] = {}  # path: the job that wrote it last
+        self.holding: list[Job] = []  # leases of the worker that runs now
+        self.dead: list[Job] = []  # leases that are lost
+        self.copies: Counter[str] = Counter()  # the most copies of a content that a scan met
+        self.scanned: dict[bytes, str] | None = None  # the archive as the last whole scan left it
+        self.clock = 0
+
+    def teardown(self) -> None:
+        self.ledger.close()
+        self.folder.cleanup()
+
+    @initialize()
+    def first_evening(self) -> None:
+        self.write(b"a", "damaged 1")
+        self.write(b"b", "damaged 2")
+        self.scan(99)
+
+    # the user
+
+    @rule(path=PATHS, content=CONTENTS)
+    def write(self, path: bytes, content: str) -> None:
+        self.clock += 1
+        self.disk[path] = content, self.clock
+
+    @rule(path=PATHS, to=PATHS)
+    def rename(self, path: bytes, to: bytes) -> None:
+        if path in self.disk:
+            self.disk[to] = self.disk.pop(path)
+
+    @rule(path=PATHS, other=PATHS)
+    def exchange(self, path: bytes, other: bytes) -> None:
+        if path in self.disk and other in self.disk:
+            self.disk[path], self.disk[other] = self.disk[other], self.disk[path]
+
+    @rule(path=PATHS)
+    def remove(self, path: bytes) -> None:
+        self.disk.pop(path, None)
+
+    # scan
+
+    @rule(killed_after=STEPS)
+    def scan(self, killed_after: int) -> None:
+        contents = {path: content for path, (content, _) in self.disk.items()}
+        self.copies |= Counter(contents.values())
+        self.scanned = None
+        try:
+            self._scan(killed_after)
+        except Killed:
+            return
+        self.scanned = contents
+
+    def _scan(self, killed_after: int) -> None:
+        steps = iter(range(killed_after))
+
+        def step() -> None:
+            if next(steps, None) is None:
+                raise Killed
+
+        known = self.ledger.known_files(self.archive)
+        changed = [path for path, (_, time) in self.disk.items() if path in known]
+        changed = [path for path in changed if known[path].modified_ns != self.disk[path][1]]
+        gone = [path for path, file in known.items() if path not in self.disk and not file.missing]
+        same = [path for path in self.disk if path in known and path not in changed]
+        step()
+        self.ledger.mark_missing(self.archive, [*gone, *(p for p in changed if not known[p].missing)])
+        step()
+        self.ledger.mark_found([known[path].file_id for path in same if known[path].missing])
+        for path in sorted(set(self.disk) - set(same)):
+            content, time = self.disk[path]
+            step()
+            if content == "unreadable":
+                self.ledger.record_failure(self.archive, path, 1, time, "unreadable")
+            elif not self.ledger.adopt(self.archive, path, 1, time, content):
+                photograph = ScannedPhotograph(path, 1, time, content, "jpeg", 1, 1, "normal")
+                self.ledger.record(self.archive, photograph, DAMAGE if content.startswith("damaged") else [])
+
+    # run
+
+    @rule(limit=st.integers(1, 3))
+    def claim(self, limit: int) -> None:
+        jobs = self.ledger.claim("worker", limit)  # one name for all: a process id comes back
+        for job in jobs:
+            assert job.id not in self.outputs.values(), "its restored photograph is on the disk already"
+            assert job.id not in {held.id for held in self.holding}
+            assert self.scanned is None or self.scanned.get(job.relative) == job.sha256
+        self.holding += jobs
+
+    @precondition(lambda self: self.holding)
+    @rule(data=st.data(), written=st.booleans())
+    def finish(self, data: st.DataObject, written: bool) -> None:
+        job = self.holding.pop(data.draw(st.integers(0, len(self.holding) - 1)))
+        output = Path("/photos-restored") / job.relative.decode()
+        assert self.ledger.write_intent(job, f"output of {job.id}", output)
+        if written:
+            self.outputs[output] = job.id
+            assert self.ledger.finish(job, output=output, output_sha256=f"output of {job.id}", model=None)
+        else:
+            assert self.ledger.fail(job, "disk gone")
+
+    @rule()
+    def whole_night(self) -> None:
+        """Everything is scanned and restored, so that the rules after it meet finished work."""
+        self.scan(99)
+        self.claim(99)
+        for job in self.holding:
+            output = Path("/photos-restored") / job.relative.decode()
+            self.outputs[output] = job.id
+            assert self.ledger.finish(job, output=output, output_sha256=f"output of {job.id}", model=None)
+        self.holding = []
+
+    @precondition(lambda self: self.holding)
+    @rule()
+    def give_back(self) -> None:
+        job = self.holding.pop()
+        assert self.ledger.release(job)
+        self.dead.append(job)
+
+    @precondition(lambda self: self.holding)
+    @rule(data=st.data(), written=st.booleans())
+    def kill_and_recover(self, data: st.DataObject, written: bool) -> None:
+        """A kill between intent and finish, before or after the rename, then the next worker's start."""
+        job = data.draw(st.sampled_from(self.holding))
+        output = Path("/photos-restored") / job.relative.decode()
+        self.ledger.write_intent(job, f"output of {job.id}", output)
+        if written:
+            self.outputs[output] = job.id
+        self.dead += self.holding
+        self.holding = []
+        for lease in self.ledger.leased():
+            place, intended = lease.intended_output, lease.intended_sha256
+            if place and intended and intended == f"output of {self.outputs.get(place)}":
+                self.ledger.finish(lease, output=place, output_sha256=intended, model=None)
+            else:
+                self.ledger.release(lease)
+        self.dead_workers_speak()
+
+    @rule()
+    def dead_workers_speak(self) -> None:
+        self.claim(3)  # what they held is held by somebody of the same name
+        for job in self.dead:
+            assert not self.ledger.write_intent(job, "late")
+            assert not self.ledger.finish(job, output=Path("/late"), output_sha256="late", model=None)
+            assert not self.ledger.fail(job, "late")
+            assert not self.ledger.release(job)
+
+    @rule()
+    def retry(self) -> None:
+        self.ledger.retry()
+
+    # what must hold after every step
+
+    @invariant()
+    def finished_work_is_never_forgotten(self) -> None:
+        done = {row["id"] for row in self.ledger._connection.rows("SELECT id FROM jobs WHERE state = 'done'")}
+        assert done == set(self.outputs.values())
+
+    @invariant()
+    def only_the_living_hold_leases(self) -> None:
+        assert {job.id for job in self.ledger.leased()} == {job.id for job in self.holding}
+
+    @invariant()
+    def a_content_that_moved_is_not_a_new_photograph(self) -> None:
+        rows = self.ledger._connection.rows(
+            "SELECT sha256, count(*) AS count FROM files JOIN photographs ON photographs.id = photograph_id "
+            "GROUP BY sha256"
+        )
+        assert all(row["count"] <= self.copies[row["sha256"]] for row in rows)
+
+    @invariant()
+    def after_a_scan_every_damaged_photograph_has_one_job(self) -> None:
+        if self.scanned is None:
+            return
+        jobs = {job.relative: (job.sha256, job.state) for job in self.ledger.jobs()}
+        assert {path: content for path, (content, _) in jobs.items()} == {
+            path: None if content == "unreadable" else content
+            for path, content in self.scanned.items()
+            if content != "clean"
+        }
+        assert all((content is None) <= (state is State.FAILED) for content, state in jobs.values())
+
+
+TestNights = Nights.TestCase
+TestNights.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)

@@ -1,0 +1,72 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from archive_restore.errors import ExitCode, LockedError, StorageError
+from archive_restore.ledger import WorkerLock
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from archive_restore.ledger.lock import WorkerLock
+with WorkerLock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_holder_is_told_who_holds_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "worker.lock"
+    with (
+        WorkerLock(path),
+        pytest.raises(LockedError, match=f"process {os.getpid()} on .*, since 20") as error,
+    ):
+        WorkerLock(path).__enter__()
+    assert error.value.exit_code == ExitCode.LOCKED
+
+
+def test_the_message_names_the_work(tmp_path: Path) -> None:
+    path = tmp_path / "scan.lock"
+    with WorkerLock(path, work="scan"), pytest.raises(LockedError, match="Another scan is at work"):
+        WorkerLock(path, work="scan").__enter__()
+
+
+def test_the_lock_can_be_taken_again_once_it_is_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "worker.lock"
+    with WorkerLock(path):
+        pass
+    with WorkerLock(path):
+        pass
+
+
+def test_a_killed_process_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "worker.lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(LockedError, match=f"process {process.pid} "):
+            WorkerLock(path).__enter__()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with WorkerLock(path):
+        pass
+
+
+def test_a_lock_file_that_was_deleted_while_held_still_excludes_later_holders(tmp_path: Path) -> None:
+    path = tmp_path / "worker.lock"
+    with WorkerLock(path):
+        path.unlink()
+        with WorkerLock(path), pytest.raises(LockedError):
+            WorkerLock(path).__enter__()
+
+
+def test_a_lock_file_that_cannot_be_made_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError, match=r"worker\.lock.*ARCHIVE_RESTORE_HOME"):
+        WorkerLock(tmp_path / "file" / "worker.lock").__enter__()
