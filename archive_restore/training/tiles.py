@@ -7,11 +7,12 @@ import numpy as np
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
-TILE = 256
-"""px; twice the largest training window, so that crops can still be reduced."""
+TILES = (256, 192, 128)
+"""px; twice the largest training window, so that crops can still be reduced; smaller ones where damage or the
+photograph's size leave no room for those."""
 
-SMALLEST_TILE = 128
-"""px; of a photograph too small for a whole tile."""
+STEPS_A_TILE = 8
+"""Places at which a tile may begin, along its own length."""
 
 MARGIN = 16
 """px kept between a tile and the damage that was found: what is near damage is often damaged too faintly to call."""
@@ -45,16 +46,25 @@ def undamaged_tiles(mask: NDArray[np.bool_], random: Random) -> list[Tile]:
 
     Returns
     -------
-    Tiles of `TILE` px, or of the short side of a photograph that is smaller than that but not than
-    `SMALLEST_TILE`.
+    Tiles of the largest of the sides `TILES` that has any.
     """
-    side = min(TILE, *mask.shape)
-    if side < SMALLEST_TILE:
-        return []
     square = np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)
     near = cv2.dilate(mask.astype(np.uint8), square) if mask.any() else mask.astype(np.uint8)
     sums = cv2.integral(near)
-    tops, lefts = (np.arange(0, length - side + 1, side) for length in mask.shape)
+    for side in TILES:
+        if side <= min(mask.shape):
+            chosen = apart(free_tiles(sums, side, random))
+            if chosen:
+                return chosen
+    return []
+
+
+def free_tiles(sums: NDArray[np.generic], side: int, random: Random) -> list[Tile]:
+    """All tiles of `side` px without damage, in random order. `sums` (H+1, W+1) is the damage's integral."""
+    tops, lefts = (
+        np.unique(np.append(np.arange(0, length - side, side // STEPS_A_TILE), length - side))
+        for length in (sums.shape[0] - 1, sums.shape[1] - 1)
+    )
     damage = (
         sums[np.ix_(tops + side, lefts + side)]
         - sums[np.ix_(tops, lefts + side)]
@@ -62,8 +72,18 @@ def undamaged_tiles(mask: NDArray[np.bool_], random: Random) -> list[Tile]:
         + sums[np.ix_(tops, lefts)]
     )
     free = [Tile(int(tops[i]), int(lefts[j]), side) for i, j in np.argwhere(damage == 0)]
-    chosen = random.permutation(len(free))[:TILES_A_PHOTOGRAPH]
-    return [free[i] for i in sorted(chosen)]
+    return [free[i] for i in random.permutation(len(free))]
+
+
+def apart(tiles: list[Tile]) -> list[Tile]:
+    """The first tiles of the list that do not overlap one another, up to `TILES_A_PHOTOGRAPH`, by position."""
+    chosen: list[Tile] = []
+    for tile in tiles:
+        if all(abs(tile.top - o.top) >= o.side or abs(tile.left - o.left) >= o.side for o in chosen):
+            chosen.append(tile)
+            if len(chosen) == TILES_A_PHOTOGRAPH:
+                break
+    return sorted(chosen, key=lambda tile: (tile.top, tile.left))
 
 
 def damage_shapes(mask: NDArray[np.bool_], limit: int) -> list[NDArray[np.bool_]]:

@@ -1,0 +1,162 @@
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from archive_restore import finetune as workflow
+from archive_restore import registry
+from archive_restore.errors import InputError, TrainingError, WeightsError
+from archive_restore.finetune import FinetuneOptions, finetune
+from archive_restore.home import Home
+from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, State, open_ledger
+from archive_restore.networks.weights import load_model, save_model
+from archive_restore.photos.archive import walk
+from archive_restore.photos.codecs import sha256
+from archive_restore.photos.files import write_mask
+from archive_restore.progress import NullProgress
+from archive_restore.run import RunOptions, run
+from archive_restore.training.comparison import Comparison
+
+CPU = torch.device("cpu")
+STEADY_GAIN = Comparison(24.0, 24.5, 0.5, 0.3, 20, 20)
+
+
+def draw_archive(folder: Path, count: int, side: int = 280) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        random = np.random.default_rng(number)
+        small = random.integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        picture = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{number:02d}.png"), picture)
+    return folder
+
+
+def record(ledger: Ledger, home: Home, archive: Path) -> int:
+    """Enters the photographs as a scan would; each third has a scratch at its left side."""
+    archive_id = ledger.add_archive(archive.resolve())
+    for number, file in enumerate(walk(archive)):
+        content = sha256(file.path(archive).read_bytes())
+        side = cv2.imread(str(file.path(archive))).shape[0]
+        photograph = ScannedPhotograph(
+            file.relative, file.size, file.modified_ns, content, "png", side, side, "normal"
+        )
+        mask = np.zeros((side, side), bool)
+        regions = []
+        if number % 3 == 0:
+            mask[10:90, 2:5] = True
+            regions = [RegionRow("scratches", 2, 10, 3, 80, 240, 0.9)]
+        write_mask(home.mask(content), mask)
+        ledger.record(archive_id, photograph, regions)
+    return archive_id
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def tune(ledger: Ledger, home: Home, **changes: object) -> workflow.FinetuneSummary:
+    options = replace(FinetuneOptions(steps=2), **changes)
+    summary = finetune(ledger=ledger, home=home, options=options, device=CPU, progress=NullProgress())
+    assert summary is not None
+    return summary
+
+
+def test_an_archive_of_five_photographs_is_refused_with_the_figures(tmp_path: Path, home: Home):
+    archive = draw_archive(tmp_path / "old", 5)
+    with open_ledger(home.ledger) as ledger:
+        record(ledger, home, archive)
+        with pytest.raises(TrainingError, match=r"only 5 photographs have undamaged parts.* wants 16.*kept"):
+            tune(ledger, home)
+        assert ledger.archives()[0].model is None
+
+
+def test_photographs_without_undamaged_squares_do_not_count(tmp_path: Path, home: Home):
+    archive = draw_archive(tmp_path / "old", 20, side=100)
+    with open_ledger(home.ledger) as ledger:
+        record(ledger, home, archive)
+        with pytest.raises(TrainingError, match="only 0 photographs"):
+            tune(ledger, home)
+
+
+def test_two_steps_change_nothing_for_certain_so_the_old_model_is_kept(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(workflow, "FEWEST_TILES", 10)
+    archive = draw_archive(tmp_path / "old", 20)
+    with open_ledger(home.ledger) as ledger:
+        record(ledger, home, archive)
+        summary = tune(ledger, home)
+        assert ledger.archives()[0].model is None
+    assert summary.adopted is None
+    assert (summary.material.photographs, summary.material.held_out) == (15, 5)
+    assert summary.material.shapes > 0
+    assert summary.comparison.photographs == 5
+    assert not home.models.exists()
+
+
+def test_training_and_held_out_tiles_are_of_different_photographs_and_undamaged(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(workflow, "FEWEST_TILES", 10)
+    archive = draw_archive(tmp_path / "old", 20)
+    with open_ledger(home.ledger) as ledger:
+        record(ledger, home, archive)
+        folder = tune(ledger, home).folder
+    sides = [{path.name[:64] for path in (folder / part).glob("*.png")} for part in ("train", "held-out")]
+    assert sides[0]
+    assert sides[1]
+    assert not sides[0] & sides[1]
+    by_content = {sha256(path.read_bytes()): path for path in archive.iterdir()}
+    for tile in (folder / "train").glob("*.png"):
+        content, top, left = tile.stem.split("-")
+        original = cv2.imread(str(by_content[content]))
+        square = cv2.imread(str(tile))
+        y, x = int(top), int(left)
+        assert np.array_equal(square, original[y : y + 256, x : x + 256])
+
+
+def test_better_weights_are_adopted_and_run_uses_them_for_that_archive_only(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(workflow, "FEWEST_TILES", 10)
+    monkeypatch.setattr(workflow, "compare", lambda before, after: STEADY_GAIN)
+    archive, other = draw_archive(tmp_path / "old", 20), draw_archive(tmp_path / "other", 1)
+    with open_ledger(home.ledger) as ledger:
+        record(ledger, home, archive)
+        record(ledger, home, other)
+        with pytest.raises(InputError, match="several archives have been scanned"):
+            tune(ledger, home)
+        name = tune(ledger, home, archive=archive).adopted
+        assert name is not None
+        assert [known.model for known in ledger.archives()] == [name, None]
+        assert load_model(name, home=home).card.scores["held_out_gain"] == 0.5
+
+        run(ledger=ledger, home=home, options=RunOptions(device="cpu"), progress=NullProgress())
+        models = {job.archive: job.model for job in ledger.jobs(state=State.DONE)}
+    assert models[archive.resolve()] == name
+    assert models[other.resolve()] == load_model(None, home=home).card.name
+
+
+def test_a_model_in_use_is_not_removed_and_one_that_is_not_is(tmp_path: Path, home: Home):
+    archive = draw_archive(tmp_path / "old", 1)
+    shipped = load_model(None, home=home)
+    save_model(shipped.network, home.models, replace(shipped.card, name="mine"))
+    with open_ledger(home.ledger) as ledger:
+        record(ledger, home, archive)
+        assert registry.use(ledger, home, "mine", archive) == [archive.resolve()]
+        with pytest.raises(WeightsError, match=r"mine is used for .*models use default"):
+            registry.remove(ledger, home, "mine")
+        registry.use(ledger, home, "default", None)
+        registry.remove(ledger, home, "mine")
+        assert [model.card.name for model in registry.registered(ledger, home) if not model.shipped] == []
+        with pytest.raises(WeightsError, match="no model 'mine'"):
+            registry.remove(ledger, home, "mine")
+        with pytest.raises(WeightsError, match="came with archive-restore"):
+            registry.remove(ledger, home, shipped.card.name)
+        with pytest.raises(WeightsError, match="no model 'nothing'"):
+            registry.use(ledger, home, "nothing", None)
+    assert not (home.models / "mine.safetensors").exists()
