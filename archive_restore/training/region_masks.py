@@ -75,24 +75,25 @@ def region_from_shapes(random: Random, size: int, shapes: Sequence[Mask]) -> Mas
     -------
     (size, size) bool, never empty
     """
-    mask = np.zeros((size, size), bool)
-    for _ in range(int(random.integers(1, 9))):
+    mask = place(random, shapes[int(random.integers(len(shapes)))], size)
+    for _ in range(int(random.integers(0, 8))):
         grown = mask | place(random, shapes[int(random.integers(len(shapes)))], size)
-        if grown.mean() > AREA_LIMIT:
-            break
-        mask = grown
-    if not mask.any():
-        mask[size // 2 - 2 : size // 2 + 2, size // 2 - 2 : size // 2 + 2] = True
+        if grown.mean() <= AREA_LIMIT:
+            mask = grown
     return mask
 
 
 def place(random: Random, shape: Mask, size: int) -> Mask:
-    """One shape, turned by quarters, mirrored, scaled by 0.7 to 1.4 (never beyond the picture), anywhere."""
+    """One shape, turned by quarters, mirrored, scaled by 0.7 to 1.4 (never beyond the picture or a quarter of
+    it), anywhere."""
     turned = np.rot90(shape, int(random.integers(4)))
     turned = turned[:, :: int(random.choice([-1, 1]))]
-    scale = min(float(random.uniform(0.7, 1.4)), size / max(turned.shape))
+    fitting = min(size / max(turned.shape), 0.9 * size * np.sqrt(AREA_LIMIT / max(1, turned.sum())))
+    scale = min(float(random.uniform(0.7, 1.4)), float(fitting))
     height, width = (max(1, round(side * scale)) for side in turned.shape)
     resized = cv2.resize(turned.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0.3
+    if not resized.any():  # a thin shape made small
+        resized[height // 2, width // 2] = True
     mask = np.zeros((size, size), bool)
     top = int(random.integers(0, size - height + 1))
     left = int(random.integers(0, size - width + 1))
