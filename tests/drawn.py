@@ -4,6 +4,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.detection import KINDS, Kind
+from archive_restore.detection.candidates import find
+from archive_restore.detection.detect import kinds_of
+from archive_restore.detection.palette import palette
+from archive_restore.detection.planes import pyramid
+
 PAPER = 244
 INK = 12
 
@@ -41,3 +47,14 @@ def beside(shape: NDArray[np.uint8], mask: NDArray[np.bool_], reach: int = 4) ->
     """The share of the picture called though it is more than `reach` px from `shape`."""
     far = cv2.dilate(shape, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) == 0
     return float((mask & far).mean())
+
+
+def look_of_largest(picture: NDArray[np.uint8], light: bool) -> Kind:
+    """What the largest candidate of a picture looks like, whether or not it is believed to be damage."""
+    planes = pyramid(picture)
+    colours = palette(planes)
+    found = [f for plane in planes for f in find(plane, colours) if f.light is light and f.cut == 28]
+    areas = [found_at.trait("area") * found_at.plane.step**2 for found_at in found]
+    level = max(range(len(found)), key=lambda i: areas[i].max())
+    kinds, _ = kinds_of(found[level])
+    return KINDS[kinds[areas[level].argmax()]]

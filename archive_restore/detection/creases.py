@@ -8,9 +8,9 @@ from archive_restore.detection.shapes import Form, falling, rising
 # Thousandths of the long side.
 CREASE_LENGTH = (250, 450)
 CRACK_LENGTH = (60, 140)
-STRAIGHT = (6, 14)  # bend; a crease wanders a little
+STRAIGHT = (10, 25)  # bend; a crease wanders a little
 BRANCHED = (4, 8)
-NARROW = (14, 22)
+NARROW = (18, 26)
 
 
 def crease_likeness(form: Form) -> Floats:

@@ -18,6 +18,10 @@ HOLE_SHARE = (0.004, 0.6)
 """Smallest and largest share of a crop that may be hole: less teaches nothing, more leaves no context."""
 
 
+SCALES = (0.45, 0.2, 0.2, 0.15)
+"""How often a crop is as sharp as the photograph, enlarged, reduced, or all of the photograph."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """One crop. `truth` (S, S, 3) uint8 without grain; `guess` (S, S, 3) uint8, the scan with its holes filled
@@ -31,12 +35,13 @@ class Sample:
 def cut(photograph: NDArray[np.uint8], size: int, random: Random) -> NDArray[np.uint8]:
     """A random square of `size` px, turned and mirrored.
 
-    Half are as sharp as the photograph is; a quarter are reduced, as coarser levels are; a quarter are enlarged,
-    because scans are softer than photographs made small. A photograph smaller than the square is enlarged.
-    (H, W, 3) uint8 to (size, size, 3) uint8.
+    Half are as sharp as the photograph is. The others are enlarged, because scans are softer than photographs
+    made small; or reduced a little, or so far that the square holds all that fits, as the coarser levels of a
+    wide hole are. A photograph smaller than the square is enlarged. (H, W, 3) uint8 to (size, size, 3) uint8.
     """
-    scale = random.choice([1.0, random.uniform(1.0, 1.8), 1 / random.uniform(1.0, 2.0)], p=[0.5, 0.25, 0.25])
-    side = min(round(size * scale), *photograph.shape[:2])
+    short = min(photograph.shape[:2])
+    enlarged, reduced = 1 / random.uniform(1.0, 2.0), random.uniform(1.0, 1.8)
+    side = min(short, round(float(random.choice([size, size * enlarged, size * reduced, short], p=SCALES))))
     top = int(random.integers(0, photograph.shape[0] - side + 1))
     left = int(random.integers(0, photograph.shape[1] - side + 1))
     square = photograph[top : top + side, left : left + side]
