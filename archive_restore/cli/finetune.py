@@ -70,5 +70,8 @@ def _tell(summary: "FinetuneSummary") -> None:
     if summary.adopted is None:
         say(f"That is not better for certain, so {summary.before} is kept.")
         return
-    say(f"Adopted as {summary.adopted}; `run` uses it for this archive. `models use` goes back.")
+    say(
+        f"Adopted as {summary.adopted}; `run` uses it for this archive; "
+        "`archive-restore models use default` goes back."
+    )
     show_next_step("archive-restore run")

@@ -104,6 +104,13 @@ def mean_colour() -> Picture:
     return colour
 
 
+def mean_fill(picture: Picture, hidden: NDArray[np.bool_]) -> Picture:
+    """The mean of what is visible, as the least a method should beat."""
+    mean = np.rint(picture[~hidden].mean(axis=0)).astype(np.uint8)
+    filled: Picture = np.where(hidden[..., None], mean, picture)
+    return filled
+
+
 def inpaint(method: int) -> Fill:
     """OpenCV's inpainting as a peer: fills the hidden part and keeps the ring."""
 
@@ -114,7 +121,7 @@ def inpaint(method: int) -> Fill:
 
 
 PEERS: Mapping[str, Fill] = {
-    "mean-fill": lambda picture, hidden: conceal(picture, hidden),
+    "mean-fill": mean_fill,
     "opencv-telea": inpaint(cv2.INPAINT_TELEA),
     "opencv-navier-stokes": inpaint(cv2.INPAINT_NS),
 }
