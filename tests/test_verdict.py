@@ -5,7 +5,7 @@ from archive_restore.detection.candidates import find
 from archive_restore.detection.palette import palette
 from archive_restore.detection.planes import pyramid
 from archive_restore.detection.traits import TRAITS
-from archive_restore.detection.verdict import evidence, inputs, parse, verdicts, weights
+from archive_restore.detection.verdict import evidence, inputs, panel, parse, verdicts
 
 
 def specks(n):
@@ -36,11 +36,11 @@ def test_the_odd_and_the_absurd_are_weighed_alike():
     assert odd == absurd
 
 
-def test_the_shipped_weights_fit_the_traits():
-    alone, together = weights()
-    assert alone.mean.shape == (len(TRAITS) + 1,)
-    assert together.mean.shape == (len(TRAITS) + 1 + 4,)
-    assert all(np.isfinite(matrix).all() for network in (alone, together) for matrix, _ in network.layers)
+def test_the_shipped_judges_fit_the_traits():
+    for alone, together in panel():
+        assert alone.mean.shape == (len(TRAITS) + 1,)
+        assert together.mean.shape == (len(TRAITS) + 1 + 4,)
+        assert all(np.isfinite(matrix).all() for network in (alone, together) for matrix, _ in network.layers)
 
 
 def test_spanning_traits_are_weighed_by_their_logarithm_and_polarity_comes_last():

@@ -39,13 +39,15 @@ SPANNING = frozenset(
 LOGARITHM_OFFSET = 0.1
 # Inputs further than this from their mean are as odd as it gets, in standard deviations.
 ODDEST = 4.0
+# No judge is surer than this, so that one alone cannot outvote the others.
+MOST_ODDS = 7.0
 # From here a candidate is evidence about the others.
 EVIDENCE = 0.8
 # From here a candidate claims its pixels.
 CLAIM = 0.6
-# The share of a photograph that light (True) and dark damage covers at most, edges and corners apart. In the
-# drawn development set, hairs and dust cover 2 % on average, and dark damage is the rarer one.
-MOST_COVER = {True: 0.03, False: 0.01}
+# The share of a photograph that light (True) and dark damage covers before it is doubted, edges and corners
+# apart. Drawn hairs and dust cover 2 % on average, and dark damage is the rarer one.
+MOST_COVER = {True: 0.02, False: 0.01}
 # Side of the window that counts as nearby, px of the palette's level.
 NEARBY_PX = 65
 # Shares of a picture smaller than this are as good as none.
@@ -60,25 +62,34 @@ class Weights:
     spread: Floats  # (I,)
     layers: tuple[tuple[Floats, Floats], ...]  # each (out, in), (out,)
 
-    def probability(self, inputs: Floats) -> Floats:
-        """(N, I) inputs to (N,) probabilities."""
+    def odds(self, inputs: Floats) -> Floats:
+        """(N, I) inputs to (N,) logarithms of the odds."""
         x = np.clip((inputs - self.mean) / self.spread, -ODDEST, ODDEST)
         for i, (matrix, bias) in enumerate(self.layers):
             x = x @ matrix.T + bias
             if i < len(self.layers) - 1:
                 x = np.maximum(x, 0)
-        return np.asarray(1 / (1 + np.exp(-x[:, 0])), np.float32)
+        return np.asarray(np.clip(x[:, 0], -MOST_ODDS, MOST_ODDS), np.float32)
+
+    def probability(self, inputs: Floats) -> Floats:
+        """(N, I) inputs to (N,) probabilities."""
+        return probability(self.odds(inputs))
+
+
+def probability(odds: Floats) -> Floats:
+    """Logarithms of odds as probabilities 0..1."""
+    return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
 
 
 @cache
-def weights() -> tuple[Weights, Weights]:
-    """The weights of the first and of the second weighing, from verdict.json beside this module."""
+def panel() -> tuple[tuple[Weights, Weights], ...]:
+    """The judges of verdict.json beside this module: each weighs alone first, then with what that says of others."""
     stored = json.loads(resources.files(__package__).joinpath("verdict.json").read_text("ascii"))
     if stored["traits"] != list(TRAITS):
         raise RuntimeError(
             "verdict.json was fitted to other traits; run python -m tests.benchmarks.fit_verdict"
         )
-    return parse(stored["alone"]), parse(stored["together"])
+    return tuple((parse(judge["alone"]), parse(judge["together"])) for judge in stored["panel"])
 
 
 def parse(stored: dict[str, list[list[float]]]) -> Weights:
@@ -151,15 +162,20 @@ def _canvas(
 
 
 def verdicts(every: list[Candidates], palette: Palette) -> list[Floats]:
-    """The probability (N,) of damage for each candidate of each entry of `every`."""
+    """The probability (N,) of damage for each candidate of each entry of `every`.
+
+    The judges' mean, as logarithms of the odds: fitted to different photographs, they err on different ones.
+    """
     if not every:
         return []
-    alone, together = weights()
     weighed = [inputs(found) for found in every]
-    first = [alone.probability(x) for x in weighed]
-    heard = evidence(every, first, palette)
-    final = [together.probability(np.hstack(pair)) for pair in zip(weighed, heard, strict=True)]
-    return _plausible(every, final, palette)
+    sums = [np.zeros(len(found), np.float32) for found in every]
+    judges = panel()
+    for alone, together in judges:
+        heard = evidence(every, [alone.probability(x) for x in weighed], palette)
+        for total, *pair in zip(sums, weighed, heard, strict=True):
+            total += together.odds(np.hstack(pair)) / len(judges)
+    return _plausible(every, [probability(total) for total in sums], palette)
 
 
 def _plausible(every: list[Candidates], probabilities: list[Floats], palette: Palette) -> list[Floats]:

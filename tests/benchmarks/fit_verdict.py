@@ -1,19 +1,21 @@
 """Fits archive_restore/detection/verdict.json: how the traits of a candidate are weighed.
 
-usage: python -m tests.benchmarks.fit_verdict --out verdict.json SET ...
+usage: python -m tests.benchmarks.fit_verdict --out verdict.json [--photographs N] [--judges N] FOLDER ...
 
-SET holds damaged/NAME.png and masks/NAME.png.png (255 = damaged). Every eighth photograph is held out, and
-the figures printed are of those. Undamaged photographs belong into the sets: they teach what to
-leave alone. Two small networks are fitted one after the other, the second also to what the first says of the
-other candidates.
+FOLDER holds undamaged photographs (or tar shards of them). Damage is drawn over them in code, and the scan's blur,
+grain and compression over both, so that sharpness does not give damage away. Two in five stay undamaged: they
+teach what to leave alone. Every eighth photograph is held out, and the figures printed are of those. A judge is
+two small networks fitted one after the other, the second also to what the first says of the other candidates;
+several judges differ in their seed and are averaged.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -28,7 +30,14 @@ from archive_restore.detection.palette import Palette, palette
 from archive_restore.detection.planes import Plane, halved, pyramid
 from archive_restore.detection.traits import TRAITS
 from archive_restore.detection.verdict import ODDEST, evidence, inputs
+from archive_restore.training import ageing, damage
+from archive_restore.training.sources import Entry, Photographs, find_entries
 
+SEED = 1839  # of the drawn damage
+INTACT = 0.4  # share of the photographs that stay undamaged
+UNIT_SIDE = 768  # px; the long side at which a hair is one or two pixels wide
+MOST_DRAWS = {"dust": 12, "hairs": 5, "spots": 6, "scratches": 3, "cracks": 3}
+VISIBLE = 12  # levels of 255 from which damage can be told from grain
 HELD_OUT = 8  # every eighth photograph
 # A candidate is damage if this share of it lies on damage, and none if less than the first figure does.
 NEITHER = (0.25, 0.6)
@@ -53,12 +62,21 @@ class Photograph:
     intact: bool
 
 
-def photographs(folders: list[Path]) -> Iterator[Photograph]:
-    for folder in folders:
-        for path in sorted((folder / "damaged").glob("*.png")):
-            picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-            truth = cv2.imread(str(folder / "masks" / f"{path.name}.png"), cv2.IMREAD_GRAYSCALE)
-            yield reduced(picture, np.where(truth > 0, 255, 0).astype(np.uint8))
+def composed(entry: Entry, number: int) -> Photograph:
+    """An undamaged photograph with drawn damage, seen by a scanner, reduced to its candidates."""
+    cv2.setNumThreads(1)
+    random = np.random.default_rng([SEED, number])
+    clean = ageing.tone(Photographs([entry])[0], random)
+    picture, truth = clean, np.zeros(clean.shape[:2], bool)
+    if random.random() >= INTACT:
+        unit = max(clean.shape) / UNIT_SIDE * random.uniform(0.7, 2.0)
+        for kind in random.choice(list(damage.DRAWERS), int(random.integers(1, 4)), replace=False):
+            # One draw of dust is one cluster, one of hairs one to three of them.
+            for _ in range(int(random.integers(1, MOST_DRAWS.get(str(kind), 2) + 1))):
+                drawn = damage.draw(random, clean.shape[:2], unit, str(kind))
+                picture = damage.apply(picture, drawn, random)
+        truth = np.abs(picture.astype(int) - clean).max(axis=2) > VISIBLE
+    return reduced(ageing.scan(picture, random), np.where(truth, 255, 0).astype(np.uint8))
 
 
 def reduced(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Photograph:
@@ -78,18 +96,20 @@ def reduced(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Photograph:
     return Photograph(colours, every, damaged, intact)
 
 
-def fit(x: Floats, y: Floats, weight: Floats, learn: NDArray[np.bool_], steps: int) -> tuple[Floats, object]:
+def fit(
+    x: Floats, y: Floats, weight: Floats, learn: NDArray[np.bool_], steps: int, seed: int
+) -> tuple[Floats, object]:
     """Probabilities for all of `x`, and the network as it is stored."""
     mean, spread = x[learn].mean(0), x[learn].std(0) + 1e-6
     scaled = torch.from_numpy(np.clip((x - mean) / spread, -ODDEST, ODDEST))
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     widths = (x.shape[1], *HIDDEN)
     layers = [m for a, b in pairwise(widths) for m in (nn.Linear(a, b), nn.ReLU())]
     network = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
     rows = torch.from_numpy(np.flatnonzero(learn))
     truth, share = torch.from_numpy(y), torch.from_numpy(weight / weight[learn].mean())
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE, weight_decay=1e-5)
-    order = torch.Generator().manual_seed(0)
+    order = torch.Generator().manual_seed(seed)
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, 2 * (1 - step / steps))
@@ -126,42 +146,97 @@ def report(name: str, p: Floats, y: Floats, area: Floats, intact: NDArray[np.boo
         print(f"{name} at {least}: precision {precision:.3f} recall {recall:.3f} false {false:.0f} px each")
 
 
+@dataclass(frozen=True)
+class Material:
+    """All candidates of all photographs, one after the other. `x` (N, I) inputs; `share` (N,) of each that lies
+    on damage; `area` (N,) px² of the photograph; `which` (N,) its photograph's number."""
+
+    photographs: list[Photograph]
+    x: Floats
+    share: Floats
+    area: Floats
+    which: NDArray[np.int64]
+
+    @property
+    def damaged(self) -> Floats:
+        return (self.share > NEITHER[1]).astype(np.float32)
+
+    @property
+    def clear(self) -> NDArray[np.bool_]:
+        return (self.share < NEITHER[0]) | (self.share > NEITHER[1])
+
+    @property
+    def held_out(self) -> NDArray[np.bool_]:
+        return self.which % HELD_OUT == 0
+
+    @property
+    def intact(self) -> NDArray[np.bool_]:
+        return np.array([photograph.intact for photograph in self.photographs])
+
+    @property
+    def weight(self) -> Floats:
+        roots = np.sqrt(np.minimum(self.area, LARGEST))
+        return np.asarray(roots * np.where(self.intact[self.which], UNDAMAGED, 1), np.float32)
+
+
+def gathered(photographs: list[Photograph]) -> Material:
+    found = [one for photograph in photographs for one in photograph.found]
+    counts = [sum(len(one) for one in photograph.found) for photograph in photographs]
+    return Material(
+        photographs,
+        np.concatenate([inputs(one) for one in found]),
+        np.concatenate([share for photograph in photographs for share in photograph.damaged]),
+        np.concatenate([one.trait("area") * one.plane.step**2 for one in found]),
+        np.repeat(np.arange(len(photographs)), counts),
+    )
+
+
+def judge(material: Material, steps: int, seed: int) -> dict[str, object]:
+    """One judge as it is stored; prints how it does on the held-out photographs."""
+    learn = material.clear & ~material.held_out
+    judged = material.clear & material.held_out
+    intact = material.intact
+    told = (
+        material.damaged[judged],
+        material.area[judged],
+        intact[material.which[judged]],
+        int(intact[::HELD_OUT].sum()),
+    )
+    p, alone = fit(material.x, material.damaged, material.weight, learn, steps, seed)
+    report(f"judge {seed} alone", p[judged], *told)
+    heard, start = [], 0
+    for photograph in material.photographs:
+        ends = start + np.cumsum([0, *(len(found) for found in photograph.found)])
+        parts = [p[a:b] for a, b in pairwise(ends)]
+        heard += evidence(photograph.found, parts, photograph.palette)
+        start = ends[-1]
+    x = np.hstack([material.x, np.concatenate(heard)])
+    p, together = fit(x, material.damaged, material.weight, learn, steps, seed)
+    report(f"judge {seed} together", p[judged], *told)
+    return {"alone": alone, "together": together}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("sets", nargs="+", type=Path)
+    parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--photographs", type=int, default=1200)
+    parser.add_argument("--judges", type=int, default=2)
     parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    every = list(photographs(arguments.sets))
-    sizes = [[len(found) for found in photograph.found] for photograph in every]
-    which = np.repeat(np.arange(len(every)), [sum(size) for size in sizes])
-    x = np.concatenate([inputs(found) for photograph in every for found in photograph.found])
-    share = np.concatenate([share for photograph in every for share in photograph.damaged])
-    area = np.concatenate(
-        [found.trait("area") * found.plane.step**2 for photograph in every for found in photograph.found]
+    entries = [entry for folder in arguments.folders for entry in find_entries(folder)]
+    order = np.random.default_rng(SEED).permutation(len(entries))[: arguments.photographs]
+    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
+        photographs = list(pool.map(composed, [entries[i] for i in order], range(len(order)), chunksize=8))
+    material = gathered(photographs)
+    print(
+        f"{len(photographs)} photographs, {int(material.intact.sum())} of them intact, {len(material.x)} candidates"
     )
-    intact = np.array([photograph.intact for photograph in every])
-    y = (share > NEITHER[1]).astype(np.float32)
-    clear = (share < NEITHER[0]) | (share > NEITHER[1])
-    held_out = which % HELD_OUT == 0
-    weight = (np.sqrt(np.minimum(area, LARGEST)) * np.where(intact[which], UNDAMAGED, 1)).astype(np.float32)
-    judged = clear & held_out
-    told = (y[judged], area[judged], intact[which[judged]], int(intact[::HELD_OUT].sum()))
-
-    p, alone = fit(x, y, weight, clear & ~held_out, arguments.steps)
-    report("alone", p[judged], *told)
-    heard, start = [], 0
-    for photograph, size in zip(every, sizes, strict=True):
-        ends = start + np.cumsum([0, *size])
-        parts = [p[a:b] for a, b in pairwise(ends)]
-        heard += evidence(photograph.found, parts, photograph.palette)
-        start = ends[-1]
-    x = np.hstack([x, np.concatenate(heard)])
-    p, together = fit(x, y, weight, clear & ~held_out, arguments.steps)
-    report("together", p[judged], *told)
-    stored = {"traits": list(TRAITS), "alone": alone, "together": together}
+    panel = [judge(material, arguments.steps, seed) for seed in range(arguments.judges)]
+    stored = {"traits": list(TRAITS), "panel": panel}
     arguments.out.write_text(json.dumps(stored) + "\n", encoding="ascii")
     return 0
 
