@@ -30,7 +30,7 @@ from archive_restore.training.sources import Photographs, find_entries
 from archive_restore.training.tiles import damage_shapes, undamaged_tiles
 from archive_restore.training.world import World
 
-FEWEST_PHOTOGRAPHS = 16
+FEWEST_PHOTOGRAPHS = 24
 """With undamaged parts. Of fewer, the held-out ones are too few to tell better from luck."""
 
 FEWEST_TILES = 64

@@ -11,6 +11,9 @@ RESAMPLES = 10_000
 CONFIDENCE = 0.95
 """One-sided, that the mean difference is positive."""
 
+LEAST_IMPROVED = 2 / 3
+"""Share of the photographs that must be restored better: with few of them a bootstrap is too sure of itself."""
+
 LEAST_GAIN = 0.02
 """dB; less is not worth another file of weights, however certain."""
 
@@ -29,8 +32,9 @@ class Comparison:
 
     @property
     def better(self) -> bool:
-        """Whether the gain is both certain and worth having."""
-        return self.lower > 0 and self.gain >= LEAST_GAIN
+        """Whether the gain is certain, widespread and worth having."""
+        widespread = self.improved >= LEAST_IMPROVED * self.photographs
+        return self.lower > 0 and self.gain >= LEAST_GAIN and widespread
 
 
 def compare(before: Sequence[float], after: Sequence[float]) -> Comparison:

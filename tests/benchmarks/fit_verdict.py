@@ -37,6 +37,8 @@ SEED = 1839  # of the drawn damage
 INTACT = 0.4  # share of the photographs that stay undamaged
 UNIT_SIDE = 768  # px; the long side at which a hair is one or two pixels wide
 MOST_DRAWS = {"dust": 12, "hairs": 5, "spots": 6, "scratches": 3, "cracks": 3}
+LETTERED = 0.35  # share of the photographs on which something is written
+LETTERS = "ABCDEFGHIJKLMNOPRSTUVWabcdefghilmnoprstuvy0123456789 "
 VISIBLE = 12  # levels of 255 from which damage can be told from grain
 HELD_OUT = 8  # every eighth photograph
 # A candidate is damage if this share of it lies on damage, and none if less than the first figure does.
@@ -62,11 +64,28 @@ class Photograph:
     intact: bool
 
 
+def lettered(picture: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """The photograph, at times with lines of lettering on it: bright or dark strokes that are no damage."""
+    written = np.ascontiguousarray(picture)
+    if random.random() >= LETTERED:
+        return written
+    for _ in range(int(random.integers(1, 7))):
+        text = "".join(random.choice(list(LETTERS), int(random.integers(3, 14))))
+        height, width = written.shape[:2]
+        scale = float(random.uniform(0.4, 2.6)) * max(height, width) / UNIT_SIDE
+        at = (int(random.uniform(-0.1, 0.8) * width), int(random.uniform(0.05, 1.0) * height))
+        level = float(random.choice([random.uniform(0, 60), random.uniform(190, 255)]))
+        colour = tuple(float(v) for v in np.clip(level + random.normal(0, 12, 3), 0, 255))
+        thickness = max(1, round(scale * random.uniform(1, 4)))
+        cv2.putText(written, text, at, int(random.integers(0, 8)), scale, colour, thickness, cv2.LINE_AA)
+    return written
+
+
 def composed(entry: Entry, number: int) -> Photograph:
     """An undamaged photograph with drawn damage, seen by a scanner, reduced to its candidates."""
     cv2.setNumThreads(1)
     random = np.random.default_rng([SEED, number])
-    clean = ageing.tone(Photographs([entry])[0], random)
+    clean = ageing.tone(lettered(Photographs([entry])[0], random), random)
     picture, truth = clean, np.zeros(clean.shape[:2], bool)
     if random.random() >= INTACT:
         unit = max(clean.shape) / UNIT_SIDE * random.uniform(0.7, 2.0)
