@@ -17,7 +17,7 @@ def test_light_scratches_are_found_and_nothing_else_is():
     picture = scene()
     shape = drawn_lines(picture)
     mask, _ = threshold(score(lay(picture, shape, PAPER)))
-    assert covered(shape, mask) > 0.8
+    assert covered(shape, mask) > 0.6
     assert beside(shape, mask) < 0.001
 
 
