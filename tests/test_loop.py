@@ -15,6 +15,7 @@ from archive_restore.errors import TrainingError
 from archive_restore.networks.architectures import CENTRE
 from archive_restore.progress import NullProgress
 from archive_restore.training import grids, loop
+from archive_restore.training.curves import CURVES, Curves
 from archive_restore.training.loop import Trainer, TrainingOptions, load_state, resumed, train
 from archive_restore.training.objectives import Batch, PublishedCentre, PublishedRandomRegion, RefineHoles
 from archive_restore.training.sources import Photographs, find_entries
@@ -193,7 +194,7 @@ def test_a_truncated_checkpoint_is_named(tmp_path: Path):
 def test_curves_hold_losses_and_probabilities(photographs: Photographs, tmp_path: Path):
     trainer = Trainer(small_task(), options(samples=140), CPU)
     train(trainer, photographs, tmp_path, progress=NullProgress())
-    lines = [json.loads(line) for line in (tmp_path / loop.CURVES).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / CURVES).read_text().splitlines()]
     assert lines[-1]["step"] == 20 * len(lines)
     assert {"samples", "total", "reconstruction", "D(x)", "D(G(z))", "samples/s"} <= set(lines[-1])
 
@@ -218,7 +219,7 @@ def test_kill_9_during_training_goes_on_from_the_last_checkpoint(tmp_path: Path)
 
     assert seen > 0
     assert load_state(checkpoint)["samples"] == seen + 128
-    curves = [json.loads(line) for line in (tmp_path / "t" / loop.CURVES).read_text().splitlines()]
+    curves = [json.loads(line) for line in (tmp_path / "t" / CURVES).read_text().splitlines()]
     assert all(line["samples"] > 0 for line in curves)
 
 
@@ -235,3 +236,16 @@ def test_a_sample_grid_shows_real_cropped_and_reconstructed(photographs: Photogr
     hole = batch["mask"][0, 0].numpy() > 0
     assert (cropped[hole] == 255).all()
     assert np.array_equal(cropped[~hole], real[~hole])
+
+
+def test_curves_are_shown_by_tensorboard_where_it_is_installed(tmp_path: Path):
+    pytest.importorskip("tensorboard", reason="the extra `tensorboard` is not installed")
+    with Curves(tmp_path) as curves:
+        curves.add(28, 1, {"total": 0.5})
+    assert list((tmp_path / "tensorboard").glob("events.*"))
+
+
+def test_a_process_that_does_not_lead_writes_no_curves(tmp_path: Path):
+    with Curves(tmp_path, writes=False) as curves:
+        curves.add(28, 1, {"total": 0.5})
+    assert list(tmp_path.iterdir()) == []

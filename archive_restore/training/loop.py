@@ -5,7 +5,6 @@ killed and resumed sees what an unbroken one would have seen.
 """
 
 import io
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,12 +21,12 @@ from archive_restore.errors import TrainingError, printable
 from archive_restore.networks.architectures import architecture, build_generator
 from archive_restore.photos.files import write_durably
 from archive_restore.progress import Progress
+from archive_restore.training.curves import Curves
 from archive_restore.training.objectives import Batch, Objective
 from archive_restore.training.sources import Photographs
 from archive_restore.training.world import World, lost_process
 
 CHECKPOINT = "checkpoint.pt"
-CURVES = "curves.jsonl"
 
 COLLAPSED_LOSS = 1e-3
 """A discriminator that stays below this loss tells fakes from photographs without fail and teaches nothing."""
@@ -321,7 +320,7 @@ def train(
     source = batches(trainer.objective, photographs, (options.seed, trainer.world.rank), trainer.step)
     good = True
     try:
-        with (folder / CURVES).open("a", encoding="utf-8") as curves:
+        with Curves(folder, writes=leads) as curves:
             while trainer.samples < options.samples and not trainer.world.any(until()):
                 before = trainer.samples
                 good = False
@@ -336,10 +335,7 @@ def train(
                 if leads and before // options.report_samples != trainer.samples // options.report_samples:
                     figures |= reporter(trainer) if reporter else {}
                 if leads and (trainer.step % 20 == 0 or "held_out_psnr" in figures):
-                    curves.write(
-                        json.dumps({"samples": trainer.samples, "step": trainer.step} | figures) + "\n"
-                    )
-                    curves.flush()
+                    curves.add(trainer.samples, trainer.step, figures)
                 if leads and time.monotonic() - saved_at > options.checkpoint_seconds:
                     trainer.save(checkpoint)
                     saved_at = time.monotonic()

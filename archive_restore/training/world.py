@@ -43,6 +43,17 @@ class World:
             distributed.all_reduce(flag, distributed.ReduceOp.MAX)
         return bool(flag.item())
 
+    def least(self, mine: int) -> int:
+        """The least of what the processes say; all of them must ask."""
+        if self.size == 1:
+            return mine
+        value = torch.tensor([mine])
+        if distributed.get_backend() == "nccl":
+            value = value.cuda()
+        with lost_process():
+            distributed.all_reduce(value, distributed.ReduceOp.MIN)
+        return int(value.item())
+
 
 @contextmanager
 def lost_process() -> Iterator[None]:
