@@ -14,8 +14,9 @@ CONFIDENCE = 0.95
 LEAST_IMPROVED = 2 / 3
 """Share of the photographs that must be restored better: with few of them a bootstrap is too sure of itself."""
 
-LEAST_GAIN = 0.02
-"""dB; less is not worth another file of weights, however certain."""
+LEAST_GAIN = 0.1
+"""dB; less is not worth another file of weights, however certain. On pure noise a minute of training gains 0.06 for
+certain, by writing grey."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Several processes that train one network, as torchrun starts them."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,12 @@ class World:
         Buffers are not broadcast: batch normalisation would otherwise change them in place between the
         discriminator's two passes and their one backward.
         """
-        return network if self.size == 1 else DistributedDataParallel(network, broadcast_buffers=False)
+        if self.size == 1:
+            return network
+        with warnings.catch_warnings():
+            # torch 2.13 renames the option; 2.11 does not know the new name.
+            warnings.simplefilter("ignore", FutureWarning)
+            return DistributedDataParallel(network, broadcast_buffers=False)
 
     def any(self, mine: bool) -> bool:
         """Whether any process says so; all of them must ask. TrainingError if one of them is gone."""
