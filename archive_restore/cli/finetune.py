@@ -68,7 +68,7 @@ def _tell(summary: "FinetuneSummary") -> None:
         f"{result.lower:+.2f} with 95 % confidence; {result.improved} of {result.photographs} are better."
     )
     if summary.adopted is None:
-        say(f"That is not better for certain, so {summary.before} is kept.")
+        say(f"That is too little or too uncertain to be adopted; {summary.before} is kept.")
         return
     say(
         f"Adopted as {summary.adopted}; `run` uses it for this archive; "
