@@ -23,7 +23,7 @@ def specks(picture):
     return shape
 
 
-def test_light_specks_are_found_and_nothing_else_is():
+def test_half_of_light_specks_is_found_and_nothing_else():
     picture = scene()
     shape = specks(picture)
     mask, regions = threshold(score(lay(picture, shape, PAPER)))

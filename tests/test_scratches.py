@@ -13,7 +13,7 @@ def drawn_lines(picture, width=2):
     return shape
 
 
-def test_light_scratches_are_found_and_nothing_else_is():
+def test_most_of_light_scratches_is_found_and_little_else():
     picture = scene()
     shape = drawn_lines(picture)
     mask, _ = threshold(score(lay(picture, shape, PAPER)))
