@@ -46,6 +46,11 @@ def say(message: str = "") -> None:
     _standard_output().print(Text(message), soft_wrap=True)
 
 
+def say_aside(message: str) -> None:
+    """One line on standard error: not a result, but worth knowing."""
+    _standard_error().print(Text(message), soft_wrap=True)
+
+
 def show_next_step(command: str) -> None:
     """The command that the user most likely wants now."""
     _standard_output().print(Text.assemble("Next: ", (command, "bold")), soft_wrap=True)
@@ -113,11 +118,11 @@ def per_time(rate: float) -> str:
 class Stage:
     """The count of one stage of work, its recent rate and the time left."""
 
-    def __init__(self, description: str, total: int | None, now: float) -> None:
+    def __init__(self, description: str, total: int | None, now: float, done: int = 0) -> None:
         self.description = description
         self.total = total
-        self.done = 0
-        self._recent: deque[tuple[float, int]] = deque([(now, 0)])
+        self.done = done
+        self._recent: deque[tuple[float, int]] = deque([(now, done)])
 
     def advance(self, items: int, now: float) -> None:
         """`items` more were done at `now` (s)."""
@@ -191,15 +196,15 @@ class TerminalProgress:
     ) -> None:
         self.stop()
 
-    def start(self, description: str, total: int | None) -> None:
+    def start(self, description: str, total: int | None, done: int = 0) -> None:
         self.stop()
-        self._stage = Stage(description, total, self._clock())
+        self._stage = Stage(description, total, self._clock(), done)
         self._figures = {}
         self._said = 0
         if self._console.is_terminal:
             columns = (_DescriptionColumn(), BarColumn(), _StageColumn(self._text))
             self._bar = Progress(*columns, console=self._console, refresh_per_second=4)
-            self._bar.add_task(description, total=total)
+            self._bar.add_task(description, total=total, completed=done)
             self._bar.start()
         else:
             self._next_line = self._clock() + PLAIN_LINE_SECONDS

@@ -53,6 +53,10 @@ class StorageError(ArchiveRestoreError):
     exit_code = ExitCode.STORAGE
 
 
+class DiskFullError(StorageError):
+    """There is no room on a disk. Going on helps once there is."""
+
+
 class LedgerError(ArchiveRestoreError):
     """The ledger cannot be used."""
 

@@ -77,7 +77,7 @@ def fill_of(loaded: LoadedModel, device: torch.device) -> Fill:
     other model restores the hidden part only, as `run` would."""
     if loaded.card.architecture == CENTRE:
         return centre_fill(loaded, device)
-    return Restorer(loaded, device).restore
+    return Restorer(loaded, device, opaque=True, grain=False).restore
 
 
 def centre_fill(loaded: LoadedModel, device: torch.device) -> Fill:

@@ -22,6 +22,7 @@ from archive_restore.networks.architectures import DEFAULT
 from archive_restore.networks.weights import LoadedModel, ModelCard, load_model, save_model
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, decode, sha256
 from archive_restore.photos.files import read_mask, write_durably
+from archive_restore.photos.rendering import viewable
 from archive_restore.progress import NullProgress, Progress
 from archive_restore.training.comparison import Comparison, compare
 from archive_restore.training.grids import save_grid
@@ -234,7 +235,7 @@ def cut_out(path: Path, content: str, home: Home, part: Path, max_pixels: int) -
     photograph = decode(path, max_pixels=max_pixels)
     if sha256(photograph.source) != content:
         raise PhotographError(path, "it has changed since the scan; scan again")
-    pixels = photograph.pixels
+    pixels = viewable(photograph)
     mask_file = home.mask(content)
     mask = read_mask(mask_file, pixels.shape) if mask_file.exists() else np.zeros(pixels.shape[:2], bool)
     seed = int(content[:12], 16)

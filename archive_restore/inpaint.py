@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from archive_restore.errors import InputError, PhotographError, printable
 from archive_restore.home import Home
 from archive_restore.interrupts import StopRequest, stop_on_interrupt
 from archive_restore.networks.devices import choose_device
-from archive_restore.networks.weights import load_model
+from archive_restore.networks.weights import ModelCard, load_model
 from archive_restore.photos.archive import check_archive, check_output, walk
-from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, decode, encode
+from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Samples, decode, encode
 from archive_restore.photos.files import read_mask
+from archive_restore.photos.names import folded, folds
 from archive_restore.progress import Progress
-from archive_restore.restoring.pipeline import Loaded, SetAside, restore_all, write_checked
+from archive_restore.records import describe, regions_of, remove_record, write_record
+from archive_restore.restoring.parts import Loaded
+from archive_restore.restoring.pipeline import SetAside, restore_all, write_checked
 from archive_restore.restoring.restorer import Restorer
 
 MASK_SUFFIX = ".png"
@@ -33,7 +33,11 @@ class InpaintOptions:
     batch_size: int | None = None  # windows; None: by the device
     model: str | None = None  # None: the default
     max_pixels: int = DEFAULT_MAX_PIXELS
+    grain: bool = True  # draw the grain that repairs lack
+    opaque: bool = False  # believe nothing under the masks
     overwrite: bool = False  # replace files that are in the output already, instead of keeping them
+    recompress: bool = False  # encode a JPEG anew as a whole
+    records: bool = True  # write a record beside each restored photograph
 
 
 @dataclass
@@ -55,6 +59,7 @@ class _Order:
     source: Path
     mask: Path
     output: Path
+    name: str  # below what the user named, printable
 
 
 def inpaint_paths(
@@ -81,11 +86,18 @@ def inpaint_paths(
     summary = InpaintSummary(kept=len(everything) - len(orders))
     if orders:
         model = load_model(options.model, home=home)
-        restorer = Restorer(model, device, options.batch_size, note=progress.note)
+        restorer = Restorer(
+            model,
+            device,
+            options.batch_size,
+            opaque=options.opaque,
+            grain=options.grain,
+            note=progress.note,
+        )
         with stop_on_interrupt() as stop:
             progress.start("Restoring", len(orders))
             try:
-                restore_all(_Inpainting(orders, options, progress, stop, summary), restorer)
+                restore_all(_Inpainting(orders, options, restorer.card, progress, stop, summary), restorer)
             finally:
                 progress.stop()
         left = len(orders) - summary.restored - summary.copied - len(summary.set_aside)
@@ -95,10 +107,12 @@ def inpaint_paths(
 
 
 def _orders(paths: Sequence[Path], masks: Path, out: Path, progress: Progress) -> list[_Order]:
-    orders: dict[Path, _Order] = {}
-    for source, relative in _photographs(paths, masks, out, progress):
-        order = _Order(source, masks / f"{relative}{MASK_SUFFIX}", out / relative)
-        other = orders.setdefault(order.output, order)
+    orders: dict[str, _Order] = {}
+    found = list(_photographs(paths, masks, out, progress))
+    folding = folds(out)  # only now: it tries, and `out` might have been among the originals
+    for source, relative in found:
+        order = _Order(source, masks / f"{relative}{MASK_SUFFIX}", out / relative, printable(relative))
+        other = orders.setdefault(folded(os.fsencode(relative)) if folding else relative, order)
         if other is not order:
             raise InputError(
                 f"{printable(other.source)} and {printable(source)} would both become "
@@ -137,16 +151,19 @@ class _Inpainting:
         self,
         orders: list[_Order],
         options: InpaintOptions,
+        model: ModelCard,
         progress: Progress,
         stop: StopRequest,
         summary: InpaintSummary,
     ) -> None:
         self._orders = orders
         self._options = options
+        self._model = model
         self._progress = progress
         self._stop = stop
         self._summary = summary
         self._copied: set[Path] = set()
+        self._notes: dict[Path, str] = {}  # by output
 
     def tasks(self) -> Iterator[_Order]:
         yield from self._orders
@@ -164,18 +181,43 @@ class _Inpainting:
         if not order.mask.exists():
             raise PhotographError(order.source, f"there is no mask {printable(order.mask)}")
         photograph = decode(order.source, max_pixels=self._options.max_pixels)
-        mask = read_mask(order.mask, photograph.pixels.shape)
-        if mask.all():
-            raise PhotographError(order.source, "all of it is masked, so nothing is left to restore it from")
-        return Loaded(photograph, mask)
+        header = photograph.header
+        return Loaded(photograph, read_mask(order.mask, (header.height, header.width)))
 
-    def save(self, order: _Order, loaded: Loaded, pixels: NDArray[np.uint8]) -> None:
-        data = encode(loaded.photograph, pixels)
+    def save(self, order: _Order, loaded: Loaded, pages: tuple[Samples, ...]) -> None:
+        recompress = self._options.recompress
+        data = encode(loaded.photograph, pages, recompress=recompress)
         if data == loaded.photograph.source:
             self._copied.add(order.output)
-        write_checked(order.output, data, loaded.photograph, pixels)
+            write_checked(order.output, data, loaded, pages)
+            return
+        record = describe(
+            loaded.photograph,
+            loaded.mask,
+            data,
+            name=order.name,
+            mask_file=order.mask,
+            model=(self._model.name, self._model.sha256),
+            settings={
+                "grain": self._options.grain,
+                "opaque": self._options.opaque,
+                "recompress": recompress,
+            },
+            regions=regions_of(loaded.mask),
+        )
+        self._notes[order.output] = "; ".join(record.notes)
+        if self._options.records:
+            write_record(order.output, record)
+        try:
+            write_checked(order.output, data, loaded, pages, recompressed=recompress)
+        except PhotographError:
+            remove_record(order.output)
+            raise
 
     def finished(self, order: _Order) -> None:
+        note = self._notes.pop(order.output, "")
+        if note:
+            self._progress.note(f"{printable(order.source)}: {note}")
         if order.output in self._copied:
             self._summary.copied += 1
         else:

@@ -132,10 +132,10 @@ def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
     signal.signal(signal.SIGTERM, _leave)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    connection.send(READY)
-    # Decoders write their warnings straight to the terminal, over the progress bar.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     with contextlib.suppress(EOFError, OSError):  # the parent is done, or gone
+        connection.send(READY)
+        # Decoders write their warnings straight to the terminal, over the progress bar.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         while True:
             task = connection.recv()
             connection.send(_result(work, task))

@@ -6,8 +6,9 @@ from typing import Protocol
 class Progress(Protocol):
     """Told by workflows, drawn by whoever calls them."""
 
-    def start(self, description: str, total: int | None) -> None:
-        """Begins one stage of `total` items (None when not yet known), replacing the stage before."""
+    def start(self, description: str, total: int | None, done: int = 0) -> None:
+        """Begins one stage of `total` items (None when not yet known), replacing the stage before. `done` of them
+        were done earlier and say nothing of the rate."""
 
     def total(self, total: int) -> None:
         """Corrects the number of items of this stage."""
@@ -28,7 +29,7 @@ class Progress(Protocol):
 class NullProgress:
     """Says nothing."""
 
-    def start(self, description: str, total: int | None) -> None: ...
+    def start(self, description: str, total: int | None, done: int = 0) -> None: ...
 
     def total(self, total: int) -> None: ...
 

@@ -3,15 +3,18 @@
 import base64
 import html
 import io
+import json
+import os
 import secrets
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import TypeVar
+from urllib.parse import quote_from_bytes
 
 import cv2
 import numpy as np
@@ -22,6 +25,8 @@ from archive_restore import __version__
 from archive_restore.errors import PhotographError, StorageError, printable
 from archive_restore.photos.codecs import decode
 from archive_restore.photos.files import read_mask
+from archive_restore.photos.rendering import viewable
+from archive_restore.progress import Progress
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -47,33 +52,61 @@ LONGEST_PROFILE = 65_536
 
 
 @dataclass(frozen=True)
+class Root:
+    """An archive and where its restored photographs are."""
+
+    originals: Path
+    restored: Path
+
+
+@dataclass(frozen=True)
 class Shown:
     """One photograph of the page."""
 
     name: str  # path below the archive, printable
-    original: Path
-    restored: Path
-    mask: Path
+    root: int  # number of its archive
+    relative: bytes  # path below it
+    restored: Path | None
+    mask: Path | None
+    state: str
     kinds: tuple[tuple[str, int], ...]  # kind of damage and number of regions
+    finished_at: str  # UTC, ISO 8601
+    size: tuple[int, int] | None  # (W, H) px
+    note: str  # why it was set aside, or what else is to be said
+    pictured: bool  # the page holds pictures of it
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a page tells. `restored` may be lazy: its photographs are read one by one."""
+    """What a page tells."""
 
     title: str
     summary: str
+    states: tuple[tuple[str, int], ...]  # of all jobs
     kinds: tuple[tuple[str, int, int], ...]  # kind of damage, photographs with it, regions
-    failures: tuple[tuple[str, str], ...]  # printable name and reason
-    restored: Iterable[Shown]
+    roots: tuple[Root, ...]
+    timeline: tuple[tuple[str, int, int], ...]  # hour or day, restored, set aside
+    photographs: tuple[Shown, ...]
 
 
-def write_page(contents: Contents, page: Path) -> int:
+@dataclass(frozen=True)
+class _View:
+    """A picture of before and after; the three are data URIs."""
+
+    width: int  # CSS px
+    height: int
+    before: str
+    after: str
+    mask: str
+    caption: str
+
+
+def write_page(contents: Contents, page: Path, progress: Progress) -> None:
     """Writes the report as one self-contained HTML file, replacing it in one step.
 
-    Returns
-    -------
-    The number of photographs shown. One that can no longer be read is shown as a line with the reason.
+    The facts of all photographs are one table of JSON, some 200 bytes each, of which the page's script makes
+    cards as they come into view. The pictures follow, each in an element of its own that the browser does not
+    look into before its card is shown.
 
     Raises
     ------
@@ -86,20 +119,21 @@ def write_page(contents: Contents, page: Path) -> int:
             title=html.escape(contents.title),
             summary=html.escape(contents.summary),
             kinds=_kinds_table(contents.kinds),
-            failures=_failures_table(contents.failures),
+            facts=_json(_facts(contents)),
             footer=f"Made by archive-restore {__version__}. Originals were read, never written.",
         )
-        for half in template.split("$photographs")
+        for half in template.split("$pictures")
     )
     temporary = page.with_name(f".archive-restore-{secrets.token_hex(8)}")
-    shown = 0
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8") as out:
             out.write(head)
-            for item in contents.restored:
-                out.write(_section(item))
-                shown += 1
+            for number, item in enumerate(contents.photographs):
+                if item.pictured:
+                    pictures = _json(_pictures(item, contents.roots[item.root]))
+                    out.write(f'<script type="application/json" id="p{number}">{pictures}</script>\n')
+                    progress.advance()
             out.write(tail)
         temporary.replace(page)
     except OSError as error:
@@ -108,7 +142,50 @@ def write_page(contents: Contents, page: Path) -> int:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
-    return shown
+
+
+def _json(value: object) -> str:
+    """JSON that cannot end the element that holds it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _facts(contents: Contents) -> dict[str, object]:
+    kinds = [kind for kind, _, _ in contents.kinds]
+    places = {kind: number for number, kind in enumerate(kinds)}
+    return {
+        "roots": [[_folder(root.originals), _folder(root.restored)] for root in contents.roots],
+        "kinds": kinds,
+        "states": contents.states,
+        "timeline": contents.timeline,
+        "photographs": [_row(item, contents.roots[item.root], places) for item in contents.photographs],
+    }
+
+
+def _folder(path: Path) -> str:
+    return path.absolute().as_uri() + "/"
+
+
+def _row(item: Shown, root: Root, kinds: dict[str, int]) -> list[object]:
+    """Facts of one photograph: the order is known to the page's script."""
+    quoted = quote_from_bytes(item.relative)
+    expected = root.restored / os.fsdecode(item.relative)
+    link: object = 0  # there is none
+    if item.restored is not None:
+        link = 1 if item.restored == expected else item.restored.absolute().as_uri()
+    found = [[kinds[kind], count] for kind, count in item.kinds if kind in kinds]
+    name = 0 if quoted == item.name else item.name  # 0: as the link says
+    return [item.root, quoted, name, item.state, found, item.finished_at, item.size or 0, link, item.note]
+
+
+def _pictures(item: Shown, root: Root) -> list[dict[str, object]] | str:
+    """The views, or in words why there are none."""
+    original = root.originals / os.fsdecode(item.relative)
+    try:
+        if item.restored is None or item.mask is None:
+            raise PhotographError(original, "it was not restored")
+        return [asdict(view) for view in _views(original, item.restored, item.mask)]
+    except PhotographError as error:
+        return f"Cannot be shown: {error.reason}"
 
 
 def _kinds_table(kinds: tuple[tuple[str, int, int], ...]) -> str:
@@ -120,45 +197,20 @@ def _kinds_table(kinds: tuple[tuple[str, int, int], ...]) -> str:
         for kind, photographs, regions in kinds
     )
     return (
-        '<h2>Damage found</h2><table><tr><th>kind</th><th class="number">photographs</th>'
-        f'<th class="number">regions</th></tr>{rows}</table>'
+        '<div><h2>Damage found</h2><table><tr><th>kind</th><th class="number">photographs</th>'
+        f'<th class="number">regions</th></tr>{rows}</table></div>'
     )
 
 
-def _failures_table(failures: tuple[tuple[str, str], ...]) -> str:
-    if not failures:
-        return ""
-    rows = "".join(f"<tr><td>{html.escape(n)}</td><td>{html.escape(r)}</td></tr>" for n, r in failures)
-    return f"<h2>Set aside</h2><table><tr><th>photograph</th><th>reason</th></tr>{rows}</table>"
-
-
-def _section(item: Shown) -> str:
-    found = ", ".join(f"{kind} {count:,}" for kind, count in item.kinds)
-    heading = f"<h3>{html.escape(item.name)}</h3>"
-    try:
-        views = "".join(_views(item))
-        links = f"{_link(item.original, 'original')} · {_link(item.restored, 'restored')}"
-        body = f'<div class="soft">{html.escape(found)}</div><div class="views">{views}</div>'
-        caption = f"<figcaption>{links}</figcaption>"
-    except PhotographError as error:
-        body, caption = f'<div class="soft">Cannot be shown: {html.escape(error.reason)}</div>', ""
-    return f'<section class="photograph">{heading}{body}{caption}</section>\n'
-
-
-def _link(path: Path, word: str) -> str:
-    return f'<a href="{html.escape(path.absolute().as_uri())}">{word}</a>'
-
-
-def _views(item: Shown) -> Iterator[str]:
+def _views(original: Path, restored: Path, mask_file: Path) -> Iterator[_View]:
     """The whole photograph, and where that hides the damage a detail of it."""
-    before, after = decode(item.original), decode(item.restored)
-    mask = read_mask(item.mask, before.pixels.shape)
-    if before.pixels.shape != after.pixels.shape:
-        raise PhotographError(
-            item.restored, "it has another size than its original; run `archive-restore scan`"
-        )
-    turn, profile = _as_displayed(before.source)
-    pictures = upright(before.pixels, turn), upright(after.pixels, turn)
+    before, after = decode(original), decode(restored)
+    sheet = (before.header.height, before.header.width)
+    mask = read_mask(mask_file, sheet)
+    if sheet != (after.header.height, after.header.width):
+        raise PhotographError(restored, "it has another size than its original; run `archive-restore scan`")
+    turn, profile = _as_displayed(bytes(before.source))
+    pictures = upright(viewable(before), turn), upright(viewable(after), turn)
     mask = upright(mask, turn)
     height, width = mask.shape
     scale = max(height, width) / OVERVIEW_SIDE
@@ -198,7 +250,10 @@ def _as_displayed(source: bytes) -> tuple[int, bytes | None]:
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(source)) as image:
             profile = image.info.get("icc_profile")
-            kept = profile if isinstance(profile, bytes) and len(profile) <= LONGEST_PROFILE else None
+            fits = (
+                isinstance(profile, bytes) and len(profile) <= LONGEST_PROFILE and profile[16:20] != b"CMYK"
+            )
+            kept = profile if fits else None  # inks are shown as RGB
             return int(image.getexif().get(ExifTags.Base.Orientation, 1)), kept
     return 1, None
 
@@ -214,17 +269,16 @@ def upright(array: Array, orientation: int) -> Array:
     return np.ascontiguousarray(array)
 
 
-def _slider(before: Pixels, after: Pixels, mask: Mask, profile: bytes | None, caption: str) -> str:
+def _slider(before: Pixels, after: Pixels, mask: Mask, profile: bytes | None, caption: str) -> _View:
     height, width = before.shape[:2]
-    shown = min(width, round(width * DISPLAY_SIDE / max(height, width)))
-    return (
-        f'<figure><div class="slider" style="--width:{shown}px">'
-        f'<img src="{_jpeg(before, profile)}" alt="before">'
-        f'<img class="after" src="{_jpeg(after, profile)}" alt="after">'
-        f'<img class="mask" src="{_overlay(mask)}" alt="what was called damaged">'
-        '<span class="left">before</span><span class="right">after</span>'
-        '<input type="range" min="0" max="100" value="50" aria-label="Before and after"></div>'
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    scale = min(1.0, DISPLAY_SIDE / max(height, width))
+    return _View(
+        width=round(width * scale),
+        height=round(height * scale),
+        before=_jpeg(before, profile),
+        after=_jpeg(after, profile),
+        mask=_overlay(mask),
+        caption=caption,
     )
 
 

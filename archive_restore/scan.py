@@ -4,12 +4,14 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
 from archive_restore.detection import Region
 from archive_restore.errors import InputError, printable
 from archive_restore.examine import (
+    Detector,
     Examination,
     Examined,
     Refused,
@@ -17,6 +19,7 @@ from archive_restore.examine import (
     SeenBefore,
     examine,
     examine_new,
+    usable,
 )
 from archive_restore.home import Home
 from archive_restore.ledger import (
@@ -28,15 +31,21 @@ from archive_restore.ledger import (
     ScannedPhotograph,
     WorkerLock,
 )
+from archive_restore.log import Log, NullLog
 from archive_restore.photos.archive import FoundFile, check_archive, check_output, output_folder, walk
 from archive_restore.photos.files import remove_stray_temporaries
 from archive_restore.processes import Lost, default_processes, in_processes
 from archive_restore.progress import Progress
 
-__all__ = ["DetectSummary", "ScanOptions", "ScanSummary", "SetAside", "detect_paths", "scan"]
+__all__ = ["DetectSummary", "Detector", "ScanOptions", "ScanSummary", "SetAside", "detect_paths", "scan"]
+
+NO_LOG: Final = NullLog()
 
 MASK_SUFFIX: Final = b".png"
 """Appended to the whole name, so that a.jpg and a.tif keep two masks."""
+
+TOGETHER: Final = 1_000
+"""Files that the ledger is asked about at once."""
 
 Found = TypeVar("Found")
 
@@ -83,7 +92,13 @@ class DetectSummary:
 
 
 def scan(
-    archive: Path, *, ledger: Ledger, home: Home, options: ScanOptions, progress: Progress
+    archive: Path,
+    *,
+    ledger: Ledger,
+    home: Home,
+    options: ScanOptions,
+    progress: Progress,
+    log: Log = NO_LOG,
 ) -> ScanSummary:
     """Searches what is new or changed in `archive`, and queues a job for each damaged photograph.
 
@@ -102,11 +117,10 @@ def scan(
         for folder in (home.root / "scores", home.root / "masks"):
             remove_stray_temporaries(folder)
         archive_id = ledger.add_archive(archive)
-        survey = _survey(archive, ledger.known_files(archive_id), [*outputs, home.root], home, progress)
-        ledger.mark_missing(archive_id, [*survey.missing, *survey.changed])
-        ledger.mark_found(survey.found_again)
-        recorder = _Recorder(archive_id, ledger, home, options, progress, survey.sensitivities)
-        _examine_all(archive, survey, recorder, options, progress)
+        compared = _Comparison(archive_id, archive, [*outputs, home.root], ledger, home)
+        survey = _survey(compared, ledger, progress)
+        recorder = _Recorder(archive_id, ledger, home, options, progress, survey.sensitivities, log)
+        _examine_all(compared, survey.to_examine, recorder, options, progress)
         ledger.archive_scanned(archive_id)
     masks = recorder.sensitivities
     return ScanSummary(
@@ -137,6 +151,7 @@ def detect_paths(
     """
     unreachable: list[SetAside] = []
     masks = _masks_of(paths, out, _noting(unreachable, progress))
+    options = usable(options, progress)
     tasks = [Examination(root, file, options, mask=mask) for mask, (root, file) in masks.items()]
     photographs = damaged = pixels = 0
     by_kind: dict[str, list[list[Region]]] = defaultdict(list)
@@ -199,34 +214,76 @@ def _tell(progress: Progress, set_aside: Sequence[SetAside], result: Refused | L
 
 @dataclass
 class _Survey:
+    """What a walk through the archive found, in numbers: an archive may hold millions of files."""
+
     unchanged: int = 0
-    to_examine: list[FoundFile] = field(default_factory=list)
-    changed: list[bytes] = field(default_factory=list)  # paths among them that held something else
-    found_again: list[int] = field(default_factory=list)  # ids of files that were missing
-    missing: list[bytes] = field(default_factory=list)
+    to_examine: int = 0
     unreachable: list[SetAside] = field(default_factory=list)
     sensitivities: Counter[str] = field(default_factory=Counter)  # of the masks that stay
 
 
-def _survey(
-    archive: Path, known: dict[bytes, KnownFile], exclude: list[Path], home: Home, progress: Progress
-) -> _Survey:
-    survey = _Survey()
+@dataclass(frozen=True)
+class _Comparison:
+    """The files of an archive beside what the ledger knows of them."""
+
+    archive_id: int
+    archive: Path
+    exclude: list[Path]
+    ledger: Ledger
+    home: Home
+
+    def files(
+        self, on_error: Callable[[Path, OSError], None] | None = None
+    ) -> Iterator[tuple[FoundFile, KnownFile | None]]:
+        """Each file with what was known of its path, in the order of the walk."""
+        files = walk(self.archive, exclude=self.exclude, on_error=on_error)
+        for some in iter(lambda: list(islice(files, TOGETHER)), []):
+            known = self.ledger.known_at(self.archive_id, [found.relative for found in some])
+            for found in some:
+                yield found, known.get(found.relative)
+
+    def must_read(self, found: FoundFile, before: KnownFile | None) -> bool:
+        return before is None or _must_read(before, found, self.home)
+
+
+class _Ids:
+    """A set of file ids, in a bit each."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, number: int) -> None:
+        place = number >> 3
+        if place >= len(self._bits):
+            self._bits.extend(bytes(place + 1 - len(self._bits) + len(self._bits) // 2))
+        self._bits[place] |= 1 << (number & 7)
+
+    def __contains__(self, number: int) -> bool:
+        place = number >> 3
+        return place < len(self._bits) and bool(self._bits[place] & 1 << (number & 7))
+
+
+def _survey(compared: _Comparison, ledger: Ledger, progress: Progress) -> _Survey:
+    """Tells the ledger what is gone, changed or found again, before anything is read: a moved file is known then."""
+    survey, stay = _Survey(), _Ids()
+    found_again: list[int] = []
     progress.start("Looking for photographs", None)
-    for found in walk(archive, exclude=exclude, on_error=_noting(survey.unreachable, progress)):
+    for found, before in compared.files(_noting(survey.unreachable, progress)):
         progress.advance()
-        before = known.pop(found.relative, None)
-        if before is None or _must_read(before, found, home):
-            survey.to_examine.append(found)
-            if before is not None and not before.missing:
-                survey.changed.append(found.relative)
+        if before is None or _must_read(before, found, compared.home):
+            survey.to_examine += 1
             continue
         survey.unchanged += 1
+        stay.add(before.file_id)
         if before.missing:
-            survey.found_again.append(before.file_id)
+            found_again.append(before.file_id)
         if before.sensitivity is not None:
             survey.sensitivities[before.sensitivity] += 1
-    survey.missing = [relative for relative, before in known.items() if not before.missing]
+    there = ledger.present(compared.archive_id)
+    gone = (relative for file_id, relative in there if file_id not in stay)
+    for some in iter(lambda: list(islice(gone, TOGETHER)), []):
+        ledger.mark_missing(compared.archive_id, some)
+    ledger.mark_found(found_again)
     return survey
 
 
@@ -234,17 +291,25 @@ def _must_read(before: KnownFile, found: FoundFile, home: Home) -> bool:
     if (before.size, before.modified_ns) != (found.size, found.modified_ns):
         return True
     # A mask that somebody deleted is made again, or its photograph could never be restored.
-    return before.needs_mask and before.sha256 is not None and not home.mask(before.sha256).exists()
+    return bool(before.needs_mask) and before.sha256 is not None and not home.mask(before.sha256).exists()
 
 
 # Reading what is new, and telling the ledger.
 
 
 def _examine_all(
-    archive: Path, survey: _Survey, recorder: "_Recorder", options: ScanOptions, progress: Progress
+    compared: _Comparison, count: int, recorder: "_Recorder", options: ScanOptions, progress: Progress
 ) -> None:
-    progress.start("Scanning", len(survey.to_examine))
-    tasks = (Examination(archive, file, options, home=recorder.home) for file in survey.to_examine)
+    """Walks again instead of keeping a list, which in a first scan would name every file there is."""
+    progress.start("Scanning", count)
+    if not count:
+        return
+    options = usable(options, progress)
+    tasks = (
+        Examination(compared.archive, found, options, home=recorder.home)
+        for found, before in compared.files()
+        if compared.must_read(found, before)
+    )
     unknown = []
     for task, result in _results(examine_new, tasks, options):
         if isinstance(result, SeenBefore) and not recorder.adopt(task.file, result.sha256):
@@ -271,6 +336,7 @@ class _Recorder:
     options: ScanOptions
     progress: Progress
     sensitivities: Counter[str]  # of the masks that were made before this scan
+    log: Log
     examined: int = 0
     recognised: int = 0
     set_aside: list[SetAside] = field(default_factory=list)
@@ -285,6 +351,7 @@ class _Recorder:
         self.ledger.adopt(self.archive_id, file.relative, file.size, file.modified_ns, sha256)
         self.sensitivities[known.sensitivity] += 1
         self.recognised += 1
+        self.log.event("recognised", {"path": self._name(file)})
         self.progress.advance()
         return True
 
@@ -305,13 +372,18 @@ class _Recorder:
                 )
                 self.ledger.record(self.archive_id, photograph, [_row(region) for region in regions])
                 self.examined += 1
+                self.log.event("examined", {"path": self._name(file), "regions": len(regions)})
             case Refused(reason) | Lost(reason):
                 may_pass = isinstance(result, Refused) and result.may_pass
                 modified_ns = None if may_pass else file.modified_ns
                 self.ledger.record_failure(self.archive_id, file.relative, file.size, modified_ns, reason)
                 self.set_aside.append(SetAside(task.path, reason))
+                self.log.event("set aside", {"path": self._name(file), "reason": reason})
                 _tell(self.progress, self.set_aside, result)
         self.progress.advance()
+
+    def _name(self, file: FoundFile) -> str:
+        return printable(os.fsdecode(file.relative))
 
 
 def _row(region: Region) -> RegionRow:

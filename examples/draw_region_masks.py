@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from archive_restore.training import crops, damage, region_masks
 from archive_restore.training.tiles import damage_shapes
@@ -29,8 +30,14 @@ def rows() -> list[list[np.ndarray]]:
         [region_masks.random_blocks(random, SIDE) for random in randoms],
         [region_masks.random_region(random, SIDE) for random in randoms],
         [region_masks.region_from_shapes(random, SIDE, shapes) for random in randoms],
-        [crops.draw_mask(random, SIDE)[0] for random in randoms],
+        [drawn_damage(random) for random in randoms],
     ]
+
+
+def drawn_damage(random: np.random.Generator) -> NDArray[np.bool_]:
+    """What the default generator trains on, (128, 128) bool."""
+    opacity = np.maximum.reduce([drawn.opacity for drawn in crops.draw_damage(random, SIDE)])
+    return np.asarray(opacity > crops.VISIBLE, bool)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from archive_restore.detection.candidates import find
 from archive_restore.detection.detect import kinds_of
 from archive_restore.detection.palette import palette
 from archive_restore.detection.planes import pyramid
+from archive_restore.detection.shapes import form
 
 PAPER = 244
 INK = 12
@@ -56,5 +57,5 @@ def look_of_largest(picture: NDArray[np.uint8], light: bool) -> Kind:
     found = [f for plane in planes for f in find(plane, colours) if f.light is light and f.cut == 28]
     areas = [found_at.trait("area") * found_at.plane.step**2 for found_at in found]
     level = max(range(len(found)), key=lambda i: areas[i].max())
-    kinds, _ = kinds_of(found[level])
+    kinds, _ = kinds_of(form(found[level]))
     return KINDS[kinds[areas[level].argmax()]]

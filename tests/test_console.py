@@ -56,6 +56,13 @@ def test_the_rate_follows_the_last_minute_and_forgets_what_was_before() -> None:
     assert stage.seconds_left(240.0) == pytest.approx((1000 - 640) / 1.0, rel=0.05)
 
 
+def test_what_was_done_earlier_says_nothing_of_the_rate() -> None:
+    stage = Stage("Training", 1000, now=0.0, done=900)
+    stage.advance(10, 10.0)
+    assert stage.rate(10.0) == pytest.approx(1.0)
+    assert stage.seconds_left(10.0) == pytest.approx(90.0)
+
+
 def test_a_rate_falls_while_nothing_happens() -> None:
     stage = Stage("Restoring", None, now=0.0)
     stage.advance(10, 10.0)

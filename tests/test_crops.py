@@ -50,18 +50,44 @@ def test_the_published_crop_takes_a_fixed_share_of_the_short_side():
 
 def test_an_archives_own_shapes_are_used():
     dot = np.ones((7, 7), bool)
-    areas = [crops.draw_mask(np.random.default_rng(seed), 64, [dot])[1].sum() for seed in range(60)]
+    flat = [crops.draw_damage(np.random.default_rng(seed), 64, [dot]) for seed in range(60)]
+    areas = [(drawn[0].opacity > 0.3).sum() for drawn in flat if len(drawn) == 1]
     assert sum(area <= 8 * 100 for area in areas) > 20
 
 
-def test_deep_holes_get_a_coarser_guess():
-    truth = photograph(64, 64)
-    mask = np.zeros((64, 64), bool)
-    mask[8:56, 8:56] = True
-    from_rim = crops.coarse_guess(truth, truth, mask, trust=0.0)
-    from_truth = crops.coarse_guess(truth, truth, mask, trust=1.0)
-    error = [np.abs(guess.astype(int) - truth)[mask].mean() for guess in (from_rim, from_truth)]
-    assert error[1] < 0.3 * error[0]
+def test_much_of_the_damage_shines_through_and_most_is_opaque():
+    peaks = [
+        drawn.opacity.max()
+        for seed in range(80)
+        for drawn in crops.draw_damage(np.random.default_rng(seed), 64)
+    ]
+    assert 0.2 < np.mean([0.1 < peak < 0.8 for peak in peaks]) < 0.6
+
+
+def test_a_sample_is_damaged_in_its_hole_and_the_network_sees_the_damage():
+    random = np.random.default_rng(7)
+    samples = [crops.sample(photograph(), 64, random) for _ in range(60)]
+    outside = [np.abs(sample.scan.astype(int) - sample.truth)[~sample.mask].mean() for sample in samples]
+    inside = [np.abs(sample.scan.astype(int) - sample.truth)[sample.mask].mean() for sample in samples]
+    assert np.mean(outside) < 0.2 * np.mean(inside)
+    hidden = [np.array_equal(sample.scan, sample.guess) for sample in samples]
+    assert 0.03 < np.mean(hidden) < 0.35
+    for sample in samples:
+        assert np.array_equal(sample.guess[~sample.mask], sample.scan[~sample.mask])
+
+
+def test_a_sample_of_a_deep_hole_comes_with_itself_at_half_the_resolution():
+    random = np.random.default_rng(11)
+    samples = [crops.sample(photograph(), 64, random) for _ in range(40)]
+    deep = [sample for sample in samples if sample.coarse.weight.any()]
+    assert len(deep) > 5
+    for sample in deep:
+        assert sample.coarse.guess.shape == sample.coarse.scan.shape == (32, 32, 3)
+        assert (sample.coarse.weight[~sample.mask] == 0).all()
+        known = ~sample.coarse.mask
+        means = sample.guess.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))
+        whole = ~sample.mask.reshape(32, 2, 32, 2).any(axis=(1, 3))
+        assert np.abs(sample.coarse.guess[known & whole] - means[known & whole]).max() <= 1
 
 
 def write(path: Path) -> None:

@@ -56,8 +56,8 @@ def test_a_grey_picture_stays_grey():
 
 def test_ageing_keeps_shape_and_is_a_function_of_its_generator():
     picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    first = ageing.scan(ageing.tone(picture, np.random.default_rng(5)), np.random.default_rng(6))
-    again = ageing.scan(ageing.tone(picture, np.random.default_rng(5)), np.random.default_rng(6))
+    first = ageing.grain(ageing.tone(picture, np.random.default_rng(5)), np.random.default_rng(6))
+    again = ageing.grain(ageing.tone(picture, np.random.default_rng(5)), np.random.default_rng(6))
     assert first.shape == picture.shape
     assert first.dtype == np.uint8
     assert np.array_equal(first, again)
@@ -65,5 +65,5 @@ def test_ageing_keeps_shape_and_is_a_function_of_its_generator():
 
 def test_grain_does_not_shift_the_tone():
     picture = np.full((128, 128, 3), 128, np.uint8)
-    means = [float(ageing.scan(picture, np.random.default_rng(seed)).mean()) for seed in range(30)]
+    means = [float(ageing.grain(picture, np.random.default_rng(seed)).mean()) for seed in range(30)]
     assert abs(np.mean(means) - 128) < 0.5

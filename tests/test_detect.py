@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from archive_restore.detection import score, threshold
+from archive_restore.detection import Kind, score, threshold
 from tests.drawn import scene
 
 
@@ -48,3 +48,64 @@ def test_the_photograph_is_not_written_to():
 def test_what_is_no_picture_is_refused(pixels):
     with pytest.raises(ValueError, match="uint8"):
         score(pixels)
+
+
+def verified(calls, picture=None):
+    """The score map when a verifier calls these pixels, with the probability of each in 255ths."""
+    picture = scene() if picture is None else picture
+    probability = np.zeros(picture.shape[:2], np.uint8)
+    for place, value in calls:
+        probability[place] = value
+    return score(picture, lambda working: probability)
+
+
+def test_a_verifier_alone_decides_which_pixels_are_damaged():
+    picture = scene()
+    picture[100:107, 60:67] = 250  # plain to see, and not called
+    score_map = verified([(np.s_[200:204, 300:304], 220)], picture)
+    mask, [region] = threshold(score_map)
+    assert mask[200:204, 300:304].all()
+    assert not mask[100:107, 60:67].any()
+    assert region.score == pytest.approx(220 / 255)
+
+
+def test_what_a_verifier_hardly_believes_is_not_stored():
+    score_map = verified([(np.s_[50:60, 50:60], 20), (np.s_[80:90, 80:90], 40)])
+    assert not score_map.scores[50:60, 50:60].any()
+    assert (score_map.scores[80:90, 80:90] == 40).all()
+
+
+@pytest.mark.parametrize(
+    ("place", "tone", "kind"),
+    [
+        (np.s_[100:105, 100:105], 250, Kind.DUST),
+        (np.s_[100:102, 60:160], 250, Kind.SCRATCH),
+        (np.s_[100:102, 60:160], 10, Kind.SCRATCH),
+        (np.s_[150:153, 0:480], 250, Kind.CREASE),
+        (np.s_[150:162, 0:60], 250, Kind.TEAR),
+        (np.s_[100:112, 100:115], 10, Kind.SPOT),
+    ],
+)
+def test_the_form_of_a_called_region_names_its_kind(place, tone, kind):
+    picture = scene()
+    picture[place] = tone
+    _, [region] = threshold(verified([(place, 255)], picture))
+    assert region.kind is kind
+
+
+def test_a_verifier_sees_a_large_photograph_reduced_and_the_mask_has_its_size():
+    seen = []
+
+    def verifier(working):
+        seen.append(working.shape)
+        probability = np.zeros(working.shape[:2], np.uint8)
+        probability[96:104, 96:104] = 255
+        return probability
+
+    large = np.full((1728, 2304, 3), 120, np.uint8)
+    mask, [region] = threshold(score(large, verifier), shape=large.shape[:2])
+    assert seen == [(864, 1152, 3)]
+    assert mask.shape == (1728, 2304)
+    assert mask[194:206, 194:206].all()
+    assert mask.sum() < 24**2
+    assert abs(region.left - 192) <= 4

@@ -14,7 +14,18 @@ MODULES = {
 FOUNDATION = {"errors", "progress", "home"}
 GROUPS = {"photos", "detection", "ledger", "networks"}
 MAKERS = {"restoring", "training"}
-WORKFLOWS = {"scan", "run", "inpaint", "train", "finetune", "evaluate", "report", "registry"}
+WORKFLOWS = {
+    "scan",
+    "run",
+    "inpaint",
+    "train",
+    "finetune",
+    "evaluate",
+    "report",
+    "registry",
+    "verify",
+    "revert",
+}
 OUTERMOST = {"cli", "__main__", "console"}
 
 THIRD_PARTY_HOMES = {"typer": "cli", "rich": "console", "sqlite_utils": "ledger"}

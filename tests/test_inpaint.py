@@ -10,9 +10,11 @@ from archive_restore.home import Home
 from archive_restore.inpaint import InpaintOptions, InpaintSummary, inpaint_paths
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import ModelCard, save_model
-from archive_restore.photos.codecs import decode
+from archive_restore.photos.codecs import decode, file_sha256
 from archive_restore.photos.files import write_mask
 from archive_restore.progress import NullProgress
+from archive_restore.records import read_record
+from tests.formats import palette_png
 
 SIDE = 90  # px
 NAMES = ("a.png", "a.tif", "sub/a.png", "sub/deeper/näme with 'quotes'.png")
@@ -58,7 +60,7 @@ def test_a_folder_is_mirrored_with_names_and_formats_kept(folder: Path, inpaint:
         changed = (after.pixels != before.pixels).any(axis=2)
         assert changed[:, 40:43].mean() > 0.9
         assert changed.sum() == changed[:, 40:43].sum()
-    assert sum(path.is_file() for path in (folder / "out").rglob("*")) == 4
+    assert sum(path.suffix in (".png", ".tif") for path in (folder / "out").rglob("*")) == 4
 
 
 def test_a_photograph_without_a_mask_is_named_and_the_others_go_on(folder: Path, inpaint: Inpaint) -> None:
@@ -84,7 +86,33 @@ def test_an_empty_mask_copies_the_file_byte_for_byte(folder: Path, inpaint: Inpa
 
 def test_single_files_take_their_masks_by_name(folder: Path, inpaint: Inpaint) -> None:
     assert inpaint(folder / "photos" / "a.png", folder / "photos" / "a.tif").restored == 2
-    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.png", "a.tif"]
+    names = ["a.png", "a.png.json", "a.tif", "a.tif.json"]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == names
+
+
+def test_each_photograph_has_a_record_with_its_mask_and_model(folder: Path, inpaint: Inpaint) -> None:
+    inpaint(folder / "photos" / "a.png")
+    record = read_record(folder / "out" / "a.png")
+    assert record is not None
+    assert record.original.sha256 == file_sha256(folder / "photos" / "a.png")
+    assert record.restored.sha256 == file_sha256(folder / "out" / "a.png")
+    assert record.repainted.mask_sha256 == file_sha256(folder / "masks" / "a.png.png")
+    region = {"left": 40, "top": 0, "width": 3, "height": SIDE, "area": 3 * SIDE}
+    assert (record.repainted.pixels, record.repainted.regions) == (3 * SIDE, [region])
+    assert record.model.name == "small"
+
+
+def test_a_palette_that_has_no_room_is_left_behind_and_that_is_said(folder: Path, inpaint: Inpaint) -> None:
+    path = palette_png(folder / "photos" / "p.png", 256, 8)
+    header = decode(path).header
+    marked = np.zeros((header.height, header.width), bool)
+    marked[5:40, 10:50] = True
+    write_mask(folder / "masks" / "p.png.png", marked)
+    assert inpaint(path).restored == 1
+    record = read_record(folder / "out" / "p.png")
+    assert record is not None
+    assert record.notes == ["its 8-bit palette became 8-bit RGB"]
+    assert not decode(folder / "out" / "p.png").header.pages[0].palette
 
 
 def test_what_is_there_already_is_kept_unless_overwritten(folder: Path, inpaint: Inpaint) -> None:

@@ -1,14 +1,16 @@
-"""No sequence of edits, moves, scans, claims, kills, finishes and retries loses work or does it twice."""
+"""No sequence of edits, moves, scans, claims, kills, finishes, reverts and retries loses work or does it twice."""
 
 import tempfile
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from archive_restore.ledger import Job, Ledger, RegionRow, ScannedPhotograph, State, open_ledger
+from archive_restore.ledger import Job, Ledger, Queue, RegionRow, ScannedPhotograph, State, open_ledger
+from archive_restore.ledger.care import TOTALS
 
 PATHS = st.sampled_from([b"a", b"b", b"sub/a"])
 CONTENTS = st.sampled_from(["damaged 1", "damaged 2", "clean", "unreadable"])
@@ -26,7 +28,8 @@ class Nights(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.ledger: Ledger = open_ledger(Path(self.folder.name) / "ledger.db")
+        self.time = datetime(2026, 1, 5, 22, 0, tzinfo=UTC)
+        self.ledger: Ledger = open_ledger(Path(self.folder.name) / "ledger.db", clock=lambda: self.time)
         self.ledger._connection.execute("PRAGMA synchronous = OFF")  # the kills here are no power cuts
         self.archive = self.ledger.add_archive(Path("/photos"))
         self.disk: dict[bytes, tuple[str, int]] = {}  # path: content, time of the last change
@@ -110,12 +113,44 @@ class Nights(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:
-        jobs = self.ledger.claim("worker", limit)  # one name for all: a process id comes back
-        for job in jobs:
-            assert job.id not in self.outputs.values(), "its restored photograph is on the disk already"
-            assert job.id not in {held.id for held in self.holding}
-            assert self.scanned is None or self.scanned.get(job.relative) == job.sha256
-        self.holding += jobs
+        for _ in range(limit):
+            for queue in Queue:
+                jobs = self.ledger.claim(
+                    "worker", 1, queue=queue
+                )  # one name for all: a process id comes back
+                for job in jobs:
+                    assert job.id not in self.outputs.values(), (
+                        "its restored photograph is on the disk already"
+                    )
+                    assert job.id not in {held.id for held in self.holding}
+                    assert job.sha256 not in {held.sha256 for held in self.holding}
+                    assert self.scanned is None or self.scanned.get(job.relative) == job.sha256
+                    assert (job.crashes > 0) == (queue is Queue.SUSPECT)
+                self.holding += jobs
+
+    @rule(seconds=st.sampled_from([1, 40, 4000, -86400]))
+    def time_passes(self, seconds: int) -> None:
+        """Or the clock is set back."""
+        self.time += timedelta(seconds=seconds)
+
+    @precondition(lambda self: self.holding)
+    @rule()
+    def postpone(self) -> None:
+        job = self.holding.pop()
+        assert self.ledger.postpone(job, "the share did not answer", timedelta(seconds=30))
+        self.dead.append(job)
+        due = self.ledger.next_due(self.archive)
+        assert due is not None
+
+    @rule(data=st.data(), again=st.booleans())
+    def revert(self, data: st.DataObject, again: bool) -> None:
+        done = self.ledger.jobs(state=State.DONE)
+        if not done:
+            return
+        job = data.draw(st.sampled_from(done))
+        self.outputs = {path: writer for path, writer in self.outputs.items() if writer != job.id}
+        assert self.ledger.revert(job, again=again)
+        assert not self.ledger.revert(job, again=again)
 
     @precondition(lambda self: self.holding)
     @rule(data=st.data(), written=st.booleans())
@@ -133,12 +168,25 @@ class Nights(RuleBasedStateMachine):
     def whole_night(self) -> None:
         """Everything is scanned and restored, so that the rules after it meet finished work."""
         self.scan(99)
-        self.claim(99)
-        for job in self.holding:
-            output = Path("/photos-restored") / job.relative.decode()
-            self.outputs[output] = job.id
-            assert self.ledger.finish(job, output=output, output_sha256=f"output of {job.id}", model=None)
-        self.holding = []
+        self.time += timedelta(hours=1)
+        while True:
+            self.claim(9)
+            if not self.holding:
+                break
+            for job in self.holding:  # duplicates wait until the first is done
+                output = Path("/photos-restored") / job.relative.decode()
+                twin = self.ledger.twin(job)
+                assert twin is None or twin.sha256 == job.sha256
+                self.outputs[output] = job.id
+                assert self.ledger.finish(
+                    job,
+                    output=output,
+                    output_sha256=f"output of {job.id}",
+                    model=None,
+                    linked=None if twin is None else "linked",
+                )
+            self.holding = []
+        assert self.ledger.counts().states[State.QUEUED] == 0
 
     @precondition(lambda self: self.holding)
     @rule()
@@ -163,7 +211,7 @@ class Nights(RuleBasedStateMachine):
             if place and intended and intended == f"output of {self.outputs.get(place)}":
                 self.ledger.finish(lease, output=place, output_sha256=intended, model=None)
             else:
-                self.ledger.release(lease)
+                self.ledger.release(lease, crashed=True)
         self.dead_workers_speak()
 
     @rule()
@@ -174,6 +222,7 @@ class Nights(RuleBasedStateMachine):
             assert not self.ledger.finish(job, output=Path("/late"), output_sha256="late", model=None)
             assert not self.ledger.fail(job, "late")
             assert not self.ledger.release(job)
+            assert not self.ledger.postpone(job, "late", timedelta(seconds=30))
 
     @rule()
     def retry(self) -> None:
@@ -189,6 +238,11 @@ class Nights(RuleBasedStateMachine):
     @invariant()
     def only_the_living_hold_leases(self) -> None:
         assert {job.id for job in self.ledger.leased()} == {job.id for job in self.holding}
+
+    @invariant()
+    def totals_are_what_a_count_of_the_rows_gives(self) -> None:
+        for what, disagree in TOTALS.items():
+            assert self.ledger._connection.rows(disagree) == [], what
 
     @invariant()
     def a_content_that_moved_is_not_a_new_photograph(self) -> None:

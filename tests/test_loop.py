@@ -249,3 +249,27 @@ def test_a_process_that_does_not_lead_writes_no_curves(tmp_path: Path):
     with Curves(tmp_path, writes=False) as curves:
         curves.add(28, 1, {"total": 0.5})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_default_generator_is_trained_on_its_own_coarse_work():
+    objective = RefineHoles(sizes=(64,), pixels=4 * 64 * 64)
+    side, half = torch.zeros(2, 3, 64, 64), torch.full((2, 3, 32, 32), -1.0)
+    weight = torch.zeros(2, 1, 64, 64)
+    weight[..., 20:40, 20:40] = 1
+    batch = {
+        "context": side,
+        "mask": (weight > 0).float(),
+        "scan": side,
+        "coarse_context": half,
+        "coarse_mask": torch.ones(2, 1, 32, 32),
+        "coarse_scan": half,
+        "coarse_weight": weight,
+    }
+
+    class Brighter(torch.nn.Module):
+        def forward(self, pictures: torch.Tensor, masks: torch.Tensor, scans: torch.Tensor) -> torch.Tensor:
+            return pictures + 0.5
+
+    handed = objective.handed_down(Brighter(), batch)
+    assert torch.allclose(handed[..., 20:40, 20:40], torch.tensor(0.5))
+    assert (handed[..., :18, :] == 0).all()

@@ -60,6 +60,34 @@ def test_a_region_of_two_kinds_is_called_by_the_larger_part():
     assert region.kind is Kind.HAIR
 
 
+def test_the_mask_of_a_photograph_larger_than_its_score_map_has_the_photographs_size():
+    scores = np.zeros((20, 30))
+    scores[5:9, 10] = 255
+    mask, [region] = threshold(map_of(scores), shape=(80, 120))
+    assert mask.shape == (80, 120)
+    assert mask[22:34, 42].all()
+    # A line one pixel wide is four wide there, not four more on either side.
+    assert 4 <= mask[28].sum() <= 8
+    assert (region.left, region.top, region.width, region.height) == (36, 16, 12, 24)
+
+
+def test_what_was_not_reached_stays_out_of_the_larger_mask():
+    scores = np.zeros((20, 30))
+    scores[5, 5:9] = 255
+    scores[15, 5:9] = NORMAL.reach
+    mask, _ = threshold(map_of(scores), shape=(80, 120))
+    assert mask[:40].any()
+    assert not mask[40:].any()
+
+
+def test_an_enlarged_score_map_keeps_its_kinds():
+    small = map_of(np.pad(np.full((2, 2), 200), 2), Kind.TEAR)
+    large = small.enlarged((12, 18))
+    assert large.scores.shape == large.kinds.shape == (12, 18)
+    assert (large.kinds[large.scores > 0] == KINDS.index(Kind.TEAR)).all()
+    assert large.scores.max() == 200
+
+
 def test_a_higher_sensitivity_never_calls_less():
     scores = np.random.default_rng(0).integers(0, 256, (60, 60))
     low, normal, high = (threshold(map_of(scores), sensitivity)[0] for sensitivity in Sensitivity)

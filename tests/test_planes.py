@@ -21,11 +21,22 @@ def test_the_smallest_pictures_have_a_pyramid(shape):
     assert pyramid(np.zeros(shape, np.uint8))[0].shape == shape[:2]
 
 
-def test_a_picture_beyond_the_limit_is_halved_first(monkeypatch):
-    monkeypatch.setattr(planes, "MAX_PIXELS", 10_000)
-    levels = pyramid(np.zeros((150, 150, 3), np.uint8))
-    assert levels[0].shape == (75, 75)
-    assert levels[0].step == 2
+def test_a_photograph_larger_than_needed_is_reduced_to_multiples_of_32():
+    working = planes.working_picture(np.full((1200, 4000, 3), 7, np.uint8))
+    assert working.shape == (352, planes.WORKING_SIDE_PX, 3)
+    assert (working == 7).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (planes.WORKING_SIDE_PX, 3), (700, 900, 3)])
+def test_a_photograph_that_is_not_larger_is_worked_on_as_it_is(shape):
+    pixels = np.zeros(shape, np.uint8)
+    assert planes.working_picture(pixels) is pixels
+
+
+@pytest.mark.parametrize("shape", [(1, 6000), (6000, 1, 3), (5, 9000)])
+def test_a_strip_is_never_enlarged_across(shape):
+    assert planes.working_picture(np.zeros(shape, np.uint8)).shape[:2] <= shape[:2]
+    assert min(planes.working_picture(np.zeros(shape, np.uint8)).shape[:2]) == min(shape[:2])
 
 
 def test_grey_stored_as_rgb_has_no_chroma_and_colour_has():

@@ -1,8 +1,12 @@
 import base64
+import csv
 import io
+import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +19,8 @@ from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, open_le
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.photos.files import write_mask
 from archive_restore.progress import NullProgress
-from archive_restore.report import Report, gather, write_report
-from archive_restore.report_page import Contents, Shown, densest, shrink_mask, upright, write_page
+from archive_restore.report import Report, gather, parse_since, write_csv, write_report
+from archive_restore.report_page import Contents, Root, Shown, densest, shrink_mask, upright, write_page
 
 SCRATCH = RegionRow("scratches", 3, 4, 20, 2, 40, 0.9)
 
@@ -62,9 +66,24 @@ def restore_one(ledger: Ledger, home: Home, archive: Path, name: str, found: lis
         assert ledger.finish(job, output=output, output_sha256="0" * 64, model="test")
 
 
+def facts_in(page: Path) -> dict[str, Any]:
+    (text,) = re.findall(r'id="facts">(.*?)</script>', page.read_text("utf-8"))
+    facts: dict[str, Any] = json.loads(text)
+    return facts
+
+
+def views_in(page: Path) -> list[Any]:
+    found = re.findall(r'id="p\d+">(.*?)</script>', page.read_text("utf-8"))
+    return [json.loads(text) for text in found]
+
+
 def pictures_in(page: Path) -> list[Image.Image]:
-    found = re.findall(r'src="data:image/\w+;base64,([^"]+)"', page.read_text("utf-8"))
-    return [Image.open(io.BytesIO(base64.b64decode(data))) for data in found]
+    return [
+        Image.open(io.BytesIO(base64.b64decode(view[name].partition(",")[2])))
+        for views in views_in(page)
+        for view in views
+        for name in ("before", "after", "mask")
+    ]
 
 
 def page_of(report: Report, page: Path, ledger: Ledger, home: Home, limit: int = 200) -> int:
@@ -84,7 +103,12 @@ def test_the_page_shows_before_after_and_mask(
     opaque = np.asarray(mask.convert("RGBA"))[..., 3] > 0
     assert opaque.sum() == 40
     assert opaque[4:6, 3:23].all()
-    assert "scratches 2" in page.read_text("utf-8")
+    facts = facts_in(page)
+    (row,) = facts["photographs"]
+    assert facts["kinds"] == ["scratches"]
+    assert row[:5] == [0, "a.png", 0, "done", [[0, 2]]]
+    assert row[6:] == [[60, 40], 1, ""]
+    assert facts["roots"] == [[archive.as_uri() + "/", archive.as_uri() + "-restored/"]]
     assert "1.67% repainted" in page.read_text("utf-8")
 
 
@@ -96,6 +120,7 @@ def test_the_page_needs_nothing_from_outside(
     page_of(gather(ledger, archive), page, ledger, home)
     text = page.read_text("utf-8")
     assert "http" not in text
+    assert "import(" not in text
     assert not re.findall(r'src="(?!data:)', text)
     assert not re.findall(r"url\(", text)
 
@@ -116,14 +141,15 @@ def test_the_summary_counts_what_was_done(ledger: Ledger, home: Home, archive: P
     assert [(kind.kind, kind.photographs, kind.regions) for kind in report.kinds] == [("scratches", 2, 2)]
 
 
-def test_only_the_photographs_restored_last_are_shown(
+def test_only_the_photographs_restored_last_have_pictures_but_all_are_there(
     ledger: Ledger, home: Home, archive: Path, tmp_path: Path
 ) -> None:
     for name in ("a.png", "b.png", "c.png"):
         restore_one(ledger, home, archive, name, [SCRATCH])
     page = tmp_path / "report.html"
     assert page_of(gather(ledger, archive), page, ledger, home, limit=2) == 2
-    assert "shows the 2 restored last" in page.read_text("utf-8")
+    assert len(views_in(page)) == 2
+    assert [row[1] for row in facts_in(page)["photographs"]] == ["a.png", "b.png", "c.png"]
 
 
 def test_an_archive_that_was_never_scanned_is_refused(ledger: Ledger, archive: Path) -> None:
@@ -134,28 +160,119 @@ def test_an_archive_that_was_never_scanned_is_refused(ledger: Ledger, archive: P
         gather(ledger, archive / "other")
 
 
-def test_a_photograph_that_is_gone_is_a_line_and_not_the_end(tmp_path: Path) -> None:
-    gone = Shown("gone.jpg", tmp_path / "gone.jpg", tmp_path / "x.jpg", tmp_path / "m.png", (("dust", 1),))
+def test_a_photograph_that_is_gone_is_a_line_and_not_the_end(
+    ledger: Ledger, home: Home, archive: Path, tmp_path: Path
+) -> None:
+    restore_one(ledger, home, archive, "a.png", [SCRATCH])
+    restore_one(ledger, home, archive, "b.png", [SCRATCH])
+    (archive / "a.png").unlink()
     page = tmp_path / "report.html"
-    assert write_page(Contents("t", "s", (), (), [gone]), page) == 1
-    assert "Cannot be shown" in page.read_text("utf-8")
+    page_of(gather(ledger, archive), page, ledger, home)
+    gone, there = views_in(page)
+    assert "Cannot be shown" in gone
+    assert len(there) == 1
 
 
-def test_names_cannot_break_the_page(tmp_path: Path) -> None:
-    nasty = '<script>alert("x")</script>$title.jpg'
+def test_names_cannot_break_the_page(ledger: Ledger, home: Home, archive: Path, tmp_path: Path) -> None:
+    nasty = '<script>alert("x")<!--$title.png'
+    restore_one(ledger, home, archive, nasty, [SCRATCH])
+    ledger.record_failure(1, b"</script>\xff.jpg", 0, 1, "</script>it is empty")
     page = tmp_path / "report.html"
-    shown = Shown(nasty, tmp_path / nasty, tmp_path / "x", tmp_path / "m", ())
-    write_page(Contents(nasty, nasty, ((nasty, 1, 1),), ((nasty, nasty),), [shown]), page)
+    page_of(gather(ledger, archive), page, ledger, home)
     text = page.read_text("utf-8")
-    assert text.count("<script>") == 1
-    assert text.count("&lt;script&gt;") == 7  # title twice, summary, kind, failure twice, photograph
+    assert text.count("<script") == text.count("</script>") == 3
+    assert "<!--" not in text
+    rows = facts_in(page)["photographs"]
+    assert [row[2] for row in rows] == ["</script>\\xff.jpg", nasty]
+    assert rows[0][1] == "%3C/script%3E%FF.jpg"
 
 
-def test_a_page_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "folder.html").mkdir()
+def test_a_page_that_cannot_be_written_says_so_and_leaves_nothing(
+    ledger: Ledger, home: Home, archive: Path, tmp_path: Path
+) -> None:
+    restore_one(ledger, home, archive, "a.png", [SCRATCH])
+    (tmp_path / "out" / "folder.html").mkdir(parents=True)
     with pytest.raises(StorageError, match="--out"):
-        write_page(Contents("t", "s", (), (), []), tmp_path / "folder.html")
-    assert [path.name for path in tmp_path.iterdir()] == ["folder.html"]
+        page_of(gather(ledger, archive), tmp_path / "out" / "folder.html", ledger, home)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["folder.html"]
+
+
+def test_only_what_was_done_since_a_time_is_told(home: Home, archive: Path) -> None:
+    moment = datetime(2026, 1, 5, 22, 30, tzinfo=UTC)
+
+    def clock() -> datetime:
+        return moment
+
+    with open_ledger(home.ledger, clock=clock) as ledger:
+        restore_one(ledger, home, archive, "a.png", [SCRATCH])
+        ledger.record_failure(1, b"broken.jpg", 0, 1, "the file is empty")
+        moment += timedelta(days=1)
+        restore_one(ledger, home, archive, "b.png", [SCRATCH])
+        report = gather(ledger, archive, parse_since("12h", moment))
+        assert [job.relative for job in report.done] == [b"b.png"]
+        assert report.failed == ()
+        assert "1 restored since 2026-01-06" in report.summary
+        assert [job.relative for job in gather(ledger, archive, parse_since("2d", moment)).done] == [
+            b"a.png",
+            b"b.png",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("12h", datetime(2026, 1, 5, 10, tzinfo=UTC)),
+        ("3d", datetime(2026, 1, 2, 22, tzinfo=UTC)),
+        ("2026-01-05 20:00+00:00", datetime(2026, 1, 5, 20, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_read_as_people_write_it(text: str, moment: datetime) -> None:
+    assert parse_since(text, datetime(2026, 1, 5, 22, tzinfo=UTC)) == moment
+
+
+def test_what_is_no_moment_is_refused() -> None:
+    with pytest.raises(InputError, match="12h"):
+        parse_since("last week", datetime(2026, 1, 5, 22, tzinfo=UTC))
+
+
+def test_a_table_for_spreadsheets_has_a_row_for_each_photograph_and_no_formulas(
+    ledger: Ledger, home: Home, archive: Path
+) -> None:
+    restore_one(ledger, home, archive, "a,b.png", [SCRATCH, SCRATCH])
+    ledger.record_failure(1, b"=cmd.jpg", 0, 1, "=1+1")
+    out = io.StringIO(newline="")
+    write_csv(gather(ledger, archive), ledger, out)
+    rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+    assert [row["original"] for row in rows] == [str(archive / "=cmd.jpg"), str(archive / "a,b.png")]
+    assert rows[0]["reason"] == "'=1+1"
+    assert (rows[1]["state"], rows[1]["damage"], rows[1]["megapixels"]) == ("done", "scratches 2", "0.002")
+
+
+def test_five_thousand_photographs_make_a_page_of_less_than_two_megabytes(
+    ledger: Ledger, home: Home, archive: Path, tmp_path: Path
+) -> None:
+    shown = [
+        Shown(
+            name=f"1962 holidays/Lake Garda/IMG_{number:05}.jpg",
+            root=0,
+            relative=f"1962 holidays/Lake Garda/IMG_{number:05}.jpg".encode(),
+            restored=Path(f"/photos-restored/1962 holidays/Lake Garda/IMG_{number:05}.jpg"),
+            mask=None,
+            state="done",
+            kinds=(("dust", 120), ("scratches", 3), ("tears", 1)),
+            finished_at="2026-01-05T22:30:00+00:00",
+            size=(4000, 3000),
+            note="",
+            pictured=False,
+        )
+        for number in range(5_000)
+    ]
+    kinds = tuple((kind, 5_000, 9_000) for kind in ("dust", "scratches", "tears"))
+    roots = (Root(Path("/photos"), Path("/photos-restored")),)
+    page = tmp_path / "report.html"
+    write_page(Contents("t", "s", (), kinds, roots, (), tuple(shown)), page, NullProgress())
+    assert 500_000 < page.stat().st_size < 2_000_000
+    assert len(facts_in(page)["photographs"]) == 5_000
 
 
 def test_thin_lines_stay_in_a_mask_made_small() -> None:

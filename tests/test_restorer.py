@@ -31,7 +31,7 @@ class Untrained(nn.Module):
         super().__init__()
         self.batches: list[int] = []
 
-    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
         assert pictures.shape[1:] == (3, 64, 64)
         assert masks.shape == (len(pictures), 1, 64, 64)
         assert -1 <= float(pictures.min()) <= float(pictures.max()) <= 1
@@ -47,8 +47,8 @@ class Painter(Untrained):
         super().__init__()
         self.colour = torch.tensor(colour).div(127.5).sub(1).reshape(1, 3, 1, 1)
 
-    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
-        return super().forward(pictures, masks) * 0 + self.colour
+    def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
+        return super().forward(pictures, masks, scans) * 0 + self.colour
 
 
 class SmallMemory(Untrained):
@@ -58,14 +58,14 @@ class SmallMemory(Untrained):
         super().__init__()
         self.windows = windows
 
-    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
         if len(pictures) > self.windows:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return super().forward(pictures, masks)
+        return super().forward(pictures, masks, scans)
 
 
 def restorer(module: nn.Module, batch_size: int | None = None) -> Restorer:
-    return Restorer(LoadedModel(module, CARD), CPU, batch_size)
+    return Restorer(LoadedModel(module, CARD), CPU, batch_size, grain=False)
 
 
 def scratched(height: int, width: int, seed: int = 0) -> tuple[Picture, Mask]:
@@ -123,7 +123,7 @@ def test_a_restored_scratch_shows_no_seam_between_windows() -> None:
     class Shades(Untrained):
         """Another grey for each window: what neighbours disagree about must be crossfaded."""
 
-        def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
+        def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
             values = torch.tensor([next(shades) for _ in pictures]).div(127.5).sub(1)
             return pictures * 0 + values.reshape(-1, 1, 1, 1)
 

@@ -3,113 +3,27 @@ import hashlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from archive_restore.errors import DeviceError, InputError, LockedError, StorageError
-from archive_restore.home import HOME_VARIABLE, Home
+from archive_restore.errors import DeviceError, InputError, LockedError
 from archive_restore.ledger import (
-    Ledger,
-    RegionRow,
-    ScannedPhotograph,
     State,
     WorkerLock,
     open_ledger,
 )
-from archive_restore.networks.generator import Generator
-from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.photos.codecs import decode, file_sha256
-from archive_restore.photos.files import TEMPORARY_PREFIX, read_mask, write_mask
-from archive_restore.progress import NullProgress
-from archive_restore.run import RunOptions, RunSummary, output_path, run
+from archive_restore.photos.files import read_mask, write_mask
+from archive_restore.run import output_path
+from tests.tried_archive import DAMAGE, SIDE, Simulated, Tried, add, photograph, prepared
 
-SIDE = 96  # px
-DAMAGE = np.s_[40:43, 10:80]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """An archive with its ledger and masks, as a scan leaves them, and a small untrained generator."""
-
-    archive: Path
-    home: Home
-
-    @property
-    def output(self) -> Path:
-        return self.archive.with_name(f"{self.archive.name}-restored")
-
-    def run(
-        self, *, archive: Path | None = None, device: str = "cpu", limit: int | None = None
-    ) -> RunSummary:
-        with open_ledger(self.home.ledger) as ledger:
-            chosen = RunOptions(archive=archive, device=device, limit=limit, model="small")
-            return run(ledger=ledger, home=self.home, options=chosen, progress=NullProgress())
-
-    def states(self) -> dict[State, int]:
-        with open_ledger(self.home.ledger) as ledger:
-            return {state: count for state, count in ledger.counts().states.items() if count}
-
-    def strays(self) -> list[Path]:
-        return [path for path in self.archive.parent.rglob(f"{TEMPORARY_PREFIX}*") if path.is_file()]
-
-    def command(self, code: str = "from archive_restore.cli import main; main()") -> subprocess.Popen[str]:
-        """`archive-restore run` in a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-c", code, "run", "--model", "small", "--device", "cpu", "--batch-size", "2"],
-            env={**os.environ, HOME_VARIABLE: str(self.home.root), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-
-def photograph(number: int) -> NDArray[np.uint8]:
-    return np.random.default_rng(number).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-
-
-def add(ledger: Ledger, home: Home, archive: Path, relative: str) -> None:
-    """Records a photograph as a scan would."""
-    path = archive / relative
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[DAMAGE] = True
-    digest = file_sha256(path)
-    write_mask(home.mask(digest), mask)
-    status = path.stat()
-    ledger.record(
-        ledger.add_archive(archive),
-        ScannedPhotograph(
-            os.fsencode(relative), status.st_size, status.st_mtime_ns, digest, "png", SIDE, SIDE, "normal"
-        ),
-        [RegionRow("scratches", 10, 40, 70, 3, 210, 0.9)],
-    )
-
-
-@pytest.fixture
-def prepared(tmp_path: Path) -> Callable[[int], Tried]:
-    def prepare(count: int) -> Tried:
-        archive, home = tmp_path / "photos", Home(tmp_path / "home")
-        (archive / "sub").mkdir(parents=True)
-        save_model(
-            Generator(blocks=0),
-            home.models,
-            ModelCard("small", "", "", "context-encoder-convolutional", {"blocks": 0}),
-        )
-        with open_ledger(home.ledger) as ledger:
-            for number in range(count):
-                relative = f"{'sub/' if number % 2 else ''}{number:03}.png"
-                (archive / relative).write_bytes(imagecodecs.png_encode(photograph(number)))
-                add(ledger, home, archive, relative)
-        return Tried(archive, home)
-
-    return prepare
+__all__ = ["prepared"]  # a fixture
 
 
 def snapshot(folder: Path) -> dict[Path, tuple[str, int, int]]:
@@ -238,28 +152,49 @@ def test_a_vanished_archive_stops_the_run_and_keeps_the_queue(prepared: Callable
     assert tried.run().restored == 4
 
 
-def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(
+def test_a_full_disk_pauses_the_run_until_there_is_room(
     prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = prepared(6)
-    synced = 0
+    synced, full, fsync = 0, True, os.fsync
 
     def fill_up(descriptor: int) -> None:
         nonlocal synced
         synced += 1
-        if synced > 6:
+        if full and synced > 6:
             raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fill_up)
-        with pytest.raises(StorageError, match=r"full.*same command"):
-            tried.run()
+    def make_room(seconds: float) -> None:
+        nonlocal full
+        assert tried.strays() == []
+        full = full and seconds < 3600
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    clock = Simulated(happens=make_room)
+    summary = tried.run(clock=clock)
+    assert (summary.restored, summary.queued, summary.set_aside) == (6, 0, [])
+    assert 3600 <= clock.awake < 3700
     assert tried.strays() == []
-    done = tried.states().get(State.DONE, 0)
-    assert tried.states().get(State.QUEUED) == 6 - done > 0
-    before = snapshot(tried.output)
-    assert tried.run().restored == 6 - done
-    assert before.items() <= snapshot(tried.output).items()
+    assert tried.states() == {State.DONE: 6}
+    log = tried.log.read_text()
+    assert (log.count('"paused"'), log.count('"resumed"')) == (1, 1)
+
+
+def test_a_disk_that_stays_full_ends_the_night_in_time_and_keeps_the_queue(
+    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = prepared(3)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    clock = Simulated()
+    summary = tried.run(clock=clock, lasting=timedelta(hours=8))
+    assert (summary.restored, summary.queued, summary.time_up) == (0, 3, True)
+    assert clock.awake == 8 * 3600
+    assert tried.states() == {State.QUEUED: 3}
 
 
 def test_a_restored_file_that_reads_back_wrong_is_removed_and_set_aside(
@@ -348,7 +283,7 @@ def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
     killed.communicate(timeout=120)
     assert killed.returncode == -signal.SIGKILL
     written = snapshot(tried.output) if tried.output.exists() else {}
-    complete = {path: seen for path, seen in written.items() if not path.name.startswith(TEMPORARY_PREFIX)}
+    complete = {path: seen for path, seen in written.items() if path.suffix == ".png"}
     done = tried.states().get(State.DONE, 0)
     summary = tried.run()
     assert summary.restored + summary.recovered + done == 10
@@ -374,7 +309,7 @@ def test_kill_9_in_the_middle_of_60_photographs_and_the_same_command_again(
     assert again.returncode == 0, said
     assert tried.states() == {State.DONE: 60}
     after = snapshot(tried.output)
-    assert len(after) == 60
+    assert len(after) == 120  # each with its record
     assert written.items() <= after.items()  # not one was written twice
     assert snapshot(tried.archive) == originals
     assert tried.strays() == []

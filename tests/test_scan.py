@@ -197,7 +197,7 @@ def test_an_interrupted_scan_keeps_what_it_recorded(archive: Path) -> None:
         description = ""
         done = 0
 
-        def start(self, description: str, total: int | None) -> None:
+        def start(self, description: str, total: int | None, done: int = 0) -> None:
             self.description = description
 
         def advance(self, items: int = 1) -> None:

@@ -19,7 +19,7 @@ class Network:
 
     def __call__(self, cuts: list[Cut]) -> NDArray[np.float32]:
         self.batches.append(len(cuts))
-        return np.stack([guess for guess, _ in cuts]).astype(np.float32)
+        return np.stack([cut.guess for cut in cuts]).astype(np.float32)
 
 
 @pytest.fixture

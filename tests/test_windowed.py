@@ -22,7 +22,7 @@ class Spy(nn.Module):
 def test_the_centre_form_sees_56_by_56_hidden_and_writes_only_the_64_by_64():
     spy = Spy(64)
     pictures = torch.zeros(2, 3, 128, 128)
-    whole = CentreWindows(spy)(pictures, torch.zeros(2, 1, 128, 128))
+    whole = CentreWindows(spy)(pictures, torch.zeros(2, 1, 128, 128), pictures)
     assert torch.allclose(spy.given[0, :, 36, 36], torch.tensor(MEAN_COLOUR) * 2 - 1)
     assert (spy.given != 0).all(dim=1)[0].sum().item() == 56 * 56
     assert whole.sum(dim=(1, 2, 3)).tolist() == [3 * 64 * 64] * 2
@@ -39,7 +39,7 @@ def test_the_random_region_form_sees_the_holes_hidden_and_writes_everything():
     spy = Spy(128)
     mask = torch.zeros(1, 1, 128, 128)
     mask[..., 10:20, 10:20] = 1
-    whole = RegionWindows(spy)(torch.zeros(1, 3, 128, 128), mask)
+    whole = RegionWindows(spy)(torch.zeros(1, 3, 128, 128), mask, torch.zeros(1, 3, 128, 128))
     assert (spy.given[0, 0] != 0).sum().item() == 100
     assert whole.min() == 1
 
@@ -50,5 +50,7 @@ def test_every_architecture_can_be_used_by_run():
         module = architecture.windowed(architecture.generator(settings)).eval()
         side = module.window
         assert 0 < module.context < side // 2
-        written = module(torch.zeros(1, 3, side, side), torch.zeros(1, 1, side, side))
+        written = module(
+            torch.zeros(1, 3, side, side), torch.zeros(1, 1, side, side), torch.zeros(1, 3, side, side)
+        )
         assert written.shape == (1, 3, side, side)

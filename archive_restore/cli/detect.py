@@ -4,11 +4,15 @@ import typer
 
 from archive_restore.cli.options import (
     DEFAULT_MAX_PIXELS,
+    Detector,
+    Device,
+    Gpu,
     Jobs,
     MaxPixels,
     OutputFolder,
     Photographs,
     Sensitivity,
+    device_name,
 )
 from archive_restore.errors import ExitCode, printable
 
@@ -17,16 +21,26 @@ def detect(
     paths: Photographs,
     out: OutputFolder,
     sensitivity: Sensitivity = "normal",
+    detector: Detector = "heuristic",
     jobs: Jobs = None,
+    gpu: Gpu = None,
+    device: Device = None,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
 ) -> None:
     """Write the mask of each photograph: of sub/a.jpg, DIR/sub/a.jpg.png, 255 where it is damaged."""
     from archive_restore import detection
+    from archive_restore import scan as scanning
     from archive_restore.cli.set_aside import show_set_aside
     from archive_restore.console import TerminalProgress, say, show_table
     from archive_restore.scan import ScanOptions, detect_paths
 
-    options = ScanOptions(detection.Sensitivity(sensitivity), max_pixels=max_pixels, jobs=jobs)
+    options = ScanOptions(
+        detection.Sensitivity(sensitivity),
+        max_pixels=max_pixels,
+        jobs=jobs,
+        detector=scanning.Detector(detector),
+        device=device_name(gpu, device),
+    )
     with TerminalProgress() as progress:
         summary = detect_paths(paths, out=out, options=options, progress=progress)
     if summary.kinds:

@@ -10,10 +10,13 @@ from archive_restore.cli.options import (
     BatchSize,
     Device,
     Gpu,
+    Grain,
     MaxPixels,
     Model,
     OutputFolder,
     Photographs,
+    Recompress,
+    Records,
     device_name,
 )
 from archive_restore.errors import ExitCode, printable
@@ -30,6 +33,13 @@ Masks = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that are in DIR already; else they are kept.")
 ]
+Opaque = Annotated[
+    bool,
+    typer.Option(
+        "--opaque",
+        help="Believe nothing under the masks: to remove what is no damage. Else what shines through is kept.",
+    ),
+]
 
 
 def inpaint(
@@ -42,6 +52,10 @@ def inpaint(
     batch_size: BatchSize = None,
     model: Model = None,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
+    grain: Grain = True,
+    opaque: Opaque = False,
+    recompress: Recompress = False,
+    records: Records = True,
 ) -> None:
     """Restore photographs by given masks, keeping names and formats. Nothing is recorded."""
     chosen = device_name(gpu, device)
@@ -49,7 +63,9 @@ def inpaint(
     from archive_restore.home import default_home
     from archive_restore.inpaint import InpaintOptions, inpaint_paths
 
-    options = InpaintOptions(chosen, batch_size, model, max_pixels, overwrite)
+    options = InpaintOptions(
+        chosen, batch_size, model, max_pixels, grain, opaque, overwrite, recompress, records
+    )
     with TerminalProgress() as progress:
         summary = inpaint_paths(
             paths, masks=masks, out=out, home=default_home(), options=options, progress=progress

@@ -49,6 +49,27 @@ Sensitivity = Annotated[
         "--sensitivity", help="How faint the damage may be. Low leaves more scratches and more faces alone."
     ),
 ]
+Detector = Annotated[
+    Literal["learned", "heuristic"],
+    typer.Option(
+        "--detector",
+        help="What decides which pixels are damaged: hand-made rules, or a small network where its weights are there.",
+    ),
+]
+Recompress = Annotated[
+    bool,
+    typer.Option(
+        "--recompress",
+        help="Encode a restored JPEG anew as a whole, not only the blocks that the damage touches.",
+    ),
+]
+Records = Annotated[
+    bool,
+    typer.Option(
+        "--records/--no-records",
+        help="Write a record beside each restored photograph, a.jpg.json: what was done, by what.",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", metavar="N", min=1, help="Processes that read and detect. [default: one a core]"),
@@ -60,6 +81,21 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         help="The generator to use. [default: the shipped one, or your adopted one]",
+    ),
+]
+
+LogFile = Annotated[
+    Path | None,
+    typer.Option("--log", metavar="FILE", help="Add what happens to this file, a JSON object a line."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say a line for each photograph.")]
+
+Grain = Annotated[
+    bool,
+    typer.Option(
+        "--grain/--no-grain",
+        help="Give repairs the grain of the photograph around them, or leave them smooth.",
     ),
 ]
 

@@ -1,60 +1,134 @@
-"""`archive-restore report`: what was done, as a page of before and after or as JSON."""
+"""`archive-restore report`: what was found and done, as a page of before and after, a table, JSON or CSV."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from archive_restore.cli.options import Json, OptionalArchive
 
-Page = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the page goes.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show only the N restored last.")]
+if TYPE_CHECKING:
+    from archive_restore.ledger import Ledger
+    from archive_restore.report import Report
+
+Page = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE", help="Where the page or the CSV goes. [default: archive-restore-report.html]"
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="WHEN",
+        help="Only what was done since: 2026-01-05, '2026-01-05 22:00', or so long ago: 12h, 3d.",
+    ),
+]
+Limit = Annotated[
+    int, typer.Option("--limit", metavar="N", min=0, help="Pictures of only the N restored last in the page.")
+]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV instead of a page, to --out or the terminal.")]
+Table = Annotated[bool, typer.Option("--table", help="Print a table instead of writing a page.")]
 
 
 def report(
     archive: OptionalArchive = None,
-    out: Page = Path("archive-restore-report.html"),
+    since: Since = None,
+    out: Page = None,
     limit: Limit = 200,
     json: Json = False,
+    csv: Csv = False,
+    table: Table = False,
 ) -> None:
-    """Show what was done, before and after.
+    """Show what was found and done, before and after.
 
     Writes one HTML page with a slider for each restored photograph; it needs nothing else to be looked at.
     """
+    if json + csv + table > 1:
+        raise typer.BadParameter("give one of --json, --csv and --table")
+    from archive_restore.clock import SystemClock
     from archive_restore.console import TerminalProgress, say, show_json
     from archive_restore.errors import printable
     from archive_restore.home import default_home
     from archive_restore.ledger import open_ledger
-    from archive_restore.report import gather, write_report
+    from archive_restore.report import gather, parse_since, write_report
 
     home = default_home()
+    moment = parse_since(since, SystemClock().now()) if since is not None else None
     with open_ledger(home.ledger) as ledger:
-        found = gather(ledger, archive)
+        found = gather(ledger, archive, moment)
         if json:
-            show_json(
-                {
-                    "archives": [printable(root) for root in found.archives],
-                    "photographs": found.photographs,
-                    "undamaged": found.undamaged,
-                    "waiting": found.waiting,
-                    "restored": [
-                        {
-                            "original": printable(job.path),
-                            "restored": printable(job.output or ""),
-                            "model": job.model,
-                        }
-                        for job in found.done
-                    ],
-                    "set_aside": [
-                        {"original": printable(f.path), "reason": f.reason} for f in found.failures
-                    ],
-                    "kinds": {
-                        k.kind: {"photographs": k.photographs, "regions": k.regions} for k in found.kinds
-                    },
-                }
-            )
-            return
-        with TerminalProgress() as progress:
-            shown = write_report(found, out, ledger=ledger, home=home, progress=progress, limit=limit)
+            show_json(_json(found, ledger))
+        elif csv:
+            _write_csv(found, ledger, out)
+        elif table:
+            _show(found, ledger)
+        else:
+            page = out or Path("archive-restore-report.html")
+            with TerminalProgress() as progress:
+                shown = write_report(found, page, ledger=ledger, home=home, progress=progress, limit=limit)
+            say(found.summary)
+            say(f"{shown:,} photographs before and after: {printable(page.resolve())}")
+
+
+def _json(found: "Report", ledger: "Ledger") -> dict[str, object]:
+    from dataclasses import asdict
+
+    from archive_restore.errors import printable
+    from archive_restore.report import rows
+
+    return {
+        "archives": [printable(archive.root) for archive in found.archives],
+        "since": found.since,
+        "photographs": found.counts.photographs,
+        "undamaged": found.counts.undamaged,
+        "waiting": found.waiting,
+        "states": {state.value: count for state, count in found.counts.states.items()},
+        "kinds": {k.kind: {"photographs": k.photographs, "regions": k.regions} for k in found.kinds},
+        "runs": [asdict(run) for run in found.runs],
+        "done": [asdict(row) for row in rows(found, ledger)],
+    }
+
+
+def _write_csv(found: "Report", ledger: "Ledger", out: Path | None) -> None:
+    import io
+    import sys
+
+    from archive_restore.errors import StorageError, printable
+    from archive_restore.report import write_csv
+
+    if out is None:
+        write_csv(found, ledger, sys.stdout)
+        return
+    text = io.StringIO(newline="")
+    write_csv(found, ledger, text)
+    try:
+        # The mark at the start tells spreadsheets that it is UTF-8.
+        out.write_text(text.getvalue(), "utf-8-sig", newline="")
+    except OSError as error:
+        raise StorageError(f"{printable(out)} cannot be written ({error.strerror}).") from error
+
+
+def _show(found: "Report", ledger: "Ledger") -> None:
+    from archive_restore.console import say, show_table
+    from archive_restore.report import rows
+
     say(found.summary)
-    say(f"{shown:,} photographs before and after: {printable(out.resolve())}")
+    show_table(
+        ("photograph", "state", "when (UTC)", "damage", "reason"),
+        [
+            (
+                row.original,
+                row.state,
+                row.finished_at[:16].replace("T", " "),
+                row.damage,
+                row.reason or row.duplicate,
+            )
+            for row in rows(found, ledger)
+        ],
+    )
+    if found.kinds:
+        show_table(
+            ("damage", "photographs", "regions"), [(k.kind, k.photographs, k.regions) for k in found.kinds]
+        )

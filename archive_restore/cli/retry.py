@@ -21,9 +21,13 @@ Paths = Annotated[
     ),
 ]
 
+Failed = Annotated[bool, typer.Option("--failed", help="All that failed, as without PATHS.")]
 
-def retry(paths: Paths = None) -> None:
+
+def retry(paths: Paths = None, failed: Failed = False) -> None:
     """Try again what was set aside."""
+    if failed and paths:
+        raise typer.BadParameter("give --failed or PATHS, not both")
     from archive_restore.console import say, show_next_step
     from archive_restore.home import default_home
     from archive_restore.ledger import Retried, open_ledger

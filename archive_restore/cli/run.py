@@ -1,6 +1,8 @@
 """`archive-restore run`: restore everything that is queued."""
 
-from typing import Annotated
+import os
+import subprocess
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,16 +11,42 @@ from archive_restore.cli.options import (
     BatchSize,
     Device,
     Gpu,
+    Grain,
+    LogFile,
     MaxPixels,
     Model,
     OptionalArchive,
+    Quiet,
+    Recompress,
+    Records,
+    Verbose,
     device_name,
 )
-from archive_restore.errors import ExitCode, printable
+from archive_restore.errors import ArchiveRestoreError, ExitCode, InputError, printable
+
+if TYPE_CHECKING:
+    from archive_restore.night import Estimate
+    from archive_restore.run import RunSummary
 
 Limit = Annotated[
     int | None, typer.Option("--limit", metavar="N", min=1, help="Stop after N photographs. [default: all]")
 ]
+
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="HH:MM", help="Begin nothing after this time of day.")
+]
+For = Annotated[str | None, typer.Option("--for", metavar="6h", help="Begin nothing after so much time.")]
+Nice = Annotated[bool, typer.Option("--nice", help="Leave the processor to other programs first.")]
+OnFinish = Annotated[
+    str | None,
+    typer.Option(
+        "--on-finish",
+        metavar="CMD",
+        help="A command for the shell once all is done or the time is up, not after Ctrl-C. Its environment has "
+        "ARCHIVE_RESTORE_RESTORED, _SET_ASIDE, _QUEUED and _EXIT_CODE.",
+    ),
+]
+OnlyEstimate = Annotated[bool, typer.Option("--estimate", help="Say what is to do, and do nothing.")]
 
 
 def run(
@@ -27,22 +55,95 @@ def run(
     device: Device = None,
     batch_size: BatchSize = None,
     limit: Limit = None,
+    until: Until = None,
+    lasting: For = None,
+    nice: Nice = False,
+    on_finish: OnFinish = None,
+    estimate: OnlyEstimate = False,
     model: Model = None,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
+    grain: Grain = True,
+    recompress: Recompress = False,
+    records: Records = True,
+    log: LogFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Restore what a scan has queued. Killed or stopped, the same command goes on."""
+    """Restore what a scan has queued. Killed or stopped, the same command goes on.
+
+    When the disk is full it waits until there is room, and goes on.
+    """
     chosen = device_name(gpu, device)
-    from archive_restore.cli.set_aside import show_set_aside
-    from archive_restore.console import TerminalProgress, duration, say, show_next_step
+    from archive_restore.cli.telling import network_share_note, telling
+    from archive_restore.clock import SystemClock
     from archive_restore.home import default_home
     from archive_restore.ledger import open_ledger
-    from archive_restore.run import RunOptions
+    from archive_restore.log import EventLog
+    from archive_restore.networks.devices import choose_device
+    from archive_restore.night import estimate as look_ahead
+    from archive_restore.night import next_time, parse_duration, parse_time
+    from archive_restore.run import RunOptions, scanned_archive
     from archive_restore.run import run as restore
 
-    home = default_home()
-    options = RunOptions(archive, chosen, batch_size, limit, model, max_pixels)
-    with open_ledger(home.ledger) as ledger, TerminalProgress() as progress:
-        summary = restore(ledger=ledger, home=home, options=options, progress=progress)
+    home, clock = default_home(), SystemClock()
+    options = RunOptions(
+        archive,
+        chosen,
+        batch_size,
+        limit,
+        model,
+        max_pixels,
+        grain,
+        recompress,
+        records,
+        next_time(parse_time(until), clock.now().astimezone()) if until is not None else None,
+        parse_duration(lasting) if lasting is not None else None,
+    )
+    if nice:
+        _be_nice()
+    with open_ledger(home.ledger) as ledger, telling(quiet) as progress:
+        network_share_note(home, progress)
+        archives = [scanned_archive(ledger, archive)] if archive is not None else ledger.archives()
+        if estimate or not quiet:
+            _show_estimate(look_ahead(ledger, archives, str(choose_device(chosen))), aloud=estimate)
+        if estimate:
+            return
+        try:
+            with EventLog(log, tell=progress.note if verbose else None) as events:
+                summary = restore(ledger=ledger, home=home, options=options, progress=progress, log=events)
+        except ArchiveRestoreError as error:
+            if on_finish is not None:
+                _finish(on_finish, None, error.exit_code)
+            raise
+    code = _show(summary, quiet=quiet)
+    if on_finish is not None and not summary.interrupted:
+        _finish(on_finish, summary, code)
+    if code is not ExitCode.OK:
+        raise typer.Exit(code)
+
+
+def _show(summary: "RunSummary", *, quiet: bool) -> ExitCode:
+    from archive_restore.cli.set_aside import show_set_aside
+    from archive_restore.console import show_next_step
+
+    if not quiet:
+        _show_done(summary)
+    show_set_aside([(one.path, one.reason) for one in summary.set_aside])
+    if quiet:
+        pass
+    elif summary.queued:
+        show_next_step("archive-restore run")
+    elif summary.set_aside:
+        show_next_step("archive-restore retry")
+    elif summary.restored or summary.recovered or summary.linked:
+        show_next_step("archive-restore report")
+    if summary.interrupted:
+        return ExitCode.INTERRUPTED
+    return ExitCode.SOME_FAILED if summary.set_aside else ExitCode.OK
+
+
+def _show_done(summary: "RunSummary") -> None:
+    from archive_restore.console import duration, say
 
     if summary.recovered:
         say(f"{summary.recovered:,} finished by a run that was killed are now recorded as done.")
@@ -51,21 +152,62 @@ def run(
             f"Restored {summary.restored:,} photographs ({summary.megapixels:,.1f} megapixels) in "
             f"{duration(summary.seconds)} on {summary.device}."
         )
+    if summary.linked:
+        say(f"{summary.linked:,} duplicates took what was restored in another place, as links or copies.")
     for folder in summary.outputs:
         say(f"They are in {printable(folder)}; the originals are as they were.")
-    show_set_aside([(one.path, one.reason) for one in summary.set_aside])
     if summary.interrupted:
         say("Stopped as asked; nothing is lost.")
-    elif not summary.restored and not summary.recovered and not summary.set_aside:
+    elif summary.time_up:
+        say("The time is up.")
+    elif not (summary.restored or summary.recovered or summary.linked or summary.set_aside):
         say("Nothing is queued. Scan an archive first, or again: archive-restore scan ARCHIVE")
     if summary.queued:
         say(f"{summary.queued:,} photographs are still queued.")
-        show_next_step("archive-restore run")
-    elif summary.set_aside:
-        show_next_step("archive-restore retry")
-    elif summary.restored or summary.recovered:
-        show_next_step("archive-restore report")
-    if summary.interrupted:
-        raise typer.Exit(ExitCode.INTERRUPTED)
-    if summary.set_aside:
-        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _show_estimate(ahead: "Estimate", *, aloud: bool) -> None:
+    """What is to do: on standard error, or as a result if that was asked for."""
+    from archive_restore.console import duration, say, say_aside
+
+    tell = say if aloud else say_aside
+    if not ahead.photographs:
+        if aloud:
+            say("Nothing is queued.")
+        return
+    parts = [
+        f"{ahead.photographs:,} photographs",
+        f"{ahead.megapixels:,.0f} megapixels, {ahead.damaged_megapixels:,.2f} of them damaged",
+    ]
+    if ahead.seconds is not None:
+        parts.append(f"about {duration(ahead.seconds)} at the pace of the last runs")
+    tell(f"To do: {'; '.join(parts)}.")
+    for disk in ahead.disks:
+        tell(
+            f"Needs about {disk.needed / 1e9:,.2f} GB in {printable(disk.folder)}, {disk.free / 1e9:,.1f} GB "
+            "are free."
+        )
+    for disk in ahead.too_full:
+        tell(f"That is not enough in {printable(disk.folder)}: the run will pause there until you make room.")
+
+
+def _be_nice() -> None:
+    if not hasattr(os, "nice"):
+        raise InputError("--nice is not known on this system; set the priority in the task manager.")
+    os.nice(10)
+
+
+def _finish(command: str, summary: "RunSummary | None", code: ExitCode) -> None:
+    """Runs the user's own command; what it returns is its own affair."""
+    from archive_restore.console import say_aside
+
+    told = {
+        "RESTORED": summary.restored if summary else 0,
+        "SET_ASIDE": len(summary.set_aside) if summary else 0,
+        "QUEUED": summary.queued if summary else "",
+        "EXIT_CODE": int(code),
+    }
+    environment = {f"ARCHIVE_RESTORE_{name}": str(value) for name, value in told.items()}
+    done = subprocess.run(command, shell=True, env={**os.environ, **environment}, check=False)
+    if done.returncode:
+        say_aside(f"The --on-finish command ended with {done.returncode}.")

@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from archive_restore.cli.options import DEFAULT_MAX_PIXELS, Archive, Jobs, MaxPixels, Sensitivity
+from archive_restore.cli.options import (
+    DEFAULT_MAX_PIXELS,
+    Archive,
+    Detector,
+    Device,
+    Gpu,
+    Jobs,
+    LogFile,
+    MaxPixels,
+    Quiet,
+    Sensitivity,
+    Verbose,
+    device_name,
+)
 from archive_restore.errors import ExitCode, printable
 
 if TYPE_CHECKING:
@@ -15,27 +28,48 @@ if TYPE_CHECKING:
 def scan(
     archive: Archive,
     sensitivity: Sensitivity = "normal",
+    detector: Detector = "heuristic",
     jobs: Jobs = None,
+    gpu: Gpu = None,
+    device: Device = None,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
+    log: LogFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Find the damage in an archive and queue what is damaged. A second scan reads only what changed."""
     from archive_restore import detection
-    from archive_restore.cli.set_aside import show_set_aside
-    from archive_restore.console import TerminalProgress, say, show_next_step
+    from archive_restore import scan as scanning
+    from archive_restore.cli.telling import network_share_note, telling
+    from archive_restore.console import say, show_next_step
     from archive_restore.home import default_home
     from archive_restore.ledger import State, open_ledger
+    from archive_restore.log import EventLog
     from archive_restore.scan import ScanOptions
     from archive_restore.scan import scan as find_damage
 
     home = default_home()
-    options = ScanOptions(detection.Sensitivity(sensitivity), max_pixels=max_pixels, jobs=jobs)
-    with open_ledger(home.ledger) as ledger, TerminalProgress() as progress:
-        summary = find_damage(archive, ledger=ledger, home=home, options=options, progress=progress)
+    options = ScanOptions(
+        detection.Sensitivity(sensitivity),
+        max_pixels=max_pixels,
+        jobs=jobs,
+        detector=scanning.Detector(detector),
+        device=device_name(gpu, device),
+    )
+    with open_ledger(home.ledger) as ledger, telling(quiet) as progress:
+        network_share_note(home, progress)
+        with EventLog(log, tell=progress.note if verbose else None) as events:
+            summary = find_damage(
+                archive, ledger=ledger, home=home, options=options, progress=progress, log=events
+            )
+    if quiet:
+        _show_unread(summary)
+        return
     if summary.found:
         _show_damage(summary)
     else:
         say(f"No photographs in {printable(summary.archive)}.")
-    show_set_aside([(item.path, item.reason) for item in [*summary.set_aside, *summary.unreachable]])
+    _show_set_aside(summary)
     earlier = summary.counts.unreadable - len(summary.set_aside)
     if earlier > 0:
         say(f"{earlier:,} were set aside by earlier scans. Why: archive-restore status")
@@ -51,6 +85,22 @@ def scan(
         )
     if summary.counts.states[State.QUEUED]:
         show_next_step(f"archive-restore run {shlex.quote(printable(archive))}")
+    _end(summary)
+
+
+def _show_unread(summary: "ScanSummary") -> None:
+    """All that a quiet scan says."""
+    _show_set_aside(summary)
+    _end(summary)
+
+
+def _show_set_aside(summary: "ScanSummary") -> None:
+    from archive_restore.cli.set_aside import show_set_aside
+
+    show_set_aside([(item.path, item.reason) for item in [*summary.set_aside, *summary.unreachable]])
+
+
+def _end(summary: "ScanSummary") -> None:
     if summary.set_aside or summary.unreachable:
         raise typer.Exit(ExitCode.SOME_FAILED)
 

@@ -15,16 +15,12 @@ NARROW = (18, 26)
 
 def crease_likeness(form: Form) -> Floats:
     """(N,) 0..1, how much each candidate looks like a fold across the photograph."""
-    if not form.light:
-        return np.zeros_like(form.length)
     across = rising(form.length, *CREASE_LENGTH) * falling(form.bend, *STRAIGHT)
     # Above a scratch of the same form: what is this long and folds is broader than a hairline.
-    return across * falling(form.width, *NARROW) * rising(form.width, 1.5, 3) * 1.2
+    return form.light * across * falling(form.width, *NARROW) * rising(form.width, 1.5, 3) * np.float32(1.2)
 
 
 def crack_likeness(form: Form) -> Floats:
     """(N,) 0..1, how much each candidate looks like a branching crack."""
-    if not form.light:
-        return np.zeros_like(form.length)
     branching = rising(form.length, *CRACK_LENGTH) * rising(form.bend, *BRANCHED)
-    return branching * falling(form.width, *NARROW) * 1.1
+    return form.light * branching * falling(form.width, *NARROW) * np.float32(1.1)

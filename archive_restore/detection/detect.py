@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +11,9 @@ from archive_restore.detection.candidates import Candidates, find
 from archive_restore.detection.filters import Floats, dilated, repeated, square, stretched
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.palette import palette
-from archive_restore.detection.planes import Plane, pyramid
+from archive_restore.detection.planes import Plane, halved, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
-from archive_restore.detection.shapes import Form, form
+from archive_restore.detection.shapes import OUTER_RING_PX, Form, form, forms_of_regions
 from archive_restore.detection.verdict import verdicts
 
 LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
@@ -24,6 +25,9 @@ LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
     Kind.TEAR: tears.likeness,
     Kind.SPOT: spots.likeness,
 }
+Verifier = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""Takes a working picture (h, w) or (h, w, 3) uint8, RGB; gives the probability of damage in 255ths, (h, w) uint8."""
+
 # Below this probability nothing is stored: no sensitivity reaches so far.
 FAINTEST = 0.1
 # What resembles no kind of damage by at least this is doubted.
@@ -32,20 +36,26 @@ LIKELY = 0.8
 SPOT_DOUBT = 0.6
 # A corner passes its tests or it does not; a low sensitivity does not believe it.
 CORNER_SCORE = 200
+# Pixels of at least this score make the regions that are named, 255ths: what a high sensitivity reaches.
+NAMED_FROM = 70
+# Fainter pixels up to half of this away have the kind of the region.
+RIM_PX = 9
 
 
-def score(pixels: NDArray[np.uint8]) -> ScoreMap:
+def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreMap:
     """How sure the detectors are that each pixel is damaged, and of what kind.
 
     Parameters
     ----------
     pixels
         (H, W) or (H, W, 3) uint8, RGB, from 1x1 upwards.
+    verifier
+        Decides which pixels are damaged; without one the heuristics do.
 
     Returns
     -------
     ScoreMap
-        (H, W) probabilities of damage as 0..255, and kinds.
+        (h, w) probabilities of damage as 0..255, and kinds; h, w are those of the working picture.
 
     Raises
     ------
@@ -54,17 +64,58 @@ def score(pixels: NDArray[np.uint8]) -> ScoreMap:
     """
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise ValueError(f"expected (H, W) or (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
-    planes = pyramid(pixels)
+    picture = working_picture(pixels)
+    return heuristic(picture) if verifier is None else named(picture, verifier(picture))
+
+
+def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
+    """The score map of a working picture by candidates and their traits alone."""
+    planes = pyramid(picture)
     colours = palette(planes)
     every = [found for plane in planes for found in find(plane, colours)]
     levels = {plane.step: empty(plane.shape) for plane in planes}
     for found, probability in zip(every, verdicts(every, colours), strict=True):
         lay(levels[found.plane.step], found, probability)
-    merged = empty(pixels.shape[:2])
+    merged = empty(picture.shape[:2])
     for level in levels.values():
         _merge(merged, level)
     _merge_corners(merged, planes)
     return merged
+
+
+def named(picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> ScoreMap:
+    """The score map that a verifier's probabilities (h, w), in 255ths, make: regions get kinds by their form.
+
+    Missing corners are added: they pass their own tests.
+    """
+    scores = np.asarray(cv2.threshold(probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
+    merged = ScoreMap(scores, np.zeros(scores.shape, np.uint8))
+    left, top, width, height = cv2.boundingRect((scores >= NAMED_FROM).view(np.uint8))
+    if width:
+        # What is far from any region needs no name.
+        rows = slice(max(top - OUTER_RING_PX, 0), top + height + OUTER_RING_PX)
+        columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
+        merged.kinds[rows, columns] = _kinds_of_regions(picture, scores, (rows, columns))
+    small = picture
+    while max(small.shape[:2]) > corners.LONG_SIDE_PX:
+        small = halved(small)
+    _merge_corners(merged, pyramid(small)[:1])
+    return merged
+
+
+def _kinds_of_regions(
+    picture: NDArray[np.uint8], scores: NDArray[np.uint8], part: tuple[slice, slice]
+) -> NDArray[np.uint8]:
+    """The kinds of one part of a picture, which holds all regions."""
+    luminance = picture[part]
+    if picture.ndim == 3:
+        luminance = np.asarray(cv2.cvtColor(luminance, cv2.COLOR_RGB2GRAY), np.uint8)
+    region = (scores[part] >= NAMED_FROM).view(np.uint8)
+    labels, forms = forms_of_regions(region, luminance, scores.shape)
+    kinds, _ = kinds_of(forms)
+    painted = np.concatenate([np.zeros(1, np.uint8), kinds])[labels]
+    # What is too faint to be a region has the kind of the one it surrounds.
+    return np.where(region > 0, painted, dilated(painted, square(RIM_PX)))
 
 
 def empty(shape: tuple[int, ...]) -> ScoreMap:
@@ -74,7 +125,7 @@ def empty(shape: tuple[int, ...]) -> ScoreMap:
 
 def lay(level: ScoreMap, found: Candidates, probability: Floats) -> None:
     """Lays candidates of probability (N,) into the score map of their level; the surest one shows."""
-    kinds, likeness = kinds_of(found)
+    kinds, likeness = kinds_of(form(found))
     values = believed(probability, kinds, likeness)
     value = values[found.owner]
     scores, shown = level.scores.ravel(), level.kinds.ravel()
@@ -92,9 +143,8 @@ def believed(probability: Floats, kinds: NDArray[np.uint8], likeness: Floats) ->
     return np.where(values >= 255 * FAINTEST, values, 0).astype(np.uint8)
 
 
-def kinds_of(found: Candidates) -> tuple[NDArray[np.uint8], Floats]:
-    """(N,) index into KINDS of what each candidate looks like most, and (N,) how much so."""
-    forms = form(found)
+def kinds_of(forms: Form) -> tuple[NDArray[np.uint8], Floats]:
+    """(N,) index into KINDS of what each form looks like most, and (N,) how much so."""
     likeness = np.stack([LIKENESS[kind](forms) for kind in KINDS if kind in LIKENESS])
     order = np.array([i for i, kind in enumerate(KINDS) if kind in LIKENESS], np.uint8)
     return order[likeness.argmax(axis=0)], likeness.max(axis=0)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.filters import components, dilated, disc
+from archive_restore.detection.filters import components, dilated, disc, repeated, square, stretched
 from archive_restore.detection.regions import KINDS, Region
 
 
@@ -39,14 +40,22 @@ BLUR_MARGIN_PX = 1
 
 @dataclass(frozen=True)
 class ScoreMap:
-    """What the detectors think of every pixel of a photograph."""
+    """What the detectors think of every pixel of a photograph, or of a reduced one if it is large."""
 
-    scores: NDArray[np.uint8]  # (H, W), confidence that the pixel is damaged, 0..255
-    kinds: NDArray[np.uint8]  # (H, W), index into KINDS, meaningful where scores > 0
+    scores: NDArray[np.uint8]  # (h, w), confidence that the pixel is damaged, 0..255
+    kinds: NDArray[np.uint8]  # (h, w), index into KINDS, meaningful where scores > 0
+
+    def enlarged(self, shape: tuple[int, int]) -> "ScoreMap":
+        """The same for each of `shape` (H, W) pixels; scores linear between pixels, kinds repeated."""
+        if self.scores.shape == shape:
+            return self
+        return ScoreMap(stretched(self.scores, shape), repeated(dilated(self.kinds, square(3)), shape))
 
     def to_png(self) -> bytes:
         """Both planes in one PNG, the kinds above the scores."""
-        done, data = cv2.imencode(".png", np.vstack([self.kinds, self.scores]))
+        # Mostly zeros: filters only take time.
+        how = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+        done, data = cv2.imencode(".png", np.vstack([self.kinds, self.scores]), how)
         if not done:
             raise ValueError("the score map could not be encoded as PNG")
         return data.tobytes()
@@ -65,7 +74,9 @@ class ScoreMap:
 
 
 def threshold(
-    score_map: ScoreMap, sensitivity: Sensitivity = Sensitivity.NORMAL
+    score_map: ScoreMap,
+    sensitivity: Sensitivity = Sensitivity.NORMAL,
+    shape: tuple[int, int] | None = None,
 ) -> tuple[NDArray[np.bool_], list[Region]]:
     """The mask and the regions of a score map.
 
@@ -75,28 +86,46 @@ def threshold(
         As `score` returns it.
     sensitivity
         `high` finds more and errs more.
+    shape
+        Height and width of the photograph, px, if it was larger than its score map.
 
     Returns
     -------
     mask
         (H, W) bool, True = damaged, grown by what blur needs.
     regions
-        Connected (8 neighbours) pieces of the mask, from the top.
+        Connected (8 neighbours) pieces of the mask, from the top, in px of the photograph.
     """
     levels = HYSTERESIS[sensitivity]
-    reach = (score_map.scores >= levels.reach).astype(np.uint8)
-    if not reach.any():
-        return np.zeros(reach.shape, bool), []
-    labels, _ = components(reach)
-    kept = np.zeros(labels.max() + 1, bool)
-    kept[labels[score_map.scores >= levels.seed]] = True
-    kept[0] = False
-    core = kept[labels].astype(np.uint8)
+    shape = shape or (score_map.scores.shape[0], score_map.scores.shape[1])
+    core = followed(score_map.scores, levels).astype(np.uint8)
+    if not core.any():
+        return np.zeros(shape, bool), []
     grown = dilated(core, disc(2 * BLUR_MARGIN_PX + 1))
-    return grown > 0, _regions(grown, core, score_map)
+    regions = _regions(grown, core, score_map, shape)
+    if grown.shape == shape:
+        return grown > 0, regions
+    # Between the pixels of the score map an edge lies where the score, linear between them, reaches the level.
+    near = np.where(dilated(core, square(3)) > 0, score_map.scores, 0).astype(np.uint8)
+    fine = (stretched(near, shape) >= levels.reach).view(np.uint8)
+    return dilated(fine, disc(2 * BLUR_MARGIN_PX + 1)) > 0, regions
 
 
-def _regions(mask: NDArray[np.uint8], core: NDArray[np.uint8], score_map: ScoreMap) -> list[Region]:
+def followed(scores: NDArray[np.uint8], levels: Hysteresis) -> NDArray[np.bool_]:
+    """What is connected (8 neighbours) to a sure pixel, as far as the levels reach; (h, w) like `scores`."""
+    sure = scores >= levels.seed
+    if not sure.any():
+        return sure
+    labels, _ = components((scores >= levels.reach).astype(np.uint8))
+    kept = np.zeros(labels.max() + 1, bool)
+    kept[labels[sure]] = True
+    kept[0] = False
+    return kept[labels]
+
+
+def _regions(
+    mask: NDArray[np.uint8], core: NDArray[np.uint8], score_map: ScoreMap, shape: tuple[int, int]
+) -> list[Region]:
     labels, boxes = components(mask)
     count = len(boxes)
     inside = core > 0
@@ -106,16 +135,21 @@ def _regions(mask: NDArray[np.uint8], core: NDArray[np.uint8], score_map: ScoreM
     )
     surest = np.zeros(count, np.uint8)
     np.maximum.at(surest, found, score_map.scores[inside])
-    return [
-        Region(
-            kind=KINDS[int(votes[label].argmax())],
-            left=int(box[cv2.CC_STAT_LEFT]),
-            top=int(box[cv2.CC_STAT_TOP]),
-            width=int(box[cv2.CC_STAT_WIDTH]),
-            height=int(box[cv2.CC_STAT_HEIGHT]),
-            area=int(box[cv2.CC_STAT_AREA]),
-            score=float(surest[label]) / 255,
+    down, across = shape[0] / mask.shape[0], shape[1] / mask.shape[1]
+    regions = []
+    for label, box in enumerate(boxes[1:], start=1):
+        left, top = int(box[cv2.CC_STAT_LEFT] * across), int(box[cv2.CC_STAT_TOP] * down)
+        right = ceil((box[cv2.CC_STAT_LEFT] + box[cv2.CC_STAT_WIDTH]) * across)
+        bottom = ceil((box[cv2.CC_STAT_TOP] + box[cv2.CC_STAT_HEIGHT]) * down)
+        regions.append(
+            Region(
+                kind=KINDS[int(votes[label].argmax())],
+                left=left,
+                top=top,
+                width=min(right, shape[1]) - left,
+                height=min(bottom, shape[0]) - top,
+                area=round(float(box[cv2.CC_STAT_AREA]) * down * across),
+                score=float(surest[label]) / 255,
+            )
         )
-        for label, box in enumerate(boxes)
-        if label > 0
-    ]
+    return regions

@@ -2,17 +2,24 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from archive_restore.detection.candidates import Candidates
-from archive_restore.detection.filters import Floats
+from archive_restore.detection.filters import Floats, Grey, components, dilated, eroded, square
+from archive_restore.detection.traits import extent, sample
+
+# The ring around a region in which the photograph's own tone is taken, as sides of the dilating squares.
+INNER_RING_PX = 5
+OUTER_RING_PX = 15
 
 
 @dataclass(frozen=True)
 class Form:
     """The form of candidates; each (N,). Lengths are in thousandths of the photograph's long side."""
 
-    light: bool
+    light: NDArray[np.bool_]  # lighter than what surrounds it
     length: Floats
     width: Floats
     slenderness: Floats  # length over width
@@ -25,12 +32,47 @@ def form(found: Candidates) -> Form:
     unit = 1000 / max(found.plane.shape)
     length, width = found.trait("length"), found.trait("width")
     return Form(
-        light=found.light,
+        light=np.full(len(found), found.light),
         length=length * unit,
         width=width * unit,
         slenderness=length / width,
         bend=found.trait("bend"),
         frame=found.trait("frame"),
+    )
+
+
+def forms_of_regions(
+    mask: Grey, luminance: Grey, whole_shape: tuple[int, ...]
+) -> tuple[NDArray[np.int32], Form]:
+    """The labels (h, w) of the connected regions of a mask, 0 = none, and the forms of those from 1 on.
+
+    `mask` and `luminance` may be cut out of a photograph of `whole_shape`, with room around the regions.
+    """
+    labels, boxes = components(mask)
+    position = np.flatnonzero(labels).astype(np.int32)
+    owner = labels.ravel()[position] - 1
+    boxes = boxes[1:]
+    whole = sample(position, owner, len(boxes))
+    length, breadth = extent(whole, labels.shape[1])
+    rim = eroded(mask, square(3)).ravel()[position] == 0
+    width = whole.size / np.maximum(length, 0.5 * np.bincount(owner[rim], minlength=len(boxes)))
+    left, top, wide, high = (boxes[:, i] for i in range(4))
+    height, across = labels.shape
+    # Labels fit a float32 exactly up to 2**24.
+    around = np.asarray(cv2.dilate(labels.astype(np.float32), square(OUTER_RING_PX)), np.float32)
+    around[dilated(mask, square(INNER_RING_PX)) > 0] = 0
+    near = np.flatnonzero(around)
+    ring = sample(near, around.ravel()[near].astype(np.int32) - 1, len(boxes))
+    unit = 1000 / max(whole_shape)
+    return labels, Form(
+        light=whole.mean(luminance.ravel()[position]) >= ring.mean(luminance.ravel()[near]),
+        length=length * unit,
+        width=width.astype(np.float32) * unit,
+        slenderness=(length / width).astype(np.float32),
+        bend=breadth / np.maximum(whole.size / length, 1),
+        frame=((left == 0) | (top == 0) | (left + wide == across) | (top + high == height)).astype(
+            np.float32
+        ),
     )
 
 

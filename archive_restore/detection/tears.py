@@ -1,7 +1,5 @@
 """Tears and missing emulsion: broad light wounds, most of them from the edge inwards."""
 
-import numpy as np
-
 from archive_restore.detection.filters import Floats
 from archive_restore.detection.shapes import Form, rising
 
@@ -12,6 +10,4 @@ LONG = (40, 80)
 
 def likeness(form: Form) -> Floats:
     """(N,) 0..1, how much each candidate looks like a tear."""
-    if not form.light:
-        return np.zeros_like(form.length)
-    return rising(form.width, *BROAD) * rising(form.length, *LONG) * (0.6 + 0.4 * form.frame)
+    return form.light * rising(form.width, *BROAD) * rising(form.length, *LONG) * (0.6 + 0.4 * form.frame)

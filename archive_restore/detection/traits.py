@@ -94,6 +94,19 @@ def sample(position: NDArray[np.integer], owner: NDArray[np.int32], n: int) -> S
     return Sample(position, owner, np.bincount(owner, minlength=n).astype(np.float32))
 
 
+def extent(whole: Sample, columns: int) -> tuple[Floats, Floats]:
+    """(N,) length and breadth of the rectangle that has the same second moments, px; a single pixel has 1 by 1.
+
+    `columns` is the width of the picture that the positions are flat indices into.
+    """
+    y, x = np.divmod(whole.position, np.int32(columns))
+    dy = y - whole.mean(y)[whole.owner]
+    dx = x - whole.mean(x)[whole.owner]
+    yy, xx, xy = whole.mean(dy * dy), whole.mean(dx * dx), whole.mean(dx * dy)
+    middle, root = (xx + yy) / 2, np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+    return np.sqrt(12 * (middle + root) + 1), np.sqrt(12 * np.maximum(middle - root, 0) + 1)
+
+
 def measure(
     plane: Plane, cut: Cut, responses: Responses, palette: Palette
 ) -> tuple[Floats, NDArray[np.int32]]:
@@ -158,14 +171,7 @@ def _surroundings(
 
 def _form(plane: Plane, cut: Cut, responses: Responses, whole: Sample, contrast: Floats) -> dict[str, Floats]:
     height, width = plane.shape
-    rows, columns = np.divmod(cut.position, np.int32(width))
-    dy = rows - whole.mean(rows)[cut.owner]
-    dx = columns - whole.mean(columns)[cut.owner]
-    yy, xx, xy = whole.mean(dy * dy), whole.mean(dx * dx), whole.mean(dx * dy)
-    # Axes of the rectangle that has the same second moments; a single pixel has 1 by 1.
-    middle, root = (xx + yy) / 2, np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
-    length = np.sqrt(12 * (middle + root) + 1)
-    breadth = np.sqrt(12 * np.maximum(middle - root, 0) + 1)
+    length, breadth = extent(whole, width)
     # Rim: pixels with a neighbour outside. A line has them on both sides, so half of them are its length.
     outside = eroded(cut.above, square(3)).ravel()[cut.position] == 0
     rim = sample(cut.position[outside], cut.owner[outside], len(contrast))

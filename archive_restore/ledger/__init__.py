@@ -2,23 +2,29 @@
 
 from archive_restore.ledger.jobs import (
     Archive,
+    Backlog,
     Counts,
     Failure,
     Job,
     KindCount,
     KnownContent,
     KnownFile,
+    Pace,
     RegionRow,
     Retried,
+    RunRow,
     ScannedPhotograph,
     Stage,
     State,
 )
 from archive_restore.ledger.ledger import Ledger, open_ledger
+from archive_restore.ledger.location import network_share
 from archive_restore.ledger.lock import WorkerLock
+from archive_restore.ledger.running import Queue
 
 __all__ = [
     "Archive",
+    "Backlog",
     "Counts",
     "Failure",
     "Job",
@@ -26,11 +32,15 @@ __all__ = [
     "KnownContent",
     "KnownFile",
     "Ledger",
+    "Pace",
+    "Queue",
     "RegionRow",
     "Retried",
+    "RunRow",
     "ScannedPhotograph",
     "Stage",
     "State",
     "WorkerLock",
+    "network_share",
     "open_ledger",
 ]

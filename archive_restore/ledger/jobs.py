@@ -53,8 +53,8 @@ class KnownFile:
     sha256: str | None  # None: it could not be read
     photograph_id: int | None
     sensitivity: str | None  # with which its mask was made
-    missing: bool  # it was not there at the last scan
-    needs_mask: bool  # a job still has to read its mask
+    missing: int  # 1 if it was not there at the last scan
+    needs_mask: int  # 1 if a job still has to read its mask
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ class Job:
     archive_id: int
     archive: Path
     relative: bytes
+    size: int  # bytes, of the original
     sha256: str | None  # of the content that was scanned; None only where stage is scan
     format: str | None
     width: int | None  # px
@@ -109,19 +110,53 @@ class Job:
     state: State
     stage: Stage | None  # where it failed
     attempts: int  # leases so far, this one included
+    failures: int  # attempts that failed since it was queued, or retried
+    crashes: int  # runs that died while they held it, likewise
     worker: str | None
-    reason: str | None  # why it failed, in words
+    reason: str | None  # why it failed, or failed last, in words
     intended_sha256: str | None  # of the output that this attempt was about to write
     intended_output: Path | None  # where; its photograph may have moved since
     output: Path | None  # the restored photograph, once done
     output_sha256: str | None
     model: str | None
+    linked: str | None  # how the output came from that of a duplicate: "linked", "copied"; None: restored
     finished_at: str | None  # UTC, ISO 8601
 
     @property
     def path(self) -> Path:
         """The original."""
         return self.archive / os.fsdecode(self.relative)
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is queued of an archive."""
+
+    photographs: int
+    pixels: int  # px
+    damage: int  # px²
+    size: int  # bytes, of the originals
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What earlier runs got done on a device."""
+
+    pixels: int  # px of the photographs that they restored
+    seconds: float  # that they worked
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run, as the ledger remembers it."""
+
+    started_at: str  # UTC, ISO 8601
+    seconds: float  # that it worked; pauses and waiting left out
+    device: str
+    model: str
+    restored: int
+    set_aside: int
+    pixels: int  # px of the photographs that were restored
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,35 @@ class Migration:
     statements: tuple[str, ...]
 
 
+def _counted(row: str, sign: str) -> str:
+    """The part of a trigger that adds a row of `files` to the totals, or takes it away."""
+    there = f"{row}.missing_since IS NULL"
+    return f"""
+        UPDATE archives SET
+            present = present {sign} ({there}), missing = missing {sign} ({row}.missing_since IS NOT NULL),
+            pixels = pixels {sign} coalesce(
+                (SELECT width * height FROM photographs WHERE id = {row}.photograph_id AND {there}), 0)
+        WHERE id = {row}.archive_id;
+        INSERT INTO kind_totals
+            SELECT {row}.archive_id, kind, {sign}1, {sign}regions, {sign}area FROM photograph_kinds
+            WHERE photograph_id = {row}.photograph_id AND {there}
+            ON CONFLICT (archive_id, kind) DO UPDATE SET photographs = photographs + excluded.photographs,
+                regions = regions + excluded.regions, area = area + excluded.area;
+    """
+
+
+def _counted_kind(row: str, sign: str) -> str:
+    """The part of a trigger that adds a row of `photograph_kinds` to the totals, or takes it away."""
+    return f"""
+        INSERT INTO kind_totals
+            SELECT archive_id, {row}.kind, {sign}count(*), {sign}{row}.regions * count(*),
+                {sign}{row}.area * count(*)
+            FROM files WHERE photograph_id = {row}.photograph_id AND missing_since IS NULL GROUP BY archive_id
+            ON CONFLICT (archive_id, kind) DO UPDATE SET photographs = photographs + excluded.photographs,
+                regions = regions + excluded.regions, area = area + excluded.area;
+    """
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         1,
@@ -115,6 +144,108 @@ MIGRATIONS: tuple[Migration, ...] = (
         2,
         "a generator of its own for an archive",
         ("ALTER TABLE archives ADD COLUMN model TEXT",),  # NULL: the shipped default
+    ),
+    Migration(
+        3,
+        "totals that are kept, not counted; queues of what can be claimed",
+        (
+            "ALTER TABLE archives ADD COLUMN present INTEGER NOT NULL DEFAULT 0",  # files, kept by triggers
+            "ALTER TABLE archives ADD COLUMN missing INTEGER NOT NULL DEFAULT 0",  # likewise
+            "ALTER TABLE archives ADD COLUMN pixels INTEGER NOT NULL DEFAULT 0",  # px of present files, likewise
+            """
+            CREATE TABLE photograph_kinds (  -- regions, summed up
+                photograph_id INTEGER NOT NULL REFERENCES photographs (id) ON DELETE CASCADE,
+                kind TEXT NOT NULL,
+                regions INTEGER NOT NULL,
+                area INTEGER NOT NULL,       -- px²
+                PRIMARY KEY (photograph_id, kind)
+            ) WITHOUT ROWID
+            """,
+            """
+            CREATE TABLE kind_totals (       -- of present files, kept by triggers
+                archive_id INTEGER NOT NULL REFERENCES archives (id),
+                kind TEXT NOT NULL,
+                photographs INTEGER NOT NULL,
+                regions INTEGER NOT NULL,
+                area INTEGER NOT NULL,       -- px²
+                PRIMARY KEY (archive_id, kind)
+            ) WITHOUT ROWID
+            """,
+            """
+            INSERT INTO photograph_kinds SELECT photograph_id, kind, count(*), sum(area) FROM regions
+            GROUP BY photograph_id, kind
+            """,
+            """
+            INSERT INTO kind_totals SELECT archive_id, kind, count(*), sum(regions), sum(area)
+            FROM files JOIN photograph_kinds ON photograph_kinds.photograph_id = files.photograph_id
+            WHERE missing_since IS NULL GROUP BY archive_id, kind
+            """,
+            """
+            UPDATE archives SET
+                present = (SELECT count(*) FROM files WHERE archive_id = archives.id AND missing_since IS NULL),
+                missing = (SELECT count(*) FROM files WHERE archive_id = archives.id AND missing_since NOT NULL),
+                pixels = (SELECT coalesce(sum(width * height), 0) FROM files
+                          JOIN photographs ON photographs.id = photograph_id
+                          WHERE archive_id = archives.id AND missing_since IS NULL)
+            """,
+            f"CREATE TRIGGER file_added AFTER INSERT ON files BEGIN {_counted('new', '+')} END",
+            f"CREATE TRIGGER file_removed AFTER DELETE ON files BEGIN {_counted('old', '-')} END",
+            f"""
+            CREATE TRIGGER file_changed AFTER UPDATE OF archive_id, photograph_id, missing_since ON files
+            WHEN (old.missing_since IS NULL) <> (new.missing_since IS NULL)
+                OR old.photograph_id IS NOT new.photograph_id OR old.archive_id <> new.archive_id
+            BEGIN
+                {_counted("old", "-")}
+                {_counted("new", "+")}
+                UPDATE jobs SET missing = new.missing_since IS NOT NULL WHERE file_id = new.id;
+            END
+            """,
+            f"CREATE TRIGGER kind_added AFTER INSERT ON photograph_kinds BEGIN {_counted_kind('new', '+')} END",
+            f"CREATE TRIGGER kind_removed AFTER DELETE ON photograph_kinds BEGIN {_counted_kind('old', '-')} END",
+            """
+            CREATE TRIGGER photograph_changed AFTER UPDATE OF width, height ON photographs
+            WHEN old.width * old.height <> new.width * new.height
+            BEGIN
+                UPDATE archives SET pixels = pixels + (new.width * new.height - old.width * old.height) * (
+                    SELECT count(*) FROM files
+                    WHERE archive_id = archives.id AND photograph_id = new.id AND missing_since IS NULL
+                ) WHERE id IN (SELECT archive_id FROM files WHERE photograph_id = new.id);
+            END
+            """,
+            "ALTER TABLE jobs ADD COLUMN missing INTEGER NOT NULL DEFAULT 0",  # as its file, kept by a trigger
+            "ALTER TABLE jobs ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",  # attempts, since it was queued
+            "ALTER TABLE jobs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0",  # runs that died with it, likewise
+            "ALTER TABLE jobs ADD COLUMN not_before TEXT",  # queued again after a failure that may pass
+            "UPDATE jobs SET missing = 1 WHERE file_id IN (SELECT id FROM files WHERE missing_since NOT NULL)",
+            "DROP INDEX jobs_by_state",
+            "DROP INDEX jobs_by_archive",
+            "CREATE INDEX jobs_counted ON jobs (archive_id, missing, state)",
+            """
+            CREATE INDEX jobs_ready ON jobs (archive_id, id)
+            WHERE state = 'queued' AND missing = 0 AND crashes = 0 AND not_before IS NULL
+            """,
+            """
+            CREATE INDEX jobs_suspect ON jobs (archive_id, id)
+            WHERE state = 'queued' AND missing = 0 AND (crashes > 0 OR not_before IS NOT NULL)
+            """,
+            "CREATE INDEX jobs_leased ON jobs (id) WHERE state = 'leased'",
+            "CREATE INDEX jobs_failed ON jobs (archive_id, stage) WHERE state = 'failed'",
+            "CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL",
+            "CREATE INDEX files_gone ON files (archive_id, relative) WHERE missing_since IS NOT NULL",
+            "ALTER TABLE outputs ADD COLUMN linked TEXT",  # how it came from a duplicate's: linked, copied
+            """
+            CREATE TABLE runs (
+                id INTEGER PRIMARY KEY,
+                started_at TEXT NOT NULL,
+                seconds REAL NOT NULL,       -- at work; pauses and waiting left out
+                device TEXT NOT NULL,
+                model TEXT NOT NULL,
+                restored INTEGER NOT NULL,
+                set_aside INTEGER NOT NULL,
+                pixels INTEGER NOT NULL      -- px of the photographs that were restored
+            )
+            """,
+        ),
     ),
 )
 

@@ -21,8 +21,8 @@ Settings = dict[str, int]
 @dataclass(frozen=True)
 class Architecture:
     """A generator and its adversary, built from settings (e.g. `bottleneck`) that the weight file's card
-    keeps. `windowed` makes of the generator what `run` takes: (pictures with a first guess, masks) to whole
-    windows, with `window` and `context` in px."""
+    keeps. `windowed` makes of the generator what `run` takes: (pictures with a first guess, masks,
+    scans) to whole windows, with `window` and `context` in px."""
 
     name: str
     generator: Callable[[Settings], nn.Module]

@@ -5,6 +5,11 @@ window decides what belongs in the hole, a decoder writes it, and an adversary j
 photographs at native resolution need it: no fully connected bottleneck (dilated convolutions instead, Yu and
 Koltun, ICLR 2016), skip connections so that edges continue exactly (U-Net, Ronneberger et al., MICCAI 2015),
 and it predicts what a classical first guess of the hole lacks (residual learning) instead of starting from grey.
+
+It also sees the damaged samples themselves. Much damage is half transparent (thin hairs and scratches, whose
+width is below a sample's; stains; the soft rim of everything), and masks are wider than the damage: what
+survives under the mask is evidence, and the network learns where to believe it. A damage of opacity a scales what lies
+under it by 1 - a, so it comes back by a factor: hence a `trust` in the output that multiplies what the scan shows.
 """
 
 import torch
@@ -29,7 +34,7 @@ class ResidualBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """Refines the first guess inside the holes of a window.
+    """Refines the first guess inside the holes of a window, with what shines through the damage.
 
     Parameters
     ----------
@@ -46,14 +51,14 @@ class Generator(nn.Module):
         blocks: int = 1,
         dilations: tuple[int, ...] = (1, 2, 4, 8),
         window: int = 128,
-        context: int = 24,
+        context: int = 16,
     ) -> None:
         super().__init__()
         self.window = window
         self.context = context
         half, quarter, eighth = widths
         self.fold = nn.PixelUnshuffle(2)
-        self.read = nn.Conv2d(4 * 4, half, 3, padding=1)
+        self.read = nn.Conv2d(4 * (3 + 1 + 3), half, 3, padding=1)
         self.encode_half = nn.Sequential(*(ResidualBlock(half) for _ in range(blocks)))
         self.down_quarter = nn.Conv2d(half, quarter, 4, stride=2, padding=1)
         self.encode_quarter = nn.Sequential(*(ResidualBlock(quarter) for _ in range(blocks)))
@@ -64,7 +69,7 @@ class Generator(nn.Module):
         self.up_half = nn.ConvTranspose2d(quarter, half, 4, stride=2, padding=1)
         self.decode_half = nn.Sequential(*(ResidualBlock(half) for _ in range(blocks)))
         self.activation = nn.LeakyReLU(SLOPE)
-        self.write = nn.Conv2d(half, 3 * 4, 3, padding=1)
+        self.write = nn.Conv2d(half, 4 * (3 + 1), 3, padding=1)
         self.unfold = nn.PixelShuffle(2)
         self.initialise()
 
@@ -81,7 +86,7 @@ class Generator(nn.Module):
                 nn.init.zeros_(module.gather.weight)
         nn.init.zeros_(self.write.weight)
 
-    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
         """Writes whole windows; the caller keeps only what lies in the holes.
 
         Parameters
@@ -89,15 +94,18 @@ class Generator(nn.Module):
         pictures : (B, 3, H, W) float in [-1, 1], holes already filled with a first guess; H and W are
             multiples of 8
         masks : (B, 1, H, W) float, 1 = hole
+        scans : (B, 3, H, W) float in [-1, 1], the same windows with the damage as scanned; `pictures` again
+            where nothing under the masks is to be believed
 
         Returns
         -------
         (B, 3, H, W) float, close to [-1, 1] (not clipped, so that a loss sees how far it is off)
         """
-        half = self.encode_half(self.read(self.fold(torch.cat((pictures, masks), dim=1))))
+        half = self.encode_half(self.read(self.fold(torch.cat((pictures, masks, scans), dim=1))))
         quarter = self.encode_quarter(self.down_quarter(half))
         eighth = self.bottleneck(self.down_eighth(quarter))
         quarter = self.decode_quarter(quarter + self.up_quarter(eighth))
         half = self.decode_half(half + self.up_half(quarter))
-        residual: Tensor = self.unfold(self.write(self.activation(half)))
-        return pictures + residual
+        written: Tensor = self.unfold(self.write(self.activation(half)))
+        residual, trust = written[:, :3], written[:, 3:]
+        return pictures + trust * (scans - pictures) + residual

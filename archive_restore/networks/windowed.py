@@ -1,8 +1,8 @@
 """The published networks as `run` uses networks: windows of a photograph with a first guess in their holes, masks
 beside them, whole windows back.
 
-The published networks know nothing of first guesses: their holes are filled with the mean colour again, as in
-training.
+The published networks know nothing of first guesses, nor of what shines through damage: their holes are filled
+with the mean colour again, as in training.
 """
 
 import torch
@@ -50,8 +50,8 @@ class CentreWindows(HiddenHole):
     def __init__(self, network: nn.Module) -> None:
         super().__init__(network, HIDDEN_BORDER)
 
-    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
-        """(B, 3, 128, 128) in [-1, 1] and (B, 1, 128, 128) to (B, 3, 128, 128)."""
+    def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
+        """(B, 3, 128, 128) in [-1, 1], (B, 1, 128, 128) and (B, 3, 128, 128) to (B, 3, 128, 128)."""
         hidden = torch.zeros_like(masks)
         hidden[..., HIDDEN_BORDER:-HIDDEN_BORDER, HIDDEN_BORDER:-HIDDEN_BORDER] = 1
         written = self.network(self.hide(pictures, hidden))
@@ -67,7 +67,7 @@ class RegionWindows(HiddenHole):
     def __init__(self, network: nn.Module) -> None:
         super().__init__(network, REGION_CONTEXT)
 
-    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
-        """(B, 3, 128, 128) in [-1, 1] and (B, 1, 128, 128) to (B, 3, 128, 128)."""
+    def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
+        """(B, 3, 128, 128) in [-1, 1], (B, 1, 128, 128) and (B, 3, 128, 128) to (B, 3, 128, 128)."""
         written: Tensor = self.network(self.hide(pictures, masks))
         return written

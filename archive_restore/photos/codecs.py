@@ -4,33 +4,37 @@ import hashlib
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-
 from archive_restore.errors import (
     TooLargePhotographError,
     UnreadablePhotographError,
     UnsupportedPhotographError,
 )
-from archive_restore.photos import jpeg, png, tiff, webp
-from archive_restore.photos.photograph import Format, Header, Photograph
+from archive_restore.photos import jpeg, large, png, tiff, webp
+from archive_restore.photos.large import Data
+from archive_restore.photos.photograph import Colours, Format, Header, Page, Photograph, Samples
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
+    "Colours",
     "Format",
     "Header",
+    "Page",
     "Photograph",
+    "Samples",
+    "change_of_mode",
     "decode",
     "encode",
     "file_sha256",
+    "icc_profile",
+    "oddities",
     "read_header",
     "sha256",
 ]
 
 DEFAULT_MAX_PIXELS = 200_000_000  # a 24x36 cm plate at 1200 dpi; 0.6 GB decoded
 
-# A file is read whole. This much a pixel plus metadata is more than any 8-bit RGB file needs (16-bit RGBA
-# uncompressed has 8), so a mislabelled disk image is refused unread.
+# A file is read whole. This much a pixel (16-bit RGBA uncompressed) plus metadata is more than almost any
+# photograph needs, so a mislabelled disk image is refused unread.
 _MAX_FILE_BYTES_PER_PIXEL = 8
 _MAX_METADATA_BYTES = 1 << 28
 
@@ -67,7 +71,7 @@ _RAW_SUFFIXES = frozenset(
 )
 
 
-def read_header(path: Path, data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
+def read_header(path: Path, data: Data, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
     """What `data`, the content of `path`, is; told by its content, not its name, before anything is decoded.
 
     Raises
@@ -79,14 +83,16 @@ def read_header(path: Path, data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS
     TooLargePhotographError
         More than `max_pixels` pixels.
     """
-    if data.startswith(b"\xff\xd8"):
+    if tiff.is_tiff(data) and path.suffix.lower() not in _RAW_SUFFIXES:
+        header = tiff.header(path, data)
+    elif not isinstance(data, bytes):  # only of TIFFs a large file is left where it is
+        return read_header(path, bytes(data), max_pixels=max_pixels)
+    elif data.startswith(b"\xff\xd8"):
         header = jpeg.header(path, data)
     elif data.startswith(png.SIGNATURE):
         header = png.header(path, data)
     elif webp.is_webp(data):
         header = webp.header(path, data)
-    elif tiff.is_tiff(data) and path.suffix.lower() not in _RAW_SUFFIXES:
-        header = tiff.header(path, data)
     else:
         _refuse_unknown(path, data)
     if header.pixels > max_pixels:
@@ -108,38 +114,75 @@ def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photograph:
     """
     source = _read(path, max_pixels)
     header = read_header(path, source, max_pixels=max_pixels)
-    pixels = _CODECS[header.format].decode(path, source, header)
-    if pixels.shape != header.shape:
-        raise UnreadablePhotographError(
-            path, f"its header says {header.width}x{header.height} px, its data is {pixels.shape}"
-        )
-    return Photograph(path, header, pixels, source)
+    pages = _CODECS[header.format].decode(path, source, header)
+    for page, samples in zip(header.pages, pages, strict=True):
+        if samples.shape != page.shape or samples.dtype != page.dtype:
+            raise UnreadablePhotographError(
+                path, f"its header says {page.width}x{page.height} px, its data is {samples.shape}"
+            )
+    return Photograph(path, header, pages, source)
 
 
-def encode(photograph: Photograph, pixels: NDArray[np.uint8]) -> bytes:
+def encode(photograph: Photograph, pages: tuple[Samples, ...], *, recompress: bool = False) -> Data:
     """The photograph's file with other samples: same container, same mode, all metadata carried over.
 
-    PNG, TIFF and WebP hold `pixels` exactly (a lossy WebP becomes a lossless one). JPEG holds them as well as
-    its own quantisation tables can, and every block without a change exactly. Equal samples give the source.
+    PNG, TIFF and WebP hold the samples exactly (a lossy WebP becomes a lossless one). JPEG, also in a TIFF,
+    holds them as well as its own quantisation tables can, and every block without a change exactly. A palette
+    PNG keeps its palette as long as that has room for the new colours, see `change_of_mode`. Equal samples
+    give the source.
+
+    Parameters
+    ----------
+    photograph : as it was decoded
+    pages : the new samples, of the shapes and dtypes of `photograph.pages`
+    recompress : encode every block of a changed JPEG anew, instead of the changed ones
 
     Raises
     ------
     ValueError
-        `pixels` has another shape or dtype than `photograph.pixels`.
+        `pages` have other shapes or dtypes.
     PhotographError
         The container cannot hold the result.
     """
-    if pixels.dtype != np.uint8 or pixels.shape != photograph.pixels.shape:
-        raise ValueError(
-            f"{photograph.path} takes {photograph.pixels.shape} uint8, not {pixels.shape} {pixels.dtype}"
-        )
-    if np.array_equal(pixels, photograph.pixels):
+    wanted = [(samples.shape, samples.dtype) for samples in photograph.pages]
+    given = [(samples.shape, samples.dtype) for samples in pages]
+    if given != wanted:
+        raise ValueError(f"{photograph.path} takes {wanted}, not {given}")
+    if all(large.equal(old, new) for old, new in zip(photograph.pages, pages, strict=True)):
         return photograph.source
-    encoded: bytes = _CODECS[photograph.header.format].encode(photograph, pixels)
-    return encoded
+    match photograph.header.format:
+        case Format.JPEG:
+            return jpeg.encode(photograph, pages, whole=recompress)
+        case Format.TIFF:
+            return tiff.encode(photograph, pages, whole=recompress)
+        case Format.PNG:
+            return png.encode(photograph, pages)
+        case Format.WEBP:
+            return webp.encode(photograph, pages)
 
 
-def sha256(data: bytes) -> str:
+def change_of_mode(before: Header, after: Header) -> str | None:
+    """How a restored file differs from its original in more than samples, in words; None if it does not."""
+    return None if before.pages == after.pages else f"its {before.mode} became {after.mode}"
+
+
+def icc_profile(photograph: Photograph) -> bytes | None:
+    """The embedded colour profile; None without one."""
+    profile: bytes | None = _CODECS[photograph.header.format].profile(photograph.path, photograph.source)
+    return profile
+
+
+def oddities(photograph: Photograph) -> list[str]:
+    """What is wrong with a photograph and yet no reason to refuse it, in words."""
+    profile = icc_profile(photograph)
+    if profile is None:
+        return []
+    # ICC.1:2022, 7.2: the profile's own length, and its signature.
+    sound = len(profile) >= 128 and profile[36:40] == b"acsp" and int.from_bytes(profile[:4]) <= len(profile)
+    return [] if sound else ["its colour profile is damaged; it is kept byte for byte"]
+
+
+def sha256(data: Data) -> str:
     """The content's name in the ledger, in hex."""
     return hashlib.sha256(data).hexdigest()
 
@@ -150,7 +193,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(path: Path, max_pixels: int) -> bytes:
+def _read(path: Path, max_pixels: int) -> Data:
     try:
         size = path.stat().st_size
         if size > max_pixels * _MAX_FILE_BYTES_PER_PIXEL + _MAX_METADATA_BYTES:
@@ -159,7 +202,8 @@ def _read(path: Path, max_pixels: int) -> bytes:
                 f"a file of {size / 1e9:.1f} GB, too large for {max_pixels / 1e6:g} megapixels; "
                 f"allow it with --max-pixels {size // _MAX_FILE_BYTES_PER_PIXEL}",
             )
-        return path.read_bytes()
+        data = large.read(path)
+        return data if isinstance(data, bytes) or tiff.is_tiff(data) else bytes(data)
     except FileNotFoundError:
         raise UnreadablePhotographError(path, "it is no longer there; scan again") from None
     except PermissionError:
@@ -178,7 +222,7 @@ def _refuse_unknown(path: Path, data: bytes) -> NoReturn:
         name = f"a raw file ({path.suffix[1:].upper()})"
     if name is not None:
         raise UnsupportedPhotographError(
-            path, f"{name}; only JPEG, PNG, TIFF and WebP are restored so far. Convert it first"
+            path, f"{name}; only JPEG, PNG, TIFF and WebP are restored. Convert it first"
         )
     sample = data[:1024]
     if all(byte >= 32 or byte in b"\t\n\r\f" for byte in sample):

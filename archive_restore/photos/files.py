@@ -11,8 +11,15 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.errors import PhotographError, StorageError, UnreadablePhotographError, printable
+from archive_restore.errors import (
+    DiskFullError,
+    PhotographError,
+    StorageError,
+    UnreadablePhotographError,
+    printable,
+)
 from archive_restore.photos import png
+from archive_restore.photos.large import Data
 
 TEMPORARY_PREFIX = ".archive-restore-"  # hidden, so that an archive walk never takes one for a photograph
 
@@ -39,7 +46,7 @@ _OF_THE_DISK = {
 }
 
 
-def write_durably(path: Path, data: bytes, *, like: Path | None = None) -> None:
+def write_durably(path: Path, data: Data, *, like: Path | None = None) -> None:
     """Writes `data` so that `path` holds either its former content or all of `data`, whatever happens.
 
     A temporary file in the same folder, fsync, rename, fsync of the folder. Missing folders are made.
@@ -75,7 +82,8 @@ def write_durably(path: Path, data: bytes, *, like: Path | None = None) -> None:
         if error.errno in _OF_ONE_FILE:
             raise PhotographError(path, _OF_ONE_FILE[error.errno]) from error
         reason = _OF_THE_DISK.get(error.errno or 0, f"{error.strerror or error}. Check the disk")
-        raise StorageError(
+        kind = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else StorageError
+        raise kind(
             f"Cannot write in {printable(path.parent)}: {reason}, then run the same command again."
         ) from error
 
@@ -151,7 +159,7 @@ def _make_folders(folder: Path) -> None:
         _sync_folder(folder.parent)
 
 
-def _write_synced(path: Path, data: bytes, like: Path | None) -> None:
+def _write_synced(path: Path, data: Data, like: Path | None) -> None:
     # 0o666 less the umask, as any program's new file; mkstemp would leave 0600.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     with os.fdopen(descriptor, "wb") as file:

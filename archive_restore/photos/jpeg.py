@@ -8,42 +8,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.errors import PhotographError, UnreadablePhotographError, UnsupportedPhotographError
-from archive_restore.photos.jpeg_blocks import Blocks, read_blocks, transplant
+from archive_restore.photos import mpf
+from archive_restore.photos.jpeg_blocks import Blocks, read_blocks, touched, transplant
 from archive_restore.photos.jpeg_scans import write_scans
 from archive_restore.photos.jpeg_segments import (
+    APP0,
     ARITHMETIC,
     DHT,
     DRI,
     EOI,
     HUFFMAN_FRAMES,
     SOS,
+    ColourTransform,
     Frame,
-    is_ycbcr,
+    colour_transform,
+    has_adobe_marker,
     iterate_segments,
     quantisation_tables,
     read_frame,
 )
-from archive_restore.photos.photograph import Format, Header, Photograph
+from archive_restore.photos.photograph import Colours, Format, Header, Page, Photograph, Samples
 
 _MAX_BLOCKS_A_MCU = 10  # in an interleaved scan, T.81 B.2.3
 _MAX_COEFFICIENT = 2047  # of 8-bit samples, T.81 F.1.2; beyond it lies only damage
 _ENTROPY_CODING = frozenset({DHT, DRI, SOS})  # written anew
+_COLOURS = {1: Colours.GREY, 3: Colours.RGB, 4: Colours.CMYK}
+_BITS_A_BLOCK = 1  # at least: the code of its DC difference
+_APP2, _PROFILE = APP0 + 2, b"ICC_PROFILE\0"  # ICC.1:2022, annex B.4
 
 
 def header(path: Path, data: bytes) -> Header:
-    """Reads the frame header; refuses CMYK, 12-bit, lossless and arithmetic coding by name."""
+    """Reads the frame header; refuses 12-bit, lossless and arithmetic coding by name."""
     frame = read_frame(path, data)
-    refusal = _refusal(frame)
-    if refusal is not None:
+    reason = refusal(frame)
+    if reason is not None:
         raise UnsupportedPhotographError(
-            path, f"{refusal}; only 8-bit grey and colour JPEGs are restored so far"
+            path, f"{reason}; of JPEGs only 8-bit Huffman-coded ones are restored. Convert it first"
         )
     if not frame.width or not frame.height:
         raise UnreadablePhotographError(path, f"a JPEG that says it is {frame.width}x{frame.height} px")
-    return Header(Format.JPEG, frame.width, frame.height, len(frame.components))
+    colours = _COLOURS[len(frame.components)]
+    return Header(Format.JPEG, (Page(frame.width, frame.height, colours, blocks=True),))
 
 
-def decode(path: Path, data: bytes, header: Header) -> NDArray[np.uint8]:
+def decode(path: Path, data: bytes, header: Header) -> tuple[Samples, ...]:
     """The samples of a whole JPEG; one that ends before its end marker raises UnreadablePhotographError.
 
     libjpeg fills what is missing with grey and only warns, hence the look at the markers first.
@@ -53,44 +61,170 @@ def decode(path: Path, data: bytes, header: Header) -> NDArray[np.uint8]:
         raise UnreadablePhotographError(path, "the JPEG ends before its end marker: truncated")
     if SOS not in markers:
         raise UnreadablePhotographError(path, "a JPEG without picture data: truncated or damaged")
+    (page,) = header.pages
+    samples = decode_samples(path, data).reshape(page.shape)
+    return (np.invert(samples) if _inverted(data, page) else samples,)
+
+
+def decode_samples(path: Path, data: bytes, transform: ColourTransform | None = None) -> NDArray[np.uint8]:
+    """What libjpeg makes of a JPEG: (H, W), RGB (H, W, 3), or CMYK (H, W, 4) as stored.
+
+    `transform` says how the components are meant where the file does not (in a TIFF).
+
+    Raises
+    ------
+    UnreadablePhotographError
+        It is damaged, or so short for its size that decoding it would only fill memory.
+    """
+    frame = read_frame(path, data)
+    blocks = -(-frame.width // 8) * -(-frame.height // 8) // (frame.sampling[0] * frame.sampling[1])
+    if blocks * _BITS_A_BLOCK > 8 * len(data):
+        raise UnreadablePhotographError(
+            path, f"a JPEG that says it is {frame.width}x{frame.height} px in {len(data)} bytes: damaged"
+        )
+    stored, wanted = _colour_spaces(frame, transform)
     try:
-        samples: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data)
+        samples: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data, colorspace=stored, outcolorspace=wanted)
     except Exception as error:  # the decoder's own exception classes differ between versions
         raise UnreadablePhotographError(path, f"damaged JPEG ({error})") from None
-    return samples.reshape(header.shape)
+    if samples.shape[:2] != (frame.height, frame.width):
+        raise UnreadablePhotographError(path, "a JPEG whose headers contradict each other: damaged")
+    return samples
 
 
-def encode(photograph: Photograph, pixels: NDArray[np.uint8]) -> bytes:
-    """The source with the changed blocks' coefficients replaced.
+def encode(photograph: Photograph, pages: tuple[Samples, ...], *, whole: bool = False) -> bytes:
+    """The source with the changed blocks' coefficients replaced; with `whole`, those of all blocks.
 
     Same frame (so progressive stays progressive), same quantisation, same subsampling. Restart markers are
     left out, Huffman tables are fitted anew.
     """
-    path, source = photograph.path, photograph.source
-    frame = read_frame(path, source)
-    tables = quantisation_tables(source)
-    changed = pixels != photograph.pixels
-    changed = changed.any(axis=2) if changed.ndim == 3 else changed
+    source, (page,) = bytes(photograph.source), photograph.header.pages
+    before, after = photograph.pages[0], pages[0]
+    if _inverted(source, page):
+        before, after = np.invert(before), np.invert(after)
+    changed = np.ones(page.shape[:2], np.bool_) if whole else differing(before, after)
+    frame = read_frame(photograph.path, source)
+    transform = colour_transform(source, frame)
+    return replace_blocks(photograph.path, source, after, changed, transform)
+
+
+def replace_blocks(
+    path: Path,
+    data: bytes,
+    after: NDArray[np.uint8],
+    changed: NDArray[np.bool_],
+    transform: ColourTransform,
+) -> bytes:
+    """A JPEG with the blocks that hold a changed pixel encoded anew.
+
+    Parameters
+    ----------
+    path : for messages
+    data : a whole JPEG with its tables
+    after : (H, W[, 3 or 4]) uint8, the new samples as `decode_samples` gives them
+    changed : (H, W) bool, where they are new
+    transform : between these samples and the components
+
+    Raises
+    ------
+    PhotographError
+        Its coefficients or tables are out of range.
+    """
+    frame = read_frame(path, data)
+    tables = quantisation_tables(data)
     vertical, horizontal = frame.sampling
     blocks: list[Blocks] = []
-    for index, stored in enumerate(read_blocks(path, source, len(frame.components))):
+    for index, stored in enumerate(read_blocks(path, data, len(frame.components))):
         component = frame.components[index]
         table = tables.get(component.table)
         largest = max(int(stored.max()), -int(stored.min()))
         if table is None or not table.all() or largest > _MAX_COEFFICIENT:
             raise PhotographError(path, "a damaged JPEG: its coefficients or tables are out of range")
+        steps = (vertical // component.vertical, horizontal // component.horizontal)
         blocks.append(
             transplant(
                 stored,
                 table,
-                steps=(vertical // component.vertical, horizontal // component.horizontal),
+                steps=steps,
                 component=index,
-                ycbcr=is_ycbcr(source, frame),
-                after=pixels,
+                transform=transform,
+                after=after,
                 changed=changed,
             )
         )
-    return _spliced(source, write_scans(frame, blocks))
+    return _spliced(data, write_scans(frame, blocks))
+
+
+def coefficients_outside(original: Photograph, restored: Photograph, mask: NDArray[np.bool_]) -> int:
+    """How many coefficients of a restored JPEG differ from the original's outside the blocks that hold a masked
+    pixel; all of them if the frame or its tables are others. `mask` is (H, W) bool."""
+    sources = [bytes(one.source) for one in (original, restored)]
+    frame = read_frame(original.path, sources[0])
+    before, after = (read_blocks(original.path, source, len(frame.components)) for source in sources)
+    tables = [quantisation_tables(source) for source in sources]
+    same_tables = tables[0].keys() == tables[1].keys() and all(
+        np.array_equal(table, tables[1][number]) for number, table in tables[0].items()
+    )
+    if read_frame(restored.path, sources[1]) != frame or not same_tables:
+        return sum(stored.size for stored in before)
+    vertical, horizontal = frame.sampling
+    count = 0
+    for component, old, new in zip(frame.components, before, after, strict=True):
+        steps = vertical // component.vertical, horizontal // component.horizontal
+        outside = ~touched(mask, (old.shape[0], old.shape[1]), steps)
+        count += int((old[outside] != new[outside]).sum())
+    return count
+
+
+def refusal(frame: Frame) -> str | None:
+    """What keeps a JPEG from being restored, in words; None when nothing does."""
+    if frame.marker not in HUFFMAN_FRAMES:
+        return "an arithmetic-coded JPEG" if frame.marker in ARITHMETIC else "a lossless or hierarchical JPEG"
+    if frame.precision != 8:
+        return f"a {frame.precision}-bit JPEG"
+    if len(frame.components) not in _COLOURS:
+        return f"a JPEG of {len(frame.components)} channels"
+    factors = [(component.vertical, component.horizontal) for component in frame.components]
+    if not all(down and across for down, across in factors):
+        return "a JPEG without sampling factors"
+    vertical, horizontal = frame.sampling
+    if any(vertical % down or horizontal % across for down, across in factors):
+        return "a JPEG with fractional subsampling"
+    if len(factors) > 1 and sum(down * across for down, across in factors) > _MAX_BLOCKS_A_MCU:
+        return "a JPEG with more blocks than an interleaved scan may have"
+    return None
+
+
+def profile(path: Path, data: bytes) -> bytes | None:
+    """The ICC profile, joined from its parts; None if there is none."""
+    parts = [data[s.body : s.end] for s in iterate_segments(data) if s.marker == _APP2]
+    numbered = sorted((part[12], part[14:]) for part in parts if part.startswith(_PROFILE) and len(part) > 14)
+    return b"".join(part for _, part in numbered) if numbered else None
+
+
+def differing(first: Samples, second: Samples) -> NDArray[np.bool_]:
+    """(H, W) bool: pixels that are not the same."""
+    differs = first != second
+    return np.asarray(differs if differs.ndim == 2 else differs.any(axis=2))
+
+
+def _inverted(data: bytes, page: Page) -> bool:
+    """Whether 255 stands for no ink, as Adobe writes it and everybody after."""
+    return page.colours is Colours.CMYK and has_adobe_marker(data)
+
+
+def _colour_spaces(frame: Frame, transform: ColourTransform | None) -> tuple[str | None, str | None]:
+    """What libjpeg is told of its input, and what it is asked for."""
+    if transform is None:
+        return None, None
+    if len(frame.components) == 1:
+        return "GRAYSCALE", "GRAYSCALE"
+    stored = {
+        ColourTransform.NONE: "RGB" if len(frame.components) == 3 else "CMYK",
+        ColourTransform.YCBCR: "YCBCR",
+        ColourTransform.YCCK: "YCCK",
+    }[transform]
+    return stored, "RGB" if len(frame.components) == 3 else "CMYK"
 
 
 def _spliced(source: bytes, scans: bytes) -> bytes:
@@ -103,23 +237,6 @@ def _spliced(source: bytes, scans: bytes) -> bytes:
             written = True
         elif segment.marker not in _ENTROPY_CODING:
             parts.append(source[segment.start : segment.end])
-    return b"".join(parts) + source[end:]  # what follows the end marker (a phone's second picture) stays
-
-
-def _refusal(frame: Frame) -> str | None:
-    """What keeps this JPEG from being restored, in words; None when nothing does."""
-    if frame.marker not in HUFFMAN_FRAMES:
-        return "an arithmetic-coded JPEG" if frame.marker in ARITHMETIC else "a lossless or hierarchical JPEG"
-    if frame.precision != 8:
-        return f"a {frame.precision}-bit JPEG"
-    if len(frame.components) == 4:
-        return "a CMYK JPEG"
-    if len(frame.components) not in (1, 3):
-        return f"a JPEG of {len(frame.components)} channels"
-    factors = [(component.vertical, component.horizontal) for component in frame.components]
-    vertical, horizontal = frame.sampling
-    if any(not down or not across or vertical % down or horizontal % across for down, across in factors):
-        return "a JPEG with fractional subsampling"
-    if len(factors) > 1 and sum(down * across for down, across in factors) > _MAX_BLOCKS_A_MCU:
-        return "a JPEG with more blocks than an interleaved scan may have"
-    return None
+    picture = b"".join(parts)
+    # What follows the end marker (a phone's second picture) stays, but moves.
+    return mpf.moved(picture, len(picture) - end) + source[end:]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.errors import StorageError, UnreadablePhotographError
-from archive_restore.photos.jpeg_segments import APP0, COM, iterate_segments
+from archive_restore.photos.jpeg_segments import APP0, COM, ColourTransform, iterate_segments
 
 # (block rows, block columns, 8, 8): quantised coefficients in natural order, vertical frequency first.
 Blocks = NDArray[np.int16]
@@ -59,7 +59,7 @@ def read_blocks(path: Path, data: bytes, components: int) -> list[Blocks]:
             f"Cannot use the temporary folder {gettempdir()}: {error}. "
             "Free some space there or set TMPDIR, then run the same command again."
         ) from error
-    return [stored.Y, stored.Cb, stored.Cr][:components]
+    return [stored.Y, stored.Cb, stored.Cr, stored.K][:components]
 
 
 def transplant(
@@ -68,7 +68,7 @@ def transplant(
     *,
     steps: tuple[int, int],
     component: int,
-    ycbcr: bool,
+    transform: ColourTransform,
     after: NDArray[np.uint8],
     changed: NDArray[np.bool_],
 ) -> Blocks:
@@ -87,19 +87,19 @@ def transplant(
         Pixels a sample of this component: (2, 2) for chroma at 4:2:0.
     component : int
         Index in the frame.
-    ycbcr : bool
-        The frame stores YCbCr; else the channels themselves.
-    after : (H, W) or (H, W, 3) uint8
+    transform : ColourTransform
+        Between the picture's channels and the components.
+    after : (H, W), (H, W, 3) or (H, W, 4) uint8
         The new picture.
     changed : (H, W) bool
         Where it differs from the old one.
     """
     result = blocks.copy()
-    rows, columns = np.nonzero(_touched(changed, blocks.shape[:2], steps))
+    rows, columns = np.nonzero(touched(changed, blocks.shape[:2], steps))
     for piece in _pieces(len(rows)):
         at = rows[piece], columns[piece]
         stored = _DCT.T @ (blocks[at] * table.astype(np.float32)) @ _DCT + _LEVEL_SHIFT
-        samples = _blended(stored, at, steps, component, ycbcr, after, changed)
+        samples = _blended(stored, at, steps, component, transform, after, changed)
         coefficients = np.rint(_DCT @ (samples - _LEVEL_SHIFT) @ _DCT.T / table)
         constant = np.clip(coefficients[:, 0, 0], *_DC_RANGE)
         coefficients = np.clip(coefficients, -_AC_LIMIT, _AC_LIMIT)
@@ -118,7 +118,7 @@ def _bare(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _touched(changed: NDArray[np.bool_], shape: tuple[int, int], steps: tuple[int, int]) -> NDArray[np.bool_]:
+def touched(changed: NDArray[np.bool_], shape: tuple[int, int], steps: tuple[int, int]) -> NDArray[np.bool_]:
     """(block rows, block columns) bool: which blocks hold a changed pixel."""
     (rows, columns), (down, across) = shape, steps
     padded = np.zeros((rows * 8 * down, columns * 8 * across), np.bool_)
@@ -131,7 +131,7 @@ def _blended(
     at: tuple[NDArray[np.intp], NDArray[np.intp]],
     steps: tuple[int, int],
     component: int,
-    ycbcr: bool,
+    transform: ColourTransform,
     after: NDArray[np.uint8],
     changed: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
@@ -142,15 +142,23 @@ def _blended(
     # Blocks reach over the right and lower border: the last pixel is repeated there, as encoders do.
     y = np.minimum(at[0][:, np.newaxis] * 8 * down + np.arange(8 * down), height - 1)[:, :, np.newaxis]
     x = np.minimum(at[1][:, np.newaxis] * 8 * across + np.arange(8 * across), width - 1)[:, np.newaxis]
-    pixels = after[y, x].astype(np.float32)
-    if ycbcr:
-        pixels = pixels @ _TO_YCBCR[component] + _CENTRES[component]
-    elif pixels.ndim == 4:
-        pixels = pixels[..., component]
+    pixels = _component_samples(after[y, x].astype(np.float32), component, transform)
     kept = stored.repeat(down, axis=1).repeat(across, axis=2)
     mixed = np.where(changed[y, x], pixels, kept)
     mean: NDArray[np.float32] = mixed.reshape(-1, 8, down, 8, across).mean(axis=(2, 4))
     return mean
+
+
+def _component_samples(
+    pixels: NDArray[np.float32], component: int, transform: ColourTransform
+) -> NDArray[np.float32]:
+    """(n, h, w[, channels]) to one component, (n, h, w)."""
+    if pixels.ndim == 3:
+        return pixels
+    if transform is ColourTransform.NONE or component == 3:
+        return pixels[..., component]
+    colours = pixels if transform is ColourTransform.YCBCR else 255 - pixels[..., :3]
+    return np.asarray(colours @ _TO_YCBCR[component] + _CENTRES[component], np.float32)
 
 
 def _pieces(count: int) -> Iterator[slice]:

@@ -4,6 +4,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,14 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
 # The next marker after entropy-coded data: FF, neither stuffed (00), nor a restart, nor fill (FF).
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+
+
+class ColourTransform(StrEnum):
+    """Between decoded samples and the components of a frame."""
+
+    NONE = "none"
+    YCBCR = "YCbCr"  # of RGB
+    YCCK = "YCCK"  # of CMYK: 255 - CMY as YCbCr, and K
 
 
 @dataclass(frozen=True)
@@ -124,17 +133,35 @@ def quantisation_tables(data: bytes) -> dict[int, NDArray[np.uint16]]:
     return tables
 
 
-def is_ycbcr(data: bytes, frame: Frame) -> bool:
-    """Whether three components are YCbCr rather than RGB, by the rules that libjpeg goes by."""
+def has_adobe_marker(data: bytes) -> bool:
+    return _adobe_transform(data) is not None
+
+
+def colour_transform(data: bytes, frame: Frame) -> ColourTransform:
+    """How the components stand for colours, by the rules that libjpeg goes by."""
+    adobe = _adobe_transform(data)
+    if len(frame.components) == 4:
+        return ColourTransform.YCCK if adobe == 2 else ColourTransform.NONE
     if len(frame.components) != 3:
-        return False
+        return ColourTransform.NONE
+    if any(
+        segment.marker == APP0 and data.startswith(b"JFIF\0", segment.body)
+        for segment in iterate_segments(data)
+    ):
+        return ColourTransform.YCBCR
+    if adobe is not None:
+        return ColourTransform.YCBCR if adobe else ColourTransform.NONE
+    named_rgb = bytes(component.identifier for component in frame.components) == b"RGB"
+    return ColourTransform.NONE if named_rgb else ColourTransform.YCBCR
+
+
+def _adobe_transform(data: bytes) -> int | None:
+    """The transform byte of Adobe's marker (0 none, 1 YCbCr, 2 YCCK); None without one."""
     transform = None
     for segment in iterate_segments(data):
-        body = data[segment.body : segment.end]
-        if segment.marker == APP0 and body.startswith(b"JFIF\0"):
-            return True
-        if segment.marker == APP14 and body.startswith(b"Adobe") and len(body) >= 12:
-            transform = body[11]
-    if transform is not None:
-        return transform != 0
-    return bytes(component.identifier for component in frame.components) != b"RGB"
+        if segment.marker == SOS:
+            break
+        long_enough = segment.end - segment.body >= 12
+        if segment.marker == APP14 and long_enough and data.startswith(b"Adobe", segment.body):
+            transform = data[segment.body + 11]
+    return transform

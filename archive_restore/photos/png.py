@@ -1,4 +1,7 @@
-"""PNG: 8-bit grey and RGB. Every chunk but the picture data is carried over byte for byte."""
+"""PNG of all colour types and depths. Every chunk but the picture data is carried over byte for byte.
+
+Only a palette may have to give way: see `png_palette`.
+"""
 
 import struct
 import zlib
@@ -11,20 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.errors import UnreadablePhotographError, UnsupportedPhotographError
-from archive_restore.photos.photograph import Format, Header, Photograph
+from archive_restore.photos import png_palette
+from archive_restore.photos.photograph import Colours, Format, Header, Page, Photograph, Samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-_GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6  # colour types, PNG (3rd edition) table 12
-_COLOUR_TYPES = {
-    _GREY: "grey",
-    _RGB: "RGB",
-    _PALETTE: "palette",
-    _GREY_ALPHA: "grey with alpha",
-    _RGBA: "RGB with alpha",
-}
+GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6  # colour types, PNG (3rd edition) table 12
+_DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPHA: (8, 16), RGBA: (8, 16)}
+_STORED = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}  # samples a pixel
 _COMPRESSION_LEVEL = 6  # zlib's default
-_INTERLACE_OFFSET = 12  # in IHDR's data
+_MOST_INFLATED = 1032  # bytes that a byte of deflated data can stand for
 _PICTURE_CHUNKS = frozenset({b"IHDR", b"IDAT", b"IEND"})
 # Apple's index into the compressed stream: stale after any change, and then its readers fail.
 _STALE_CHUNKS = frozenset({b"iDOT"})
@@ -39,21 +38,28 @@ class _Chunk:
 
 
 def header(path: Path, data: bytes) -> Header:
-    """Reads IHDR and looks for transparency and animation; refuses what is not plain 8-bit grey or RGB."""
+    """Reads IHDR and looks for transparency and animation."""
     width, height = dimensions(path, data)
     depth, colour = data[24], data[25]
-    if colour not in _COLOUR_TYPES:
-        raise UnreadablePhotographError(path, f"a PNG with an unknown colour type ({colour})")
-    if colour not in (_GREY, _RGB) or depth != 8:
-        article = "an" if depth == 8 else "a"
-        raise UnsupportedPhotographError(
-            path,
-            f"{article} {depth}-bit {_COLOUR_TYPES[colour]} PNG; only 8-bit grey and RGB are restored so far",
+    if depth not in _DEPTHS.get(colour, ()):
+        raise UnreadablePhotographError(
+            path, f"a PNG of unknown colour type {colour} and {depth} bits: damaged"
         )
-    for kind, what in ((b"acTL", "an animated PNG"), (b"tRNS", "a PNG with a transparent colour")):
-        if any(chunk.kind == kind for chunk in _chunks(data)):
-            raise UnsupportedPhotographError(path, f"{what}; only still, opaque pictures are restored so far")
-    return Header(Format.PNG, width, height, 1 if colour == _GREY else 3)
+    chunks = {chunk.kind: chunk.data for chunk in _chunks(data) if chunk.kind in (b"acTL", b"tRNS", b"PLTE")}
+    if b"acTL" in chunks:
+        raise UnsupportedPhotographError(
+            path, "an animated PNG; only still pictures are restored. Export its frames first"
+        )
+    transparent = chunks.get(b"tRNS")
+    colours = Colours.GREY if colour in (GREY, GREY_ALPHA) else Colours.RGB
+    palette, alpha = colour == PALETTE, colour in (GREY_ALPHA, RGBA)
+    if palette:
+        colours_in_it = len(chunks.get(b"PLTE", b"")) // 3
+        if not 0 < colours_in_it <= 256:
+            raise UnreadablePhotographError(path, "a palette PNG without its palette: damaged")
+        alpha = bool(transparent) and min(transparent or b"\xff") < 255
+    key = None if palette or alpha or transparent is None else _key(transparent, colours, depth)
+    return Header(Format.PNG, (Page(width, height, colours, depth, int(alpha), palette, key=key),))
 
 
 def dimensions(path: Path, data: bytes) -> tuple[int, int]:
@@ -74,41 +80,114 @@ def dimensions(path: Path, data: bytes) -> tuple[int, int]:
     return width, height
 
 
-def decode(path: Path, data: bytes, header: Header) -> NDArray[np.uint8]:
+def decode(path: Path, data: bytes, header: Header) -> tuple[Samples, ...]:
     """The samples of a whole PNG; a truncated one raises UnreadablePhotographError."""
-    # The picture alone: libpng has opinions on profiles and texts, and prints them.
-    needed = [chunk for chunk in _chunks(data) if chunk.kind in _PICTURE_CHUNKS]
-    if not needed or needed[-1].kind != b"IEND":
-        raise UnreadablePhotographError(path, "the PNG ends before its end chunk: truncated")
-    try:
-        samples: NDArray[np.uint8] = imagecodecs.png_decode(
-            SIGNATURE + b"".join(data[chunk.start : chunk.end] for chunk in needed)
-        )
-    except Exception as error:  # the decoder's own exception classes differ between versions
-        raise UnreadablePhotographError(path, f"damaged or truncated PNG ({error})") from None
-    return samples.reshape(header.shape)
+    (page,) = header.pages
+    if not page.palette:
+        return (_decoded(path, data).reshape(page.shape),)
+    indices = decode_indices(path, data)
+    table = png_palette.table(_one(data, b"PLTE"), _one(data, b"tRNS"), alpha=bool(page.extra))
+    if indices.max() >= len(table):
+        raise UnreadablePhotographError(path, "a PNG with colours that its palette lacks: damaged")
+    return (table[indices],)
 
 
-def encode(photograph: Photograph, pixels: NDArray[np.uint8]) -> bytes:
+def decode_indices(path: Path, data: bytes) -> NDArray[np.uint8]:
+    """The (H, W) uint8 indices of a palette PNG."""
+    # As if it were grey of the same depth, which libpng spreads over 0..255.
+    return np.asarray(_decoded(path, data, colour=GREY) // (255 // ((1 << data[24]) - 1)), np.uint8)
+
+
+def encode(photograph: Photograph, pages: tuple[Samples, ...]) -> bytes:
     """The source with other samples: all chunks in their order, IDAT anew.
 
     An interlaced (Adam7) PNG becomes a plain one: equal samples, in another order in the file.
     """
-    source = photograph.source
-    fresh = bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=_COMPRESSION_LEVEL))
-    picture = b"".join(fresh[chunk.start : chunk.end] for chunk in _chunks(fresh) if chunk.kind == b"IDAT")
+    source, (page,), (samples,) = bytes(photograph.source), photograph.header.pages, pages
+    replaced: dict[bytes, bytes | None] = {}
+    depth, colour = page.depth, source[25]
+    if page.palette:
+        chunks = {chunk.kind: chunk.data for chunk in _chunks(source)}
+        held = png_palette.hold(samples, decode_indices(photograph.path, source), chunks, depth)
+        samples, replaced, depth = held.samples, dict(held.chunks), held.depth
+        colour = PALETTE if samples.ndim == 2 else RGB if samples.shape[2] == 3 else RGBA
+    packed = _packed(samples, PALETTE if colour == PALETTE else GREY, depth)
+    size = struct.pack(">IIBBBBB", page.width, page.height, depth, colour, 0, 0, 0)
     parts, written, end = [SIGNATURE], False, len(SIGNATURE)
     for chunk in _chunks(source):
         end = chunk.end
         if chunk.kind == b"IHDR":
-            parts.append(_chunk(b"IHDR", chunk.data[:_INTERLACE_OFFSET] + b"\0"))
+            parts.append(_chunk(b"IHDR", size))
+        elif chunk.kind in replaced:
+            body = replaced[chunk.kind]
+            parts.append(b"" if body is None else _chunk(chunk.kind, body))
         elif chunk.kind != b"IDAT":
             if chunk.kind not in _STALE_CHUNKS:
                 parts.append(source[chunk.start : chunk.end])
         elif not written:
-            parts.append(picture)
+            parts.append(packed)
             written = True
     return b"".join(parts) + source[end:]  # whatever follows IEND stays as well
+
+
+def profile(path: Path, data: bytes) -> bytes | None:
+    """The ICC profile, inflated; None if there is none. One that cannot be inflated is given as stored."""
+    body = _one(data, b"iCCP")
+    if body is None:
+        return None
+    packed = body.partition(b"\0")[2][1:]
+    try:
+        return zlib.decompressobj().decompress(packed, len(packed) * _MOST_INFLATED)
+    except zlib.error:
+        return packed
+
+
+def _decoded(path: Path, data: bytes, colour: int | None = None) -> Samples:
+    """The picture alone: libpng has opinions on profiles and texts, and prints them."""
+    needed = [chunk for chunk in _chunks(data) if chunk.kind in _PICTURE_CHUNKS]
+    if not needed or needed[-1].kind != b"IEND":
+        raise UnreadablePhotographError(path, "the PNG ends before its end chunk: truncated")
+    width, height = dimensions(path, data)
+    held = sum(len(chunk.data) for chunk in needed if chunk.kind == b"IDAT") * _MOST_INFLATED
+    if held < height * (width * _STORED[data[25]] * data[24] // 8):
+        raise UnreadablePhotographError(
+            path, f"a PNG that says it is {width}x{height} px but holds less: truncated"
+        )
+    first = bytearray(needed[0].data)
+    if colour is not None:
+        first[9] = colour
+    picture = b"".join(data[chunk.start : chunk.end] for chunk in needed[1:])
+    try:
+        samples: Samples = imagecodecs.png_decode(SIGNATURE + _chunk(b"IHDR", bytes(first)) + picture)
+    except Exception as error:  # the decoder's own exception classes differ between versions
+        raise UnreadablePhotographError(path, f"damaged or truncated PNG ({error})") from None
+    return samples
+
+
+def _packed(samples: Samples, colour: int, depth: int) -> bytes:
+    """IDAT chunks: of samples as they are at 8 and 16 bits; of spread samples, or indices, below."""
+    if depth >= 8:
+        fresh = bytes(imagecodecs.png_encode(np.ascontiguousarray(samples), level=_COMPRESSION_LEVEL))
+        return b"".join(fresh[chunk.start : chunk.end] for chunk in _chunks(fresh) if chunk.kind == b"IDAT")
+    values = samples if colour == PALETTE else samples // (255 // ((1 << depth) - 1))
+    bits = np.unpackbits(values[..., None], axis=2)[..., -depth:].reshape(len(values), -1)
+    rows = np.packbits(bits, axis=1)
+    filtered = np.pad(rows, ((0, 0), (1, 0)))  # each row begins with its filter, 0 = none
+    return _chunk(b"IDAT", zlib.compress(filtered.tobytes(), _COMPRESSION_LEVEL))
+
+
+def _key(transparent: bytes, colours: Colours, depth: int) -> tuple[int, ...] | None:
+    """The transparent colour of tRNS, as samples are decoded; None if the chunk has another length."""
+    if len(transparent) != 2 * colours.samples:
+        return None
+    values = struct.unpack(f">{colours.samples}H", transparent)
+    spread = 255 // ((1 << depth) - 1) if depth < 8 else 1
+    return tuple((value & ((1 << depth) - 1)) * spread for value in values)
+
+
+def _one(data: bytes, kind: bytes) -> bytes | None:
+    """The content of the first chunk of that kind."""
+    return next((chunk.data for chunk in _chunks(data) if chunk.kind == kind), None)
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:

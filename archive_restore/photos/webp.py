@@ -1,4 +1,4 @@
-"""WebP: still, opaque pictures. ICC, EXIF, XMP and unknown chunks are carried over byte for byte."""
+"""WebP: still pictures, with or without alpha. All other chunks are carried over byte for byte."""
 
 import struct
 from collections.abc import Iterator
@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.errors import UnreadablePhotographError, UnsupportedPhotographError
-from archive_restore.photos.photograph import Format, Header, Photograph
+from archive_restore.photos.photograph import Colours, Format, Header, Page, Photograph, Samples
 
-_ANIMATION, _ALPHA = 0x02, 0x10  # VP8X flags, RFC 9649 section 2.7
+_ANIMATION = 0x02  # VP8X flag, RFC 9649 section 2.7
 _LOSSLESS_SIGNATURE = 0x2F
+_LOSSLESS_ALPHA = 0x10  # in the fifth byte of VP8L: alpha is used, RFC 9649 section 3.4
 _START_CODE = b"\x9d\x01\x2a"  # of a VP8 key frame, RFC 6386 section 9.1
 # libwebp's method 1 of 6 and effort 50 of 100: a third of the time of its defaults, 2 % more bytes.
 _LOSSLESS_METHOD, _LOSSLESS_EFFORT = 1, 50
@@ -23,20 +24,22 @@ def is_webp(data: bytes) -> bool:
 
 
 def header(path: Path, data: bytes) -> Header:
-    """Reads VP8X and the picture's own header; refuses animation and alpha."""
+    """Reads VP8X and the picture's own header; refuses animation."""
+    canvas: tuple[int, int] | None = None
     size: tuple[int, int] | None = None
+    alpha = False
     for kind, body in _chunks(data):
         if kind == b"VP8X" and len(body) >= 10:
             if body[0] & _ANIMATION:
                 raise UnsupportedPhotographError(
-                    path, "an animated WebP; only still pictures are restored so far"
+                    path, "an animated WebP; only still pictures are restored. Export its frames first"
                 )
-            if body[0] & _ALPHA:
-                _refuse_alpha(path)
+            canvas = int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
+        elif kind == b"ALPH":
+            alpha = True
         elif kind == b"VP8L" and len(body) >= 5 and body[0] == _LOSSLESS_SIGNATURE:
             bits = int.from_bytes(body[1:5], "little")  # 14 bits width - 1, 14 bits height - 1, alpha
-            if bits >> 28 & 1:
-                _refuse_alpha(path)
+            alpha = bool(body[4] & _LOSSLESS_ALPHA)
             size = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
         elif kind == b"VP8 " and len(body) >= 10 and body[3:6] == _START_CODE:
             width, height = struct.unpack_from("<HH", body, 6)
@@ -45,37 +48,49 @@ def header(path: Path, data: bytes) -> Header:
         raise UnreadablePhotographError(
             path, "a WebP without a complete picture header: truncated or damaged"
         )
-    return Header(Format.WEBP, *size, channels=3)
+    if canvas not in (None, size):
+        raise UnreadablePhotographError(path, "a WebP whose headers contradict each other: damaged")
+    return Header(Format.WEBP, (Page(*size, Colours.RGB, extra=int(alpha)),))
 
 
-def decode(path: Path, data: bytes, header: Header) -> NDArray[np.uint8]:
+def decode(path: Path, data: bytes, header: Header) -> tuple[Samples, ...]:
     """The samples of a whole WebP; a truncated one raises UnreadablePhotographError."""
     if len(data) < 8 + struct.unpack_from("<I", data, 4)[0]:
         raise UnreadablePhotographError(path, "the WebP is shorter than it says: truncated")
+    (page,) = header.pages
     try:
-        samples: NDArray[np.uint8] = imagecodecs.webp_decode(data)
+        samples: NDArray[np.uint8] = imagecodecs.webp_decode(data, hasalpha=bool(page.extra))
     except Exception as error:  # the decoder's own exception classes differ between versions
         raise UnreadablePhotographError(path, f"damaged WebP ({error})") from None
-    if samples.shape != header.shape:
-        raise UnreadablePhotographError(path, "a WebP whose headers contradict each other")
-    return samples
+    if samples.shape != page.shape:
+        raise UnreadablePhotographError(path, "a WebP whose headers contradict each other: damaged")
+    return (samples,)
 
 
-def encode(photograph: Photograph, pixels: NDArray[np.uint8]) -> bytes:
+def encode(photograph: Photograph, pages: tuple[Samples, ...]) -> bytes:
     """The source with other samples, stored lossless (VP8L) so that nothing outside the mask changes."""
     fresh = bytes(
         imagecodecs.webp_encode(
-            np.ascontiguousarray(pixels), level=_LOSSLESS_EFFORT, method=_LOSSLESS_METHOD, lossless=True
+            np.ascontiguousarray(pages[0]), level=_LOSSLESS_EFFORT, method=_LOSSLESS_METHOD, lossless=True
         )
     )
     picture = next(body for kind, body in _chunks(fresh) if kind == b"VP8L")
+    if photograph.header.pages[0].extra:  # libwebp drops the flag where all alpha is opaque
+        picture = picture[:4] + bytes([picture[4] | _LOSSLESS_ALPHA]) + picture[5:]
     parts = []
-    for kind, body in _chunks(photograph.source):
+    for kind, body in _chunks(bytes(photograph.source)):
+        if kind == b"ALPH":  # a lossy picture's alpha, now in the lossless one
+            continue
         if kind in (b"VP8 ", b"VP8L"):
             kind, body = b"VP8L", picture
         parts.append(kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2))
     content = b"WEBP" + b"".join(parts)
     return b"RIFF" + struct.pack("<I", len(content)) + content
+
+
+def profile(path: Path, data: bytes) -> bytes | None:
+    """The ICC profile; None if there is none."""
+    return next((body for kind, body in _chunks(data) if kind == b"ICCP"), None)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -86,7 +101,3 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         (length,) = struct.unpack_from("<I", data, at + 4)
         yield data[at : at + 4], data[at + 8 : min(at + 8 + length, end)]
         at += 8 + length + length % 2
-
-
-def _refuse_alpha(path: Path) -> None:
-    raise UnsupportedPhotographError(path, "a WebP with alpha; only opaque pictures are restored so far")

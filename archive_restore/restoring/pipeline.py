@@ -5,42 +5,32 @@ between is here. Whatever the length of the queue, memory holds a bounded number
 """
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.errors import ArchiveRestoreError, PhotographError
-from archive_restore.photos.codecs import Format, Photograph, decode
+from archive_restore.photos import large
+from archive_restore.photos.codecs import Photograph, Samples, decode
+from archive_restore.photos.fidelity import compare
 from archive_restore.photos.files import write_durably
+from archive_restore.photos.large import Data
 from archive_restore.restoring.overlap import read_ahead, write_behind
+from archive_restore.restoring.parts import Gathering, Loaded, Part, Task, parts_of
 from archive_restore.restoring.restorer import Restorer
-
-Task = TypeVar("Task")
 
 MAX_PIXELS_WAITING = 24_000_000
 """px of photographs that are read but not yet being restored, and again of those restored but not written."""
 
 MAX_THREADS = 4
 """Threads that read, and again that write."""
-
-JPEG_REACH = 40
-"""px from a changed pixel to which a JPEG may change: its block, 32 px wide at most (T.81 A.2), and the chroma
-samples beside it, from which decoders interpolate."""
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A photograph and where it is damaged, (H, W) bool."""
-
-    photograph: Photograph
-    mask: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -69,24 +59,13 @@ class Work(Protocol[Task]):
 
     def load(self, task: Task) -> Loaded: ...
 
-    def save(self, task: Task, loaded: Loaded, pixels: NDArray[np.uint8]) -> None: ...
+    def save(self, task: Task, loaded: Loaded, pages: tuple[Samples, ...]) -> None: ...
 
     def finished(self, task: Task) -> None: ...
 
     def failed(self, task: Task, reason: str) -> None: ...
 
     def given_back(self, task: Task) -> None: ...
-
-
-@dataclass(frozen=True)
-class _Restored(Generic[Task]):
-    task: Task
-    loaded: Loaded
-    outcome: NDArray[np.uint8] | Exception
-
-    @property
-    def pixels(self) -> int:
-        return self.loaded.mask.size
 
 
 def restore_all(work: Work[Task], restorer: Restorer) -> None:
@@ -98,11 +77,9 @@ def restore_all(work: Work[Task], restorer: Restorer) -> None:
         except Exception as error:
             return reason_of(error)
 
-    def save(restored: _Restored[Task]) -> str | None:
+    def save(restored: Gathering[Task]) -> str | None:
         try:
-            if isinstance(restored.outcome, Exception):
-                return reason_of(restored.outcome)
-            work.save(restored.task, restored.loaded, restored.outcome)
+            work.save(restored.task, restored.loaded, restored.finished(restorer.finish))
         except Exception as error:
             return reason_of(error)
         return None
@@ -120,15 +97,18 @@ def restore_all(work: Work[Task], restorer: Restorer) -> None:
                 work.failed(one.task, reason)
 
 
-def write_checked(path: Path, data: bytes, original: Photograph, pixels: NDArray[np.uint8]) -> None:
+def write_checked(
+    path: Path, data: Data, loaded: Loaded, pages: tuple[Samples, ...], *, recompressed: bool = False
+) -> None:
     """Writes a restored photograph durably and reads it back.
 
     Parameters
     ----------
     path : its place
     data : the whole file
-    original : whose permissions and times it takes, and whose shape and format it must have
-    pixels : what it must hold exactly; in a JPEG, everywhere but near what differs from the original
+    loaded : its original, whose permissions and times it takes, with the mask outside of which it must be equal
+    pages : the samples that it must hold, as far as its format can
+    recompressed : if it is a JPEG, it was encoded anew everywhere
 
     Raises
     ------
@@ -137,35 +117,28 @@ def write_checked(path: Path, data: bytes, original: Photograph, pixels: NDArray
     StorageError
         It could not be written.
     """
+    original = loaded.photograph
     write_durably(path, data, like=original.path)
     try:
         again = decode(path, max_pixels=original.header.pixels)
-        same = again.header == original.header and _holds(again, original, pixels)
-        reason = None if same else "it does not hold what was written"
+        faults = list(compare(original, again, loaded.mask, recompressed=recompressed).faults)
+        if not faults and not _hold(again, pages):
+            faults = ["it does not hold what was written"]
     except PhotographError as error:
-        reason = error.reason
-    if reason is not None:
+        faults = [error.reason]
+    if faults:
         path.unlink(missing_ok=True)
         raise PhotographError(
             path,
-            f"the restored file, read back, is wrong ({reason}) and was removed; check the disk, then retry",
+            f"the restored file, read back, is wrong ({'; '.join(faults)}) and was removed; check the disk, "
+            "then retry",
         )
 
 
-def _holds(written: Photograph, original: Photograph, pixels: NDArray[np.uint8]) -> bool:
-    """Whether `written` holds `pixels` wherever its format can."""
-    if written.header.format is not Format.JPEG or np.array_equal(written.pixels, pixels):
-        return np.array_equal(written.pixels, pixels)
-    near = cv2.dilate(
-        _differ(original.pixels, pixels).astype(np.uint8), np.ones((2 * JPEG_REACH + 1,) * 2, np.uint8)
-    )
-    return not (_differ(written.pixels, pixels) & (near == 0)).any()
-
-
-def _differ(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Pixels that are not the same, (H, W) bool."""
-    differs = first != second
-    return np.asarray(differs if differs.ndim == 2 else differs.any(axis=2))
+def _hold(written: Photograph, pages: tuple[Samples, ...]) -> bool:
+    """Whether every page that can hold samples exactly does."""
+    together = zip(written.header.pages, written.pages, pages, strict=True)
+    return all(page.blocks or large.equal(held, wanted) for page, held, wanted in together)
 
 
 def reason_of(error: Exception) -> str:
@@ -192,10 +165,37 @@ def _begun(work: Work[Task], read: Iterator[tuple[Task, Loaded | str]]) -> Itera
             yield task, loaded
 
 
-def _restored(begun: Iterator[tuple[Task, Loaded]], restorer: Restorer) -> Iterator[_Restored[Task]]:
-    items = (((task, loaded), loaded.photograph.pixels, loaded.mask) for task, loaded in begun)
-    for (task, loaded), outcome in restorer.restore_many(items):
-        yield _Restored(task, loaded, outcome)
+def _restored(begun: Iterator[tuple[Task, Loaded]], restorer: Restorer) -> Iterator[Gathering[Task]]:
+    """Photographs whose pictures have all come back, in the order in which they are finished."""
+    spoilt: deque[Gathering[Task]] = deque()  # of which nothing came to the network
+
+    def items() -> Iterator[tuple[tuple[Gathering[Task], Part, int], NDArray[np.uint8], NDArray[np.bool_]]]:
+        for task, loaded in begun:
+            parts = list(parts_of(loaded))
+            one = Gathering.of(task, loaded, parts)
+            for part in parts:
+                try:
+                    shown = one.pictures(part)
+                except Exception as error:  # above all MemoryError
+                    one.error = one.error or error
+                    one.missing -= loaded.photograph.header.pages[part.page].colours.pictures
+                    if not one.missing:
+                        spoilt.append(one)
+                    continue
+                hole = loaded.masks[part.page][part.around]
+                for number, picture in enumerate(shown):
+                    yield (one, part, number), picture, hole
+
+    for (one, part, number), outcome in restorer.restore_many(items()):
+        try:
+            one.take(part, number, outcome, restorer.finish)
+        except Exception as error:  # told when all of it has come back
+            one.error = one.error or error
+        if not one.missing:
+            yield one
+        while spoilt:
+            yield spoilt.popleft()
+    yield from spoilt
 
 
 @contextmanager

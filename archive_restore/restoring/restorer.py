@@ -12,8 +12,9 @@ from torch import Tensor
 
 from archive_restore.errors import DeviceError, WeightsError
 from archive_restore.networks.weights import LoadedModel
-from archive_restore.restoring.levels import Painting, coarse_to_fine
-from archive_restore.restoring.scheduler import Cut, Outcome, Scheduler
+from archive_restore.restoring.grain import match_grain
+from archive_restore.restoring.levels import Cut, Painting, coarse_to_fine
+from archive_restore.restoring.scheduler import Outcome, Scheduler
 
 Key = TypeVar("Key")
 Sample = TypeVar("Sample", np.uint8, np.bool_)
@@ -45,6 +46,8 @@ class Restorer:
     model : its module is moved to `device`
     device : see `networks.devices.choose_device`
     batch_size : windows at once; None to choose by the device
+    grain : draw the grain that the restored holes lack (see `grain.match_grain`)
+    opaque : believe nothing under the masks: they hide what is to go, whether it is damage or not
     note : told, in a sentence, when a batch did not fit and smaller ones are used from then on
     after_batch : told the number of windows after each batch
     """
@@ -55,6 +58,8 @@ class Restorer:
         device: torch.device,
         batch_size: int | None = None,
         *,
+        opaque: bool = False,
+        grain: bool = True,
         note: Callable[[str], None] = lambda message: None,
         after_batch: Callable[[int], None] = lambda windows: None,
     ) -> None:
@@ -63,6 +68,8 @@ class Restorer:
         self.batch_size = batch_size or _default_batch_size(device)
         self.window = _side(model, "window")
         self.context = _side(model, "context")
+        self.opaque = opaque
+        self.grain = grain
         self._note = note
         self._after_batch = after_batch
         self._precision = half_precision(device)
@@ -83,7 +90,16 @@ class Restorer:
         ((_, outcome),) = self.restore_many([(None, pixels, mask)])
         if isinstance(outcome, Exception):
             raise outcome
-        return outcome
+        return self.finish(pixels, outcome, mask)
+
+    def finish(
+        self, pixels: NDArray[np.uint8], restored: NDArray[np.uint8], mask: NDArray[np.bool_]
+    ) -> NDArray[np.uint8]:
+        """The last touch to what `restore_many` gave; needs no device and may run in any thread.
+
+        Parameters and result are those of `grain.match_grain`, which is left out where `grain` is False.
+        """
+        return match_grain(pixels, restored, mask) if self.grain else restored
 
     def restore_many(
         self,
@@ -91,7 +107,7 @@ class Restorer:
         *,
         max_pixels: int = MAX_PIXELS_IN_FLIGHT,
     ) -> Iterator[tuple[Key, Outcome]]:
-        """Many photographs, whose windows share batches.
+        """Many photographs, whose windows share batches. They still want to go through `finish`.
 
         Parameters
         ----------
@@ -120,18 +136,20 @@ class Restorer:
     def _painting(self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Painting:
         """The levels of one photograph; what is wrong with it comes up inside, as its own failure."""
         _check(pixels, mask)
-        return (yield from coarse_to_fine(pixels, mask, size=self.window, context=self.context))
+        scan = None if self.opaque else pixels
+        return (yield from coarse_to_fine(pixels, mask, size=self.window, context=self.context, scan=scan))
 
     def _write(self, cuts: list[Cut]) -> NDArray[np.float32]:
         """The windows as the generator writes them, (B, S, S, 3) float32, 0 to 255."""
-        pictures = np.stack([picture for picture, _ in cuts])
-        holes = np.stack([hole for _, hole in cuts])
+        guesses = np.stack([cut.guess for cut in cuts])
+        holes = np.stack([cut.hole for cut in cuts])
+        scans = np.stack([cut.scan for cut in cuts])
         parts: list[NDArray[np.float32]] = []
         done = 0
         while done < len(cuts):
             some = slice(done, done + self.batch_size)
             try:
-                parts.append(self._through_network(pictures[some], holes[some]))
+                parts.append(self._through_network(guesses[some], holes[some], scans[some]))
             except torch.OutOfMemoryError:
                 self._shrink()
                 continue
@@ -157,18 +175,23 @@ class Restorer:
         self._note(f"{self.device} is out of memory; going on with batches of {self.batch_size} windows.")
 
     @torch.inference_mode()
-    def _through_network(self, pictures: NDArray[np.uint8], holes: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """(B, S, S, 3) uint8 and (B, S, S) bool to (B, S, S, 3) float32, 0 to 255, in one batch."""
-        count = len(pictures)
+    def _through_network(
+        self, guesses: NDArray[np.uint8], holes: NDArray[np.bool_], scans: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Guesses and scans (B, S, S, 3) uint8 and holes (B, S, S) bool to (B, S, S, 3) float32, 0 to 255."""
+        count = len(guesses)
         if self.device.type == "cuda":
-            pictures, holes = _filled_up(pictures), _filled_up(holes)
-        # (B, S, S, 3) in memory is already what channels_last means.
-        guess = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+            guesses, holes, scans = _filled_up(guesses), _filled_up(holes), _filled_up(scans)
+        guess, scan = (self._to_device(pictures) for pictures in (guesses, scans))
         hole = torch.from_numpy(holes).to(self.device)[:, None].float()
         with torch.autocast(self.device.type, self._precision, enabled=self._precision is not None):
-            written: Tensor = self._module(guess, hole)
+            written: Tensor = self._module(guess, hole, scan)
         samples = written.float().add(1.0).mul(127.5).clamp(0.0, 255.0).permute(0, 2, 3, 1)
         return samples[:count].cpu().numpy()
+
+    def _to_device(self, pictures: NDArray[np.uint8]) -> Tensor:
+        """(B, S, S, 3) uint8 to (B, 3, S, S) in [-1, 1]; (B, S, S, 3) in memory is what channels_last means."""
+        return torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
 
 
 def _check(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:

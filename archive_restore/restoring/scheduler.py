@@ -15,16 +15,13 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.restoring.levels import Level, Painting
+from archive_restore.restoring.levels import Cut, Level, Painting
 from archive_restore.restoring.windows import Window
 
 Key = TypeVar("Key")
 
 BATCHES_AHEAD = 2
 """Batches that are cut out while the network is busy with the one before."""
-
-Cut = tuple[NDArray[np.uint8], NDArray[np.bool_]]
-"""First guess (S, S, 3) uint8 and holes (S, S) bool of one window."""
 
 Write = Callable[[list[Cut]], NDArray[np.float32]]
 """The network: the cuts of B windows to (B, S, S, 3) float32, 0 to 255, in their order."""

@@ -1,7 +1,7 @@
 """Makes a modern photograph look like the ones in an archive: toned, faded, grainy, blurred, compressed.
 
-The tone belongs to the picture and so to the truth. Grain, blur and compression belong to the scan: the network
-sees them in the context but is not asked to predict noise, which nothing can.
+Tone, softness and grain belong to the photograph and so to the truth: what survives of them under damage is to be
+kept. Compression comes after the damage.
 """
 
 import cv2
@@ -30,22 +30,26 @@ def tone(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-def scan(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
-    """Blur, grain and compression of a scan, by chance. (H, W, 3) uint8 to the same."""
+def grain(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
+    """The softness and grain of a print or film, by chance. (H, W, 3) uint8 to the same."""
     values = picture.astype(np.float32)
     if random.random() < 0.2:
         values = np.asarray(cv2.GaussianBlur(values, (0, 0), float(random.uniform(0.4, 1.0))), np.float32)
     if random.random() < 0.6:
         strength = float(random.gamma(2.0, 2.2))
         channels = 3 if random.random() < 0.25 else 1
-        grain = random.normal(0, 1, (*picture.shape[:2], channels)).astype(np.float32)
+        noise = random.normal(0, 1, (*picture.shape[:2], channels)).astype(np.float32)
         size = float(random.uniform(0.3, 1.2))
-        grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), size), np.float32)
-        grain = grain.reshape(*picture.shape[:2], channels)
-        values = values + grain * (strength / max(float(grain.std()), 1e-6))
-    aged = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    if random.random() < 0.25:
-        quality = int(random.integers(50, 95))
-        _, encoded = cv2.imencode(".jpg", aged[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        aged = np.array(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
-    return aged
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), size), np.float32)
+        noise = noise.reshape(*picture.shape[:2], channels)
+        values = values + noise * (strength / max(float(noise.std()), 1e-6))
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def compress(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
+    """JPEG's losses, for one picture in four. (H, W, 3) uint8 to the same."""
+    if random.random() >= 0.25:
+        return picture
+    quality = int(random.integers(50, 95))
+    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.array(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]

@@ -1,7 +1,7 @@
 """Training samples for the default generator: a photograph's crop as truth, as a scan shows it, with a hole."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,19 +17,40 @@ VISIBLE = 0.02
 HOLE_SHARE = (0.004, 0.6)
 """Smallest and largest share of a crop that may be hole: less teaches nothing, more leaves no context."""
 
+SHINES_THROUGH = ("dust", "hairs", "scratches", "spots")
+"""Damage that lies on the picture. Where emulsion or paper is gone, nothing shines through."""
+
+SMALLEST = 16
+"""px; smaller pictures are not halved any more."""
+
+OPAQUE = 0.15
+"""Share of the samples whose holes show nothing of the damage, for what a user wants gone whatever it is."""
 
 SCALES = (0.45, 0.2, 0.2, 0.15)
 """How often a crop is as sharp as the photograph, enlarged, reduced, or all of the photograph."""
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One crop. `truth` (S, S, 3) uint8 without grain; `guess` (S, S, 3) uint8, the scan with its holes filled
-    with the first guess; `mask` (S, S) bool, True = hole."""
+class Coarse:
+    """A crop at half the resolution, from which deep holes are guessed: `guess` and `scan` (S/2, S/2, 3) uint8, `mask`
+    (S/2, S/2) bool; `weight` (S, S) float32, how much of the guess at full resolution it decides."""
 
-    truth: NDArray[np.uint8]
     guess: NDArray[np.uint8]
     mask: NDArray[np.bool_]
+    scan: NDArray[np.uint8]
+    weight: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One crop. `truth` (S, S, 3) uint8; `scan` (S, S, 3) uint8, the truth as damaged and scanned; `guess`
+    (S, S, 3) uint8, the scan with its holes filled with the first guess; `mask` (S, S) bool, True = hole."""
+
+    truth: NDArray[np.uint8]
+    scan: NDArray[np.uint8]
+    guess: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    coarse: Coarse
 
 
 def cut(photograph: NDArray[np.uint8], size: int, random: Random) -> NDArray[np.uint8]:
@@ -65,73 +86,87 @@ def cut_scaled(photograph: NDArray[np.uint8], size: int, scale_to: int, random: 
     return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))])
 
 
-def draw_mask(
-    random: Random, size: int, shapes: Sequence[NDArray[np.bool_]] = ()
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """A hole for a crop, and the damage under it, which may stick out a little.
-
-    Parameters
-    ----------
-    shapes : regions that a detector found in the user's archive, (h, w) bool; half of the holes are then theirs
-
-    Returns
-    -------
-    mask : (size, size) bool, what the network is told to fill
-    damaged : (size, size) bool, what is really damaged; mostly inside the mask, as masks are a pixel too wide
-        or too narrow at times
-    """
-    while True:
-        if len(shapes) and random.random() < 0.5:
-            damaged = region_masks.region_from_shapes(random, size, shapes)
-        elif random.random() < 0.12:
-            strategy = region_masks.random_blocks if random.random() < 0.5 else region_masks.random_region
-            damaged = strategy(random, size)
-        else:
-            unit = float(np.exp(random.uniform(np.log(0.6), np.log(3.5))))
-            damaged = np.zeros((size, size), bool)
-            for _ in range(int(random.integers(1, 4))):
-                damaged |= damage.draw(random, (size, size), unit).opacity > VISIBLE
-        mask = damaged
-        chance = random.random()
-        cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-        if chance < 0.3:
-            mask = cv2.dilate(damaged.astype(np.uint8), cross, iterations=int(random.integers(1, 3))) > 0
-        elif chance < 0.38:
-            mask = cv2.erode(damaged.astype(np.uint8), cross) > 0
-        if HOLE_SHARE[0] <= mask.mean() <= HOLE_SHARE[1]:
-            return mask, damaged
+def draw_damage(random: Random, size: int, shapes: Sequence[NDArray[np.bool_]] = ()) -> list[damage.Damage]:
+    """One to three damages of a crop. Half of them are of the `shapes` that a detector found in the user's archive,
+    (h, w) bool, where there are any. Half is softer than drawn, and of what lies on the picture (instead of being
+    missing from it) some is half transparent."""
+    if len(shapes) and random.random() < 0.5:
+        drawn = [_flat(random, region_masks.region_from_shapes(random, size, shapes))]
+    elif random.random() < 0.12:
+        strategy = region_masks.random_blocks if random.random() < 0.5 else region_masks.random_region
+        drawn = [_flat(random, strategy(random, size))]
+    else:
+        unit = float(np.exp(random.uniform(np.log(0.6), np.log(3.5))))
+        drawn = [damage.draw(random, (size, size), unit) for _ in range(int(random.integers(1, 4)))]
+    return [_weathered(random, one) for one in drawn]
 
 
-def coarse_guess(
-    scan: NDArray[np.uint8], truth: NDArray[np.uint8], mask: NDArray[np.bool_], trust: float
-) -> NDArray[np.uint8]:
-    """What the coarser level would hand down: between the rim's guess at half resolution (`trust` 0) and the
-    truth at half resolution (`trust` 1), doubled. At run time that level is the network's own work."""
+def _flat(random: Random, shape: NDArray[np.bool_]) -> damage.Damage:
+    """A shape as opaque damage of one tone."""
+    kind = str(random.choice(["tears", "corners"]))
+    opacity = damage.soften(shape.astype(np.float32), 0.5)
+    return damage.Damage(kind, opacity, damage.choose_tone(random, kind), float(random.uniform(1, 7)))
+
+
+def _weathered(random: Random, drawn: damage.Damage) -> damage.Damage:
+    opacity = drawn.opacity
+    if random.random() < 0.5:
+        opacity = damage.soften(opacity, float(random.uniform(0.3, 1.0)))
+    if drawn.kind in SHINES_THROUGH and random.random() < 0.4:
+        opacity = opacity * np.float32(random.uniform(0.35, 1.0))
+    return replace(drawn, opacity=opacity)
+
+
+def told_mask(random: Random, damaged: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What the network is told is damaged, (S, S) bool: masks are a pixel too wide or too narrow at times."""
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    chance = random.random()
+    if chance < 0.3:
+        return cv2.dilate(damaged.astype(np.uint8), cross, iterations=int(random.integers(1, 3))) > 0
+    if chance < 0.35:
+        return cv2.erode(damaged.astype(np.uint8), cross) > 0
+    return damaged
+
+
+def half_guess(scan: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The first guess of a picture from its rim and, where that is deep, from the same at half the resolution; no
+    network takes part. (S, S, 3) uint8 and (S, S) bool to (S, S, 3) uint8."""
+    hole_depth = prefill.depth(mask)
+    if hole_depth.max() <= prefill.SHALLOW or min(mask.shape) < SMALLEST or mask.all():
+        return prefill.prefill(scan, mask)
     half, half_mask = prefill.halve(scan, mask)
-    rim = (
-        coarse_guess(half, prefill.halve(truth, np.zeros_like(mask))[0], half_mask, trust)
-        if prefill.is_deep(half_mask) and min(half_mask.shape) >= 16
-        else prefill.prefill(half, half_mask)
-    )
-    ideal, _ = prefill.halve(truth, np.zeros_like(mask))
-    mixed = np.rint(rim + trust * (ideal.astype(np.float32) - rim)).astype(np.uint8)
-    return prefill.double(mixed, mask.shape)
+    coarse = prefill.double(half_guess(half, half_mask), mask.shape)
+    return prefill.prefill_deep(scan, mask, coarse, hole_depth)
 
 
 def sample(
     photograph: NDArray[np.uint8], size: int, random: Random, shapes: Sequence[NDArray[np.bool_]] = ()
 ) -> Sample:
     """One training sample of `size` px from an undamaged photograph ((H, W, 3) uint8)."""
-    truth = ageing.tone(cut(photograph, size, random), random)
-    scan = ageing.scan(truth, random)
-    mask, damaged = draw_mask(random, size, shapes)
-    if (damaged & ~mask).any():
-        stain = damage.Damage(
-            "spots", damaged.astype(np.float32), damage.choose_tone(random, "scratches"), 3.0
-        )
-        scan = damage.apply(scan, stain, random)
+    truth = ageing.grain(ageing.tone(cut(photograph, size, random), random), random)
+    while True:
+        scan, opacity = truth, np.zeros((size, size), np.float32)
+        for drawn in draw_damage(random, size, shapes):
+            scan, opacity = damage.apply(scan, drawn, random), np.maximum(opacity, drawn.opacity)
+        # Where damage has the photograph's own tone, a mask by difference leaves it out and one by shape does not.
+        differs = np.abs(scan.astype(np.int16) - truth).max(axis=2) > 255 * VISIBLE
+        mask = told_mask(random, differs if random.random() < 0.6 else opacity > VISIBLE)
+        if HOLE_SHARE[0] <= mask.mean() <= HOLE_SHARE[1]:
+            break
+    scan = ageing.compress(scan, random)
     hole_depth = prefill.depth(mask)
-    if hole_depth.max() <= prefill.SHALLOW:
-        return Sample(truth, prefill.prefill(scan, mask), mask)
-    coarse = coarse_guess(scan, truth, mask, float(random.beta(1.2, 1.2)))
-    return Sample(truth, prefill.prefill_deep(scan, mask, coarse, hole_depth), mask)
+    half, half_mask = prefill.halve(scan, mask)
+    deep = bool(hole_depth.max() > prefill.SHALLOW)
+    coarse = Coarse(
+        guess=half_guess(half, half_mask) if deep else half,
+        mask=half_mask,
+        scan=prefill.halve(scan, np.zeros_like(mask))[0],
+        weight=prefill.coarse_weight(np.where(mask, hole_depth, np.float32(0))),
+    )
+    if deep:
+        guess = prefill.prefill_deep(scan, mask, prefill.double(coarse.guess, mask.shape), hole_depth)
+    else:
+        guess = prefill.prefill(scan, mask)
+    if random.random() < OPAQUE:
+        return Sample(truth, guess, guess, mask, replace(coarse, scan=coarse.guess))
+    return Sample(truth, scan, guess, mask, coarse)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from archive_restore.errors import TrainingError, printable
+from archive_restore.interrupts import stop_on_interrupt
 from archive_restore.networks.architectures import architecture, build_generator
 from archive_restore.photos.files import write_durably
 from archive_restore.progress import Progress
@@ -307,21 +308,21 @@ def train(
 ) -> None:
     """Trains until `options.samples` are seen or `until()` says stop; checkpoints into `folder` as it goes.
 
-    A stop of any kind (Ctrl-C included) leaves a checkpoint of the last whole step, except after a loss that is
-    not finite or a collapsed discriminator, where the last good checkpoint stays.
+    A stop of any kind (Ctrl-C and SIGTERM included, which raise KeyboardInterrupt once the step is whole) leaves a
+    checkpoint of the last whole step, except after a loss that is not finite or a collapsed discriminator, where
+    the last good checkpoint stays.
     """
     options = trainer.options
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / CHECKPOINT
     saved_at, started_at, started_with = time.monotonic(), time.monotonic(), trainer.samples
-    progress.start("training", options.samples)
-    progress.advance(trainer.samples)
+    progress.start("training", options.samples, done=trainer.samples)
     leads = trainer.world.leads
     source = batches(trainer.objective, photographs, (options.seed, trainer.world.rank), trainer.step)
     good = True
     try:
-        with Curves(folder, writes=leads) as curves:
-            while trainer.samples < options.samples and not trainer.world.any(until()):
+        with stop_on_interrupt() as stop, Curves(folder, writes=leads) as curves:
+            while trainer.samples < options.samples and not trainer.world.any(until() or stop.made):
                 before = trainer.samples
                 good = False
                 batch = next(source)
@@ -344,6 +345,8 @@ def train(
         if good and leads:
             trainer.save(checkpoint)
         progress.stop()
+    if stop.made:
+        raise KeyboardInterrupt
 
 
 def figures_of(step: Step, rate: float) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Scores the detectors on photographs with known damage, and writes sheets that a person can look at.
 
-usage: python -m tests.benchmarks.detection [--sensitivity low|normal|high] [--sheets FOLDER] FOLDER ...
+usage: python -m tests.benchmarks.detection [--detector learned|heuristic] [--sensitivity low|normal|high]
+       [--sheets FOLDER] FOLDER ...
 
 FOLDER is either a set (damaged/NAME.png, masks/NAME.png.png with 255 = damaged; NAME ends in -RECIPE) or
 any folder of photographs, for which only the share called is printed.
@@ -18,7 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection import Sensitivity, score, threshold
+from archive_restore.detection import Sensitivity, Verifier, score, threshold
+from archive_restore.examine import Detector, verifier
 
 TOLERANCE_PX = 2
 SHEET_CELL_PX = 700
@@ -80,25 +82,26 @@ def photographs(folder: Path) -> Iterator[tuple[Path, NDArray[np.uint8], Mask | 
             continue
         picture = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         known = folder / "masks" / f"{path.name}.png"
-        truth = cv2.imread(str(known), cv2.IMREAD_GRAYSCALE) > 0 if known.is_file() else None
+        truth = np.asarray(cv2.imread(str(known), cv2.IMREAD_GRAYSCALE)) > 0 if known.is_file() else None
         yield path, np.asarray(picture, np.uint8), truth
 
 
-def measure(folder: Path, sensitivity: Sensitivity, sheets: Path | None) -> None:
+def measure(folder: Path, verifier: Verifier | None, sensitivity: Sensitivity, sheets: Path | None) -> None:
     by_recipe: dict[str, list[dict[str, float]]] = {}
     cells = []
     seconds = megapixels = 0.0
     for path, picture, truth in photographs(folder):
         started = time.perf_counter()
-        called, regions = threshold(score(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)), sensitivity)
+        found = score(np.ascontiguousarray(picture[..., ::-1]), verifier)
+        called, regions = threshold(found, sensitivity, picture.shape[:2])
         seconds += time.perf_counter() - started
         megapixels += called.size / 1e6
         if truth is None:
             print(f"{path.name:40s} {100 * called.mean():7.3f} % called, {len(regions):5d} regions")
         else:
-            found = figures(called, truth)
-            by_recipe.setdefault(path.stem.split("-")[-1], []).append(found)
-            print(f"{path.name:40s} " + "  ".join(f"{k} {v:.4f}" for k, v in found.items()))
+            row = figures(called, truth)
+            by_recipe.setdefault(path.stem.split("-")[-1], []).append(row)
+            print(f"{path.name:40s} " + "  ".join(f"{k} {v:.4f}" for k, v in row.items()))
         cells.append((path.name, overlay(picture, called, truth)))
     every = [row for rows in by_recipe.values() for row in rows]
     for recipe, rows in [*sorted(by_recipe.items()), ("all", every)]:
@@ -120,11 +123,13 @@ def main() -> int:
     )
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--sensitivity", type=Sensitivity, default=Sensitivity.NORMAL)
+    parser.add_argument("--detector", type=Detector, default=Detector.HEURISTIC)
     parser.add_argument("--sheets", type=Path, help="write overlay sheets into this folder")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
+    decides = verifier(arguments.detector, None)
     for folder in arguments.folders:
-        measure(folder, arguments.sensitivity, arguments.sheets)
+        measure(folder, decides, arguments.sensitivity, arguments.sheets)
     return 0
 
 

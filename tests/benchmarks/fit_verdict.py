@@ -105,7 +105,9 @@ def composed(entry: Entry, number: int, letters: float, soft: float) -> Photogra
                 drawn = damage.draw(random, clean.shape[:2], unit, str(kind))
                 picture = damage.apply(picture, drawn, random)
         truth = np.abs(picture.astype(int) - clean).max(axis=2) > VISIBLE
-    return reduced(ageing.scan(picture, random), np.where(truth, 255, 0).astype(np.uint8))
+    return reduced(
+        ageing.compress(ageing.grain(picture, random), random), np.where(truth, 255, 0).astype(np.uint8)
+    )
 
 
 def reduced(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Photograph:

@@ -1,128 +1,207 @@
-"""Scores restoration with the true masks given, next to OpenCV's inpainting, in one table.
+"""Scores restoration with the true masks given, next to what a user could pick instead, in one table.
 
-usage: python -m tests.benchmarks.restoration [--model NAME] [--device cpu|cuda:N] [--sheet FILE] SET
+usage: python -m tests.benchmarks.restoration [--model NAME] [--device cpu|cuda:N] [--fsr-python PYTHON]
+                                              [--sheets FOLDER] SET
+       python -m tests.benchmarks.restoration --pictures FOLDER --masks FOLDER --sheets FOLDER
 
 SET holds clean/NAME.png, damaged/NAME.png and masks/NAME.png.png (255 = damaged); NAME ends in -RECIPE.
 Over the damaged samples only: PSNR dB, mean L1 %, sharp (mean gradient there over the truth's; 1 is as detailed as it
-was); samples changed outside the mask, which must be 0; seconds a photograph. Means over photographs.
+was; PSNR alone rewards blur); samples changed outside the mask, which must be 0; seconds a photograph. Means over
+photographs, then the same a recipe.
+
+--fsr-python names an interpreter that has opencv-contrib-python, which cannot be installed beside opencv-python.
+--sheets writes contact sheets: damaged, mask, ours, the best peer and the truth at 1:1 around the most damaged place.
+--pictures writes sheets without truth (before, mask, after) of real photographs, with masks as `inpaint` takes them.
 """
 
 import argparse
 import sys
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from archive_restore.errors import PhotographError
 from archive_restore.home import default_home
 from archive_restore.networks.devices import choose_device
 from archive_restore.networks.weights import load_model
+from archive_restore.photos.files import read_mask
 from archive_restore.restoring.restorer import Restorer
+from tests.benchmarks import sheets
+from tests.benchmarks.pictures import SUFFIXES, Mask, Picture, drawn, read_picture
+from tests.benchmarks.rivals import Method, rivals, timed
 
-RADIUS = 3.0
-CELL = 260
-"""px; side of the crops on the sheet, at 1:1 around the most damaged place."""
+OURS, SMOOTH = "ours", "ours, --no-grain"
 
-Picture = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-Method = Callable[[Picture, Mask], Picture]
+PLACES = 3
+"""Most damaged places of a real photograph that its sheet shows."""
 
 
-def photographs(folder: Path) -> Iterator[tuple[str, Picture, Picture, Mask]]:
-    """Name, damaged, clean (both RGB) and mask of every damaged photograph of a set."""
+@dataclass(frozen=True)
+class Case:
+    """A damaged photograph, RGB, its truth and its mask (True = damaged)."""
+
+    name: str
+    damaged: Picture
+    clean: Picture
+    mask: Mask
+
+    @property
+    def recipe(self) -> str:
+        return self.name.rsplit("-", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one method made of one photograph; the columns of the table."""
+
+    psnr: float  # dB
+    l1: float  # % of the range
+    sharp: float
+    changed: float  # samples outside the mask
+    seconds: float
+
+
+MEASURES = {
+    "psnr": "PSNR dB",
+    "l1": "L1 %",
+    "sharp": "sharp",
+    "changed": "changed outside",
+    "seconds": "s a photo",
+}
+
+
+def cases(folder: Path) -> Iterator[Case]:
+    """Every damaged photograph of a set."""
     for path in sorted((folder / "damaged").glob("*.png")):
-        mask = cv2.imread(str(folder / "masks" / f"{path.name}.png"), cv2.IMREAD_GRAYSCALE) > 0
+        damaged, clean = read_picture(path), read_picture(folder / "clean" / path.name)
+        mask = read_mask(folder / "masks" / f"{path.name}.png", damaged.shape)
         if mask.any():
-            damaged, clean = (cv2.imread(str(p)) for p in (path, folder / "clean" / path.name))
-            yield path.stem, np.ascontiguousarray(damaged[..., ::-1]), clean[..., ::-1], mask
+            yield Case(path.stem, damaged, clean, mask)
 
 
-def figures(restored: Picture, clean: Picture, damaged: Picture, mask: Mask) -> list[float]:
-    """PSNR dB, L1 %, sharp, samples changed outside the mask."""
-    difference = (restored.astype(float) - clean)[mask]
-    return [
-        10 * np.log10(255**2 / max(float(np.square(difference).mean()), 1e-9)),
-        100 * float(np.abs(difference).mean()) / 255,
-        gradient(restored, mask) / max(gradient(clean, mask), 1e-9),
-        float((restored != damaged)[~mask].sum()),
-    ]
+def score(restored: Picture, case: Case, seconds: float) -> Score:
+    difference = (restored.astype(float) - case.clean)[case.mask]
+    return Score(
+        psnr=10 * np.log10(255**2 / max(float(np.square(difference).mean()), 1e-9)),
+        l1=100 * float(np.abs(difference).mean()) / 255,
+        sharp=gradient(restored, case.mask) / max(gradient(case.clean, case.mask), 1e-9),
+        changed=float((restored != case.damaged)[~case.mask].sum()),
+        seconds=seconds,
+    )
 
 
 def gradient(picture: Picture, mask: Mask) -> float:
-    grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return float(np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1))[mask].mean())
 
 
-def inpaint(method: int) -> Method:
-    def fill(picture: Picture, mask: Mask) -> Picture:
-        filled = cv2.inpaint(picture, mask.astype(np.uint8), RADIUS, method)
-        return np.where(mask[..., None], filled, picture)
-
-    return fill
+def mean(scores: list[Score], measure: str) -> float:
+    return float(np.mean([getattr(one, measure) for one in scores]))
 
 
-def cell(name: str, damaged: Picture, restored: Picture, clean: Picture, mask: Mask) -> Picture:
-    """Damaged, restored and clean side by side around the most damaged place, at 1:1."""
-    side = min(CELL, *mask.shape)
-    density = cv2.boxFilter(mask.astype(np.float32), -1, (side, side))
-    row, column = np.unravel_index(int(density.argmax()), mask.shape)
-    top = int(np.clip(row - side // 2, 0, mask.shape[0] - side))
-    left = int(np.clip(column - side // 2, 0, mask.shape[1] - side))
-    part = (slice(top, top + side), slice(left, left + side))
-    triple = np.hstack([picture[part] for picture in (damaged, restored, clean)])
-    labelled = np.ascontiguousarray(triple[..., ::-1])
-    cv2.putText(labelled, name, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 255, 255), 1, cv2.LINE_AA)
-    return np.pad(labelled, ((0, CELL - side + 2), (0, 3 * (CELL - side) + 2), (0, 0)))
+def show(scores: dict[str, dict[str, list[Score]]]) -> None:
+    """Method > recipe > scores, as a table of methods and one of recipes for each measure of quality."""
+    width = max(map(len, scores)) + 2
+    print(f"{'method':{width}s}" + "".join(f"{title:>17s}" for title in MEASURES.values()))
+    for method, by_recipe in scores.items():
+        every = [one for some in by_recipe.values() for one in some]
+        values = "".join(f"{mean(every, measure):17.2f}" for measure in MEASURES)
+        print(f"{method:{width}s}{values}")
+    recipes = sorted(next(iter(scores.values())))
+    for measure in ("psnr", "l1", "sharp"):
+        print(f"\n{MEASURES[measure]:{width}s}" + "".join(f"{recipe:>11s}" for recipe in recipes))
+        for method, by_recipe in scores.items():
+            values = "".join(f"{mean(by_recipe[recipe], measure):11.2f}" for recipe in recipes)
+            print(f"{method:{width}s}{values}")
+    print("photographs".ljust(width) + "".join(f"{len(by_recipe[recipe]):11d}" for recipe in recipes))
 
 
-def table(rows: dict[str, dict[str, list[list[float]]]]) -> None:
-    recipes = sorted({recipe for method in rows.values() for recipe in method})
-    for recipe in [*recipes, "all"]:
-        for method, by_recipe in rows.items():
-            chosen = list(by_recipe) if recipe == "all" else [recipe]
-            values = [row for one in chosen for row in by_recipe[one]]
-            psnr, l1, sharp, changed, seconds = np.mean(values, axis=0)
-            print(
-                f"{recipe:10s} {method:32s} {psnr:6.2f} dB  L1 {l1:5.2f} %  sharp {sharp:4.2f}  "
-                f"changed outside {changed:g}  {seconds:6.2f} s  ({len(values)})"
+def compare(folder: Path, methods: dict[str, Method], out: Path | None) -> None:
+    """Scores every method on every photograph of a set; prints the tables and writes the sheets."""
+    scores: dict[str, dict[str, list[Score]]] = {method: {} for method in methods}
+    shown: list[tuple[str, dict[str, Picture]]] = []
+    for case in cases(folder):
+        place = sheets.most_damaged(case.mask)[0]
+        crops = {"damaged": case.damaged[place], "mask": drawn(case.mask[place])}
+        for method, fill in methods.items():
+            restored, seconds = fill(case.damaged, case.mask)
+            result = score(restored, case, seconds)
+            scores[method].setdefault(case.recipe, []).append(result)
+            crops[f"{method} {result.psnr:.1f} dB"] = restored[place].copy()
+        shown.append((case.name, {**crops, "truth": case.clean[place].copy()}))
+    if not shown:
+        sys.exit(f"{folder} holds no damaged photographs; it needs damaged/, clean/ and masks/")
+    show(scores)
+    if out is not None:
+        peers = {method: by_recipe for method, by_recipe in scores.items() if method not in (OURS, SMOOTH)}
+        best = max(
+            peers, key=lambda peer: mean([one for some in peers[peer].values() for one in some], "psnr")
+        )
+        wanted = ("damaged", "mask", f"{OURS} ", f"{best} ", "truth")
+        strips = [
+            sheets.strip(
+                name, {label: crops[label] for label in crops if label.startswith(wanted)}, np.s_[:, :]
             )
+            for name, crops in shown
+        ]
+        announce(sheets.save(strips, out, folder.resolve().name))
+
+
+def look(folder: Path, masks: Path, method: Method, out: Path) -> None:
+    """Sheets of real photographs: before, mask, after at their most damaged places."""
+    strips = []
+    for path in sorted(folder.iterdir()):
+        known = masks / f"{path.name}.png"
+        if path.suffix.lower() not in SUFFIXES or not known.is_file():
+            continue
+        before = read_picture(path)
+        try:
+            mask = read_mask(known, before.shape)
+        except PhotographError as error:
+            print(f"{path.name} is left out: {error.reason}")
+            continue
+        if not mask.any():
+            continue
+        after, seconds = method(before, mask)
+        print(f"{path.name:40s} {100 * mask.mean():7.3f} % damaged  {seconds:6.2f} s")
+        cells = {"before": before, "mask": drawn(mask), "after": after}
+        strips += [sheets.strip(path.name, cells, place) for place in sheets.most_damaged(mask, PLACES)]
+    announce(sheets.save(strips, out, folder.resolve().name))
+
+
+def announce(files: list[Path]) -> None:
+    for file in files:
+        print(f"wrote {file}")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("set", type=Path)
+    parser.add_argument("set", type=Path, nargs="?")
     parser.add_argument("--model")
     parser.add_argument("--device")
-    parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--fsr-python", type=Path)
+    parser.add_argument("--sheets", type=Path)
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--masks", type=Path)
     arguments = parser.parse_args()
-    restorer = Restorer(load_model(arguments.model, home=default_home()), choose_device(arguments.device))
-    methods: dict[str, Method] = {
-        restorer.card.name: restorer.restore,
-        "opencv-telea": inpaint(cv2.INPAINT_TELEA),
-        "opencv-navier-stokes": inpaint(cv2.INPAINT_NS),
+    if arguments.set is None and None in (arguments.pictures, arguments.masks, arguments.sheets):
+        parser.error("name a SET, or --pictures, --masks and --sheets")
+    device = choose_device(arguments.device)
+    ours = {
+        name: timed(Restorer(load_model(arguments.model, home=default_home()), device, grain=grain).restore)
+        for name, grain in ((OURS, True), (SMOOTH, False))
     }
-    rows: dict[str, dict[str, list[list[float]]]] = {name: defaultdict(list) for name in methods}
-    cells = []
-    for name, damaged, clean, mask in photographs(arguments.set):
-        for method, fill in methods.items():
-            began = time.perf_counter()
-            restored = fill(damaged, mask)
-            seconds = time.perf_counter() - began
-            row = [*figures(restored, clean, damaged, mask), seconds]
-            rows[method][name.rsplit("-", 1)[-1]].append(row)
-            if method == restorer.card.name and arguments.sheet:
-                cells.append(cell(name, damaged, restored, clean, mask))
-    table(rows)
-    if arguments.sheet and cells:
-        cells += [np.zeros_like(cells[0])] * (len(cells) % 2)
-        pairs = [np.hstack(cells[i : i + 2]) for i in range(0, len(cells), 2)]
-        cv2.imwrite(str(arguments.sheet), np.vstack(pairs))
+    if arguments.set is not None:
+        peers, missing = rivals(arguments.fsr_python)
+        print(*missing, sep="\n", end="\n" if missing else "")
+        compare(arguments.set, {**ours, **peers}, arguments.sheets)
+    if arguments.pictures is not None:
+        look(arguments.pictures, arguments.masks, ours[OURS], arguments.sheets)
     return 0
 
 

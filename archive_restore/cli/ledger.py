@@ -1,0 +1,91 @@
+"""`archive-restore ledger`: look after the ledger's file."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from archive_restore.errors import ExitCode, InputError, printable
+
+What = Annotated[
+    Literal["check", "backup", "rebuild"],
+    typer.Argument(
+        metavar="check|backup|rebuild",
+        help="Read all of it and say whether it is sound; copy it; or make it anew from the records beside "
+        "restored photographs.",
+        show_default=False,
+    ),
+]
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATHS]...",
+        help="backup: the file to write [default: one in the home's folder backups]; rebuild: the archives.",
+        show_default=False,
+    ),
+]
+
+
+def ledger(what: What, paths: Paths = None) -> None:
+    """Check, copy or rebuild the ledger, in which all scans and runs are remembered.
+
+    Exit code of check: 0 if it is sound, 7 if not.
+    """
+    match what:
+        case "check":
+            _check()
+        case "backup":
+            _backup(paths or [])
+        case "rebuild":
+            _rebuild(paths or [])
+
+
+def _check() -> None:
+    from archive_restore.console import say, show_error
+    from archive_restore.home import default_home
+    from archive_restore.ledger import open_ledger
+
+    home = default_home()
+    if not home.ledger.exists():
+        raise InputError("There is no ledger yet. It comes with the first: archive-restore scan ARCHIVE")
+    with open_ledger(home.ledger) as opened:
+        faults = opened.faults()
+    if not faults:
+        say(f"{printable(home.ledger)} is sound.")
+        return
+    for fault in faults:
+        show_error(fault)
+    say("Put a backup in its place, or run: archive-restore ledger rebuild ARCHIVE...")
+    raise typer.Exit(ExitCode.LEDGER)
+
+
+def _backup(paths: list[Path]) -> None:
+    from archive_restore.console import say
+    from archive_restore.home import default_home
+    from archive_restore.upkeep import backup
+
+    if len(paths) > 1:
+        raise InputError("Name one file to copy the ledger to, or none.")
+    written = backup(default_home(), paths[0] if paths else None)
+    say(f"Copied to {printable(written)} ({written.stat().st_size / 1e6:,.1f} MB).")
+
+
+def _rebuild(paths: list[Path]) -> None:
+    from archive_restore.cli.set_aside import show_set_aside
+    from archive_restore.console import TerminalProgress, say, show_next_step
+    from archive_restore.home import default_home
+    from archive_restore.upkeep import rebuild
+
+    if not paths:
+        raise InputError("Name the archives: archive-restore ledger rebuild ARCHIVE...")
+    with TerminalProgress() as progress:
+        summary = rebuild(paths, home=default_home(), progress=progress)
+    say(f"{summary.remembered:,} restored photographs are in the new ledger.")
+    if summary.gone:
+        say(f"The originals of {summary.gone:,} are not there; they are taken up again where they are found.")
+    if summary.replaced is not None:
+        say(f"The former ledger is {printable(summary.replaced)}.")
+    show_set_aside([(one.path, one.reason) for one in summary.skipped])
+    show_next_step(f"archive-restore scan {printable(paths[0])}")
+    if summary.skipped:
+        raise typer.Exit(ExitCode.SOME_FAILED)

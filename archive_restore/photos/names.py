@@ -1,0 +1,80 @@
+"""Names on disks that take "A.JPG" and "a.jpg", or two spellings of "ä", for one."""
+
+import os
+import secrets
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from archive_restore.photos.files import TEMPORARY_PREFIX
+
+LONGEST_NAME = 255
+"""Bytes; what most file systems take for one name."""
+
+_COMPOSED, _DECOMPOSED = "\u00e4", "a\u0308"
+
+
+def folds(folder: Path) -> bool:
+    """Whether names that differ only in case or Unicode normal form are one name in `folder`.
+
+    Told by trying: a hidden file is made and removed in it, or in its nearest parent that exists. False where
+    nothing can be written; the first photograph will say so.
+    """
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    probe = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}-a{_COMPOSED}"
+    others = [probe.with_name(probe.name.upper()), probe.with_name(unicodedata.normalize("NFD", probe.name))]
+    try:
+        probe.touch()
+        try:
+            return any(other.exists() for other in others)
+        finally:
+            probe.unlink()
+    except OSError:
+        return False
+
+
+def folded(relative: bytes) -> str:
+    """What names have in common that a folding disk takes for one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.fsdecode(relative)).casefold())
+
+
+def apart(relatives: Iterable[bytes]) -> dict[bytes, bytes]:
+    """New names for those paths that a folding disk would take for an earlier one: a~2.jpg for a.jpg.
+
+    Parameters
+    ----------
+    relatives : paths in the order of their right to the name, '/' between folders
+
+    Returns
+    -------
+    New path by path, of those alone that need one. No two paths fold to one, also among the new ones.
+    """
+    given = list(relatives)
+    taken = {folded(relative) for relative in given}
+    seen: set[str] = set()
+    renamed: dict[bytes, bytes] = {}
+    for relative in given:
+        if folded(relative) not in seen:
+            seen.add(folded(relative))
+            continue
+        folder, slash, name = relative.rpartition(b"/")
+        stem, dot, extension = name.rpartition(b".")
+        number = 2
+        while True:
+            tail = b"~%d" % number + dot + extension
+            other = folder + slash + _cut(stem, LONGEST_NAME - len(tail)) + tail
+            if folded(other) not in taken:
+                break
+            number += 1
+        taken.add(folded(other))
+        seen.add(folded(other))
+        renamed[relative] = other
+    return renamed
+
+
+def _cut(stem: bytes, length: int) -> bytes:
+    """At most `length` bytes, whole characters."""
+    if len(stem) <= length:
+        return stem
+    return os.fsencode(stem[:length].decode("utf-8", "ignore"))

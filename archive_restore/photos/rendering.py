@@ -1,0 +1,175 @@
+"""8-bit pictures of photographs of any mode, for eyes, detectors and networks, and back into the samples.
+
+What was restored in a picture goes back into the colour samples under the mask, at the depth of the file. A
+pixel whose picture stayed as it was keeps its samples, so 16-bit samples lose nothing where nothing was done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.photos.photograph import Colours, Page, Photograph, Samples
+
+Picture = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+_LINEAR_GAMMA = 2.2
+"""Exponent that makes linear light look even to the eye, near that of sRGB (IEC 61966-2-1)."""
+
+_LINEAR_MEDIAN = 0.12
+"""Median of a photograph's samples, of 1, below which they are taken for linear light: mid-grey, 18 % of the
+light, lies at 0.46 where it is encoded for the eye. Only the picture in between depends on it."""
+
+_BLACK, _WHITE = 32, 223
+"""Of 255; from here on a restored pixel of a one-bit picture is black or white for sure, so that lines stay clean."""
+
+_PROBES = 1 << 16
+"""Samples, evenly spread, of which the median is taken."""
+
+
+@dataclass(frozen=True)
+class Tones:
+    """How deep samples become 8-bit ones: of 1, to the power of 1 / gamma."""
+
+    white: int  # the largest sample that as many bits as are in use can say: 4095 in a 12-bit scan
+    gamma: float
+
+    def picture(self, samples: Samples) -> Picture:
+        """uint16 samples as uint8 of the same shape."""
+        shares = np.arange(self.white + 1, dtype=np.float64) / self.white
+        table = np.rint(255 * shares ** (1 / self.gamma)).astype(np.uint8)
+        return np.asarray(table[samples])
+
+    def samples(self, values: NDArray[np.float64]) -> Samples:
+        """0..255 back to uint16 of the same shape; anything beyond is clipped."""
+        shares = np.clip(values / 255, 0, 1) ** self.gamma
+        return np.rint(self.white * shares).astype(np.uint16)
+
+
+def tones_of(samples: Samples, page: Page) -> Tones:
+    """How a page is shown; of 8 bits as it is."""
+    if page.depth <= 8:
+        return Tones(255, 1.0)
+    colours = _colours(samples, page)
+    white = max(255, (1 << int(colours.max()).bit_length()) - 1)
+    step = max(1, int((colours.size / _PROBES) ** 0.5))
+    median = float(np.median(colours[::step, ::step])) / white
+    return Tones(white, _LINEAR_GAMMA if median < _LINEAR_MEDIAN else 1.0)
+
+
+def pictures(samples: Samples, page: Page, tones: Tones | None = None) -> tuple[Picture, ...]:
+    """What is to be restored of one page, as (H, W) or (H, W, 3) uint8, light = high.
+
+    One picture of grey and of RGB; of CMYK two, its coloured inks and its black. Alpha is left out. `samples`
+    may be a part of the page, if `tones` are those of all of it.
+    """
+    colours = _colours(samples, page)
+    if page.depth > 8:
+        colours = (tones or tones_of(samples, page)).picture(colours)
+    if page.colours is Colours.CMYK:
+        paper = np.invert(colours)
+        return np.ascontiguousarray(paper[..., :3]), np.ascontiguousarray(paper[..., 3])
+    return (np.ascontiguousarray(colours),)
+
+
+def put_back(
+    samples: Samples, page: Page, mask: Mask, restored: Sequence[Picture], tones: Tones | None = None
+) -> Samples:
+    """One page with its colour samples under the mask from restored pictures.
+
+    Parameters
+    ----------
+    samples : as `page` says; they stay as they are
+    mask : (H, W) bool, True = may change
+    restored : (H, W) or (H, W, 3) uint8, or float32 0..255 where the network's own fractions are at hand; as
+        many as `pictures` gives
+    tones : those of the whole page, where `samples` are a part of it
+
+    Returns
+    -------
+    Like `samples`, equal to them outside the mask, in alpha, and where the pictures stayed as they were.
+    """
+    tones = tones or tones_of(samples, page)
+    before = pictures(samples, page, tones)
+    moved = [_differs(old, new) & mask for old, new in zip(before, restored, strict=True)]
+    where = np.logical_or.reduce(moved)
+    result = samples.copy()
+    if not where.any():
+        return result
+    planes = [new[where].reshape(int(where.sum()), -1) for new in restored]
+    stayed = [
+        np.repeat(~one[where][:, None], new.shape[1], axis=1) for one, new in zip(moved, planes, strict=True)
+    ]
+    values, keep = np.concatenate(planes, axis=1), np.concatenate(stayed, axis=1)
+    values = 255 - values if page.colours is Colours.CMYK else values
+    old = _colours(samples, page)[where].reshape(len(values), -1)
+    new = np.where(keep, old, _stored(values, page, tones))
+    if page.key is not None:  # what is transparent stays so, and nothing else becomes it
+        key = np.array(page.key, page.dtype)
+        kept = (old == key).all(axis=1) | (new == key).all(axis=1)
+        new[kept] = old[kept]
+    if result.ndim == 2:
+        result[where] = new[:, 0]
+    else:
+        result[where, : page.colours.samples] = new
+    return result
+
+
+def views(photograph: Photograph) -> tuple[Picture, ...]:
+    """Each page as it roughly looks, (H, W) or (H, W, 3) uint8; no colour profile is applied."""
+    shown = []
+    for samples, page in zip(photograph.pages, photograph.header.pages, strict=True):
+        picture = pictures(samples, page)
+        if page.colours is Colours.CMYK:  # light passes the coloured inks and the black
+            inks, black = picture[0].astype(np.uint16), picture[1].astype(np.uint16)
+            shown.append((inks * black[..., None] // 255).astype(np.uint8))
+        else:
+            shown.append(picture[0])
+    return tuple(shown)
+
+
+def viewable(photograph: Photograph) -> Picture:
+    """The sheet, (H, W) or (H, W, 3) uint8; RGB if any page is in colour, black beside narrower pages."""
+    shown = views(photograph)
+    if len(shown) == 1:
+        return shown[0]
+    header = photograph.header
+    coloured = any(view.ndim == 3 for view in shown)
+    sheet = np.zeros(
+        (header.height, header.width, 3) if coloured else (header.height, header.width), np.uint8
+    )
+    for view, place in zip(shown, header.places, strict=True):
+        sheet[place] = view[..., None] if coloured and view.ndim == 2 else view
+    return sheet
+
+
+def _colours(samples: Samples, page: Page) -> Samples:
+    """The samples without alpha and the like, (H, W) or (H, W, 3 or 4)."""
+    if not page.extra:
+        return samples
+    return np.asarray(
+        samples[..., 0] if page.colours is Colours.GREY else samples[..., : page.colours.samples]
+    )
+
+
+def _stored(values: NDArray[np.generic], page: Page, tones: Tones) -> Samples:
+    """(n, colours) values of 0..255 as samples of the page."""
+    exact = values.astype(np.float64)
+    if page.depth > 8:
+        if values.dtype == np.uint8:  # grain below a step of 8 bits, so that even shades show no bands
+            exact += np.random.default_rng(0).uniform(-0.5, 0.5, exact.shape)
+        deep: Samples = tones.samples(exact)
+        return deep
+    if page.depth == 1:  # dots, as dense as the shade is light: what has one bit is often a halftone
+        dots = np.random.default_rng(0).uniform(_BLACK, _WHITE, exact.shape)
+        return np.where(exact > dots, 255, 0).astype(np.uint8)
+    step = 255 // ((1 << page.depth) - 1)
+    spread: Samples = np.clip(np.rint(exact / step) * step, 0, 255).astype(np.uint8)
+    return spread
+
+
+def _differs(first: Picture, second: Picture) -> Mask:
+    differs = first != second
+    return np.asarray(differs if differs.ndim == 2 else differs.any(axis=2))

@@ -1,0 +1,197 @@
+"""Provenance: a JSON file beside each restored photograph that says what was done to it, by what.
+
+It stands for itself: a photograph that leaves the archive with its record needs no ledger.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore import __version__
+from archive_restore.errors import PhotographError, StorageError, printable
+from archive_restore.photos.codecs import (
+    Photograph,
+    change_of_mode,
+    file_sha256,
+    oddities,
+    read_header,
+    sha256,
+)
+from archive_restore.photos.files import write_durably
+from archive_restore.photos.large import Data
+from archive_restore.photos.names import LONGEST_NAME
+
+RECORD_SUFFIX = ".json"
+"""Appended to the whole name, so that a.jpg and a.tif keep two records."""
+
+BAND = 8192
+"""Rows; only scans of large format have more. Labels take four bytes a pixel."""
+
+FORM = 1
+"""Of the record; raised when the meaning of a field changes."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The original, as it was when it was restored."""
+
+    name: str  # its path below the archive, printable
+    sha256: str
+    size: int  # bytes
+
+
+@dataclass(frozen=True)
+class Result:
+    """The restored photograph."""
+
+    sha256: str
+    format: str
+    mode: str
+    width: int  # px of the sheet
+    height: int  # px of the sheet
+
+
+@dataclass(frozen=True)
+class Repainted:
+    """Where something was repainted."""
+
+    mask_sha256: str  # of the mask's file
+    pixels: int
+    regions: list[dict[str, Any]]  # left, top, width, height px, area px²; kind and score 0..1 where detected
+
+
+@dataclass(frozen=True)
+class Model:
+    """What repainted it."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is known of one restoration."""
+
+    original: Source
+    restored: Result
+    repainted: Repainted
+    model: Model
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)  # what had to be changed besides samples, what is odd
+    version: str = __version__  # of archive-restore
+    time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    record: int = FORM
+
+
+def describe(
+    original: Photograph,
+    mask: NDArray[np.bool_],
+    data: Data,
+    *,
+    name: str,
+    mask_file: Path,
+    model: tuple[str, str],
+    settings: Mapping[str, Any],
+    regions: list[dict[str, Any]],
+) -> Record:
+    """The record of a photograph that is about to be written.
+
+    Parameters
+    ----------
+    original : as it was decoded
+    mask : (H, W) bool of its sheet
+    data : the restored file
+    name : path of the original below the archive, printable
+    mask_file : where the mask was read from
+    model : name and sha256 of the weights
+    settings : what the user chose
+    regions : the damage, see `Repainted`
+    """
+    restored = read_header(original.path, data, max_pixels=original.header.pixels)
+    changed = change_of_mode(original.header, restored)
+    return Record(
+        original=Source(name, sha256(original.source), len(original.source)),
+        restored=Result(sha256(data), restored.format, restored.mode, restored.width, restored.height),
+        repainted=Repainted(file_sha256(mask_file), int(mask.sum()), regions),
+        model=Model(*model),
+        settings=settings,
+        notes=([changed] if changed else []) + oddities(original),
+    )
+
+
+def record_path(output: Path) -> Path:
+    """Where the record of `output` lies: beside it, as a.jpg.json."""
+    name = output.name + RECORD_SUFFIX
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(output.name)).hexdigest() + RECORD_SUFFIX
+    return output.with_name(name)
+
+
+def write_record(output: Path, record: Record) -> None:
+    """Writes the record of `output` durably. Errors are those of `write_durably`."""
+    text = json.dumps(asdict(record), ensure_ascii=False, indent=2)
+    write_durably(record_path(output), (text + "\n").encode("utf-8", "backslashreplace"))
+
+
+def read_record(output: Path) -> Record | None:
+    """The record of `output`; None if there is none.
+
+    Raises
+    ------
+    PhotographError
+        There is something else in its place.
+    """
+    path = record_path(output)
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return Record(
+            original=Source(**content.pop("original")),
+            restored=Result(**content.pop("restored")),
+            repainted=Repainted(**content.pop("repainted")),
+            model=Model(**content.pop("model")),
+            **content,
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PhotographError(path, f"the record cannot be read ({error})") from error
+
+
+def remove_record(output: Path) -> None:
+    """Removes the record of `output`, if there is one.
+
+    Raises
+    ------
+    StorageError
+        It cannot be removed.
+    """
+    path = record_path(output)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+    except OSError as error:
+        raise StorageError(
+            f"Cannot remove {printable(path)}: {error.strerror}. Correct that, then try again."
+        ) from error
+
+
+def regions_of(mask: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """The connected (8 neighbours) pieces of a (H, W) mask that somebody gave, cut at every `BAND` rows."""
+    names = ("left", "top", "width", "height", "area")
+    regions = []
+    for start in range(0, len(mask), BAND):
+        band = mask[start : start + BAND].astype(np.uint8)
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(band, connectivity=8)
+        found = [dict(zip(names, map(int, box), strict=True)) for box in boxes[1:]]
+        regions += [region | {"top": region["top"] + start} for region in found]
+    return regions

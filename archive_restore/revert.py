@@ -1,0 +1,101 @@
+"""The workflow of `revert`: restored photographs are removed again, and the ledger says so."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from archive_restore.errors import InputError, StorageError, printable
+from archive_restore.home import Home
+from archive_restore.ledger import Job, Ledger, State, WorkerLock
+from archive_restore.photos.codecs import file_sha256
+from archive_restore.records import remove_record
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A restored photograph that was left where it is, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass
+class RevertSummary:
+    """What was done."""
+
+    reverted: list[Path] = field(default_factory=list)  # outputs, now removed
+    kept: list[Kept] = field(default_factory=list)
+
+
+def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = False) -> RevertSummary:
+    """Removes restored photographs and their records.
+
+    Parameters
+    ----------
+    paths : originals, restored photographs, or folders of either
+    again : queue them, so that the next run restores them anew; else they are left alone from now on
+
+    Raises
+    ------
+    InputError
+        Nothing at or below a path was restored.
+    LockedError
+        A run is at work.
+    StorageError
+        A file cannot be removed. What was reverted stays so.
+    """
+    summary = RevertSummary()
+    with WorkerLock(home.worker_lock):
+        for job in _chosen(paths, ledger.jobs(state=State.DONE)):
+            output = job.output or job.path
+            reason = _reason_to_keep(job)
+            if reason is not None:
+                summary.kept.append(Kept(output, reason))
+                continue
+            # First the files: killed in between, the same command finds the job still done and goes on.
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    output.unlink()
+            except OSError as error:
+                raise StorageError(
+                    f"Cannot remove {printable(output)}: {error.strerror}. Correct that, then try again."
+                ) from error
+            remove_record(output)
+            ledger.revert(job, again=again)
+            summary.reverted.append(output)
+    return summary
+
+
+def _chosen(paths: Sequence[Path], jobs: list[Job]) -> list[Job]:
+    """The jobs whose original or output lies at or below one of the paths, each once."""
+    chosen: dict[int, Job] = {}
+    for path in paths:
+        absolute = path.expanduser().absolute()
+        places = {absolute, absolute.parent.resolve() / absolute.name, absolute.resolve()}
+        found = [
+            job
+            for job in jobs
+            for place in (job.path, job.output)
+            if place is not None and any(place.is_relative_to(one) for one in places)
+        ]
+        if not found:
+            raise InputError(
+                f"Nothing at {printable(path)} was restored. See archive-restore status, or name the original."
+            )
+        chosen |= {job.id: job for job in found}
+    return list(chosen.values())
+
+
+def _reason_to_keep(job: Job) -> str | None:
+    """Why an output must not be removed; None if it is ours, or gone already."""
+    if job.output is None or job.output == job.path:
+        return "the ledger does not say where it is"
+    try:
+        if file_sha256(job.output) != job.output_sha256:
+            return "it was changed after it was restored; remove it by hand if it is not wanted"
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"it cannot be read: {error.strerror or error}"
+    return None

@@ -1,0 +1,163 @@
+"""Training samples for the damage segmenter: a photograph as a scanner shows it, and which of its pixels are damaged.
+
+Damage and photograph go through the same scanner in most samples (its blur, grain and compression over both), or
+sharpness would give damage away. In others damage is sharper than the photograph, as dust on the glass is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.random import Generator as Random
+from numpy.typing import NDArray
+
+from archive_restore.errors import InputError, printable
+from archive_restore.training import ageing, detection_defects
+from archive_restore.training.detection_defects import Defect
+from archive_restore.training.detection_scenery import box_of, decorate
+
+Floats = NDArray[np.float32]
+
+INTACT = 0.4
+"""Share of the samples without any damage."""
+
+DECORATED = 0.45
+"""Share of the samples with drawn things that only look like damage."""
+
+VISIBLE = 6.0
+"""Levels of 255 by which a damaged pixel differs from the undamaged photograph."""
+
+DOUBTFUL = (3.0, 16.0)
+"""Between these differences a pixel counts less, since nobody could tell."""
+
+
+@dataclass(frozen=True)
+class DetectorSample:
+    """`picture` (S, S, 3) uint8 RGB; `truth` (S, S) bool, True = damaged; `weight` (S, S) float32, 0 where it is
+    nobody's guess, 1 where it is plain."""
+
+    picture: NDArray[np.uint8]
+    truth: NDArray[np.bool_]
+    weight: Floats
+
+
+def sample(
+    photograph: NDArray[np.uint8], size: int, random: Random, shapes: Mapping[str, Sequence[Floats]]
+) -> DetectorSample:
+    """One sample of `size` px from an undamaged photograph ((H, W, 3) uint8); `shapes` are opacities of real
+    artefacts by kind, and may be empty."""
+    square, softness = cut(photograph, size, random)
+    clean = ageing.tone(square, random).astype(np.float32)
+    if random.random() < DECORATED:
+        decorate(clean, random)
+    np.clip(clean, 0, 255, out=clean)
+    order = random.choice(["print", "glass", "both"], p=[0.3, 0.5, 0.2])
+    if order != "print":
+        clean = np.clip(clean + grain(random, clean.shape), 0, 255)
+    damaged = clean
+    if random.random() >= INTACT:
+        damaged = clean.copy()
+        for defect in detection_defects.draw_some(random, (size, size), shapes):
+            lay(damaged, defect, random)
+    if order != "glass":
+        # An enlarged photograph is soft; the scanner that made it so made its damage as soft.
+        sigma = max(softness * random.uniform(0.1, 0.7), 0.9 * random.uniform(0, 1) ** 2)
+        if sigma > 0.2:
+            same = damaged is clean
+            clean = blurred(clean, sigma)
+            damaged = clean if same else blurred(damaged, sigma)
+    difference = greatest(np.abs(damaged - clean))
+    if order != "glass":
+        damaged = damaged + grain(random, clean.shape)
+    picture = np.clip(np.rint(damaged), 0, 255).astype(np.uint8)
+    low, high = DOUBTFUL
+    plain = np.clip((difference - low) / (high - low), 0.15, 1)
+    truth = difference > VISIBLE
+    weight = np.where(truth, plain, (difference < low).astype(np.float32)).astype(np.float32)
+    return DetectorSample(ageing.compress(picture, random), truth, weight)
+
+
+def cut(photograph: NDArray[np.uint8], size: int, random: Random) -> tuple[NDArray[np.uint8], float]:
+    """A random square turned and mirrored, as sharp as it is, reduced or enlarged; and by how much the enlarging
+    softened it (sigma, px)."""
+    short = min(photograph.shape[:2])
+    wish = random.choice(["as it is", "larger", "smaller", "whole"], p=[0.5, 0.2, 0.18, 0.12])
+    factor = {
+        "as it is": 1.0,
+        "larger": 1 / random.uniform(1.1, 2.6),
+        "smaller": random.uniform(1.1, 2.2),
+        "whole": short / size,
+    }[str(wish)]
+    side = min(short, round(size * factor))
+    top = int(random.integers(0, photograph.shape[0] - side + 1))
+    left = int(random.integers(0, photograph.shape[1] - side + 1))
+    square = photograph[top : top + side, left : left + side]
+    enlarged = size / side
+    if side != size:
+        how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+        square = np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
+    square = np.rot90(square, int(random.choice([0, 0, 0, 1, 2, 3])))
+    softness = 0.5 * (enlarged - 1) if enlarged > 1.05 else 0.0
+    return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))]), softness
+
+
+def lay(picture: Floats, defect: Defect, random: Random) -> None:
+    """Lays a defect over the picture, in place; only where it has any opacity."""
+    box = box_of(defect.opacity)
+    if box is None:
+        return
+    opacity, under = defect.opacity[box][..., None], picture[box]
+    texture = random.standard_normal(opacity.shape, np.float32) * np.float32(defect.texture)
+    tone = np.array(defect.tone, np.float32)
+    over = under * (tone / 255) if defect.stains else tone + texture
+    picture[box] = np.clip(under + (over - under) * opacity, 0, 255)
+
+
+def greatest(picture: Floats) -> Floats:
+    """(H, W, 3) to (H, W), the largest channel; numpy's own maximum over a short last axis is ten times slower."""
+    return np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
+
+
+def grain(random: Random, shape: tuple[int, ...]) -> Floats:
+    """Grain of film or paper and noise of the scanner, (H, W, 1) or (H, W, 3), 0 in four samples of ten."""
+    if random.random() < 0.4:
+        return np.zeros((*shape[:2], 1), np.float32)
+    strength = float(random.gamma(2.0, 1.7))
+    channels = 3 if random.random() < 0.25 else 1
+    noise = random.standard_normal((*shape[:2], channels), np.float32)
+    noise = blurred(noise, float(random.uniform(0.3, 1.3))).reshape(*shape[:2], channels)
+    return noise * np.float32(strength / max(float(noise.std()), 1e-6))
+
+
+def blurred(picture: Floats, sigma: float) -> Floats:
+    """Gaussian blur, `sigma` px."""
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+
+
+def read_shapes(folder: Path) -> dict[str, list[Floats]]:
+    """Real artefacts, folder/KIND/NAME.png with the opacity in the alpha channel: every other one by name, since
+    the others are for testing. Each (h, w) float32 in [0, 1], cut to what is visible."""
+    shapes: dict[str, list[Floats]] = {}
+    for kind in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for path in sorted(kind.glob("*.png"))[::2]:
+            pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            if pixels is None or pixels.ndim != 3 or pixels.shape[2] != 4:
+                raise InputError(
+                    f"{printable(path)} is no PNG with an alpha channel; take it out of the folder"
+                )
+            opacity = pixels[..., 3].astype(np.float32) / 255
+            rows, columns = np.nonzero(opacity > 0.03)
+            if len(rows):
+                cut_out = opacity[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+                shapes.setdefault(kind.name, []).append(limited(np.asarray(cut_out, np.float32)))
+    return shapes
+
+
+def limited(opacity: Floats, most: int = 700) -> Floats:
+    """At most `most` px on its longer side, so that drawing it is quick."""
+    scale = most / max(opacity.shape)
+    if scale >= 1:
+        return opacity
+    return np.asarray(cv2.resize(opacity, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)

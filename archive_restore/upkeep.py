@@ -1,0 +1,185 @@
+"""The `ledger` workflow: check it, copy it, make it anew from the restored photographs' records."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from archive_restore.errors import LedgerError, PhotographError, StorageError, printable
+from archive_restore.home import Home
+from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, WorkerLock, open_ledger
+from archive_restore.photos.archive import check_archive, output_folder, walk
+from archive_restore.photos.codecs import file_sha256
+from archive_restore.progress import Progress
+from archive_restore.records import Record, read_record
+
+UNKNOWN_SENSITIVITY: Final = "normal"
+"""Records do not say with which one a mask was made; the next scan that asks for another says so."""
+
+BESIDE: Final = ("-wal", "-shm", "")
+"""What SQLite keeps beside its file, and the file."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A restored photograph that the new ledger does not know, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass
+class RebuildSummary:
+    """What a rebuild took from the records."""
+
+    remembered: int = 0  # photographs that are done
+    gone: int = 0  # of them, those whose original is not there
+    skipped: list[Skipped] = field(default_factory=list)
+    replaced: Path | None = None  # where the former ledger is now
+
+
+def backup(home: Home, target: Path | None) -> Path:
+    """Copies the ledger to `target`, by default into the home's folder of backups. Returns where it is.
+
+    Raises
+    ------
+    LedgerError, StorageError
+        There is no ledger, or the copy cannot be written.
+    """
+    if not home.ledger.exists():
+        raise LedgerError("There is no ledger yet. It comes with the first: archive-restore scan ARCHIVE")
+    if target is None:
+        target = home.root / "backups" / f"ledger-{_stamp()}.db"
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{printable(target.parent)} cannot be made: {error.strerror}.") from error
+    with open_ledger(home.ledger) as ledger:
+        ledger.backup(target)
+    return target
+
+
+def rebuild(archives: Sequence[Path], *, home: Home, progress: Progress) -> RebuildSummary:
+    """Makes a new ledger that knows what was restored, from the records beside the restored photographs.
+
+    Nothing is restored twice for it. What was found in the other photographs is not in the records: a scan
+    of each archive reads them again. The former ledger is kept beside the new one.
+
+    Raises
+    ------
+    InputError
+        An archive cannot be read.
+    LockedError
+        A scan or a run is at work.
+    LedgerError, StorageError
+        The new ledger cannot be written.
+    """
+    roots = [check_archive(archive) for archive in archives]
+    summary, time = RebuildSummary(), _Time()
+    with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+        new = home.ledger.with_name(f"{home.ledger.stem}-new.db")
+        _remove(new)
+        with open_ledger(new, clock=time) as ledger:
+            for root in roots:
+                _remember(root, ledger, time, summary, progress)
+                time.now = datetime.now(UTC)
+        if home.ledger.exists():
+            summary.replaced = home.ledger.with_name(f"{home.ledger.stem}-replaced-{_stamp()}.db")
+            _move(home.ledger, summary.replaced)
+        _move(new, home.ledger)
+    return summary
+
+
+@dataclass
+class _Time:
+    """The ledger's clock: photographs are remembered as done when they were done."""
+
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def _remember(root: Path, ledger: Ledger, time: _Time, summary: RebuildSummary, progress: Progress) -> None:
+    archive_id = ledger.add_archive(root)
+    output = output_folder(root)
+    progress.start("Reading records", None)
+    try:
+        for found in walk(output) if output.is_dir() else ():
+            path = found.path(output)
+            progress.advance()
+            try:
+                record = _sound_record(path)
+                time.now = datetime.fromisoformat(record.time)
+                photograph, regions = _scanned(root, found.relative, record)
+            except (PhotographError, OSError, ValueError, KeyError, TypeError) as error:
+                summary.skipped.append(
+                    Skipped(path, error.reason if isinstance(error, PhotographError) else str(error))
+                )
+                continue
+            ledger.record(archive_id, photograph, regions)
+            for job in ledger.claim("rebuild", 1, archive_id):
+                ledger.finish(job, output=path, output_sha256=record.restored.sha256, model=record.model.name)
+            summary.remembered += 1
+            if photograph.modified_ns == 0:
+                summary.gone += 1
+                ledger.mark_missing(archive_id, [found.relative])
+    finally:
+        progress.stop()
+
+
+def _sound_record(output: Path) -> Record:
+    """The record of an output; PhotographError if there is none, or it is of another file."""
+    record = read_record(output)
+    if record is None:
+        raise PhotographError(output, "it has no record")
+    if file_sha256(output) != record.restored.sha256:
+        raise PhotographError(output, "it is not what its record says")
+    return record
+
+
+def _scanned(root: Path, relative: bytes, record: Record) -> tuple[ScannedPhotograph, list[RegionRow]]:
+    """What a scan had found. Its time is one that no file has, so that the next scan reads the original."""
+    there = (root / os.fsdecode(relative)).exists()
+    restored = record.restored
+    photograph = ScannedPhotograph(
+        relative=relative,
+        size=record.original.size,
+        modified_ns=1 if there else 0,
+        sha256=record.original.sha256,
+        format=restored.format,
+        width=restored.width,
+        height=restored.height,
+        sensitivity=UNKNOWN_SENSITIVITY,
+    )
+    regions = [
+        RegionRow(
+            kind=str(region["kind"]),
+            left=int(region["left"]),
+            top=int(region["top"]),
+            width=int(region["width"]),
+            height=int(region["height"]),
+            area=int(region["area"]),
+            score=float(region["score"]),
+        )
+        for region in record.repainted.regions
+    ]
+    return photograph, regions
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _move(ledger: Path, target: Path) -> None:
+    for suffix in BESIDE:
+        part = ledger.with_name(ledger.name + suffix)
+        if part.exists():
+            part.replace(target.with_name(target.name + suffix))
+
+
+def _remove(ledger: Path) -> None:
+    for suffix in BESIDE:
+        ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)

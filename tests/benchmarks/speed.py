@@ -1,0 +1,236 @@
+"""Measures, in one run on one device, how fast photographs are restored, and what bounds it.
+
+usage: python -m tests.benchmarks.speed [--device cpu|cuda:N] [--model NAME] [--photographs FOLDER] [--count N]
+                                        [--iopaint COMMAND]
+
+1. The whole of `inpaint` over a folder of mixed photographs (2 to 12 megapixels, one to three damages each) against
+   its floor: the network alone over as many windows in the same batches, tensors ready in memory. Then where the rest
+   goes, by stage, and what bounds it. On a GPU: how busy it was kept, over 200 photographs.
+2. A photograph of 12 megapixels with 3 % of it scratched against OpenCV's Telea on the whole photograph: seconds,
+   peak memory, windows, and how much of what was computed is intact.
+3. The command over the folder, start-up included: photographs and megapixels a second; with --iopaint, against
+   `COMMAND run --model cv2` over the same folder and masks.
+
+--photographs names a folder of photographs, which are scaled to size; without it scenes are drawn.
+"""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from archive_restore import inpaint
+from archive_restore.home import default_home
+from archive_restore.networks.devices import choose_device
+from archive_restore.networks.weights import load_model
+from archive_restore.progress import NullProgress
+from archive_restore.restoring import levels, pipeline, restorer
+from tests.benchmarks import mixed
+from tests.benchmarks.mixed import Folder
+from tests.benchmarks.pictures import Picture
+from tests.benchmarks.rivals import RADIUS
+from tests.benchmarks.stopwatch import (
+    Clock,
+    NetworkMeter,
+    Place,
+    Stage,
+    floor,
+    metered_network,
+    timed_stages,
+)
+
+DISTINCT = 20
+"""Photographs of the mixed folder that differ; a longer folder repeats them."""
+
+GPU_COUNT = 200
+
+SCRATCHED_MEGAPIXELS = 12.0
+SCRATCHED_SHARE = 0.03
+
+USAGE = Path(__file__).with_name("usage.py")
+
+STAGES: tuple[Place, ...] = (
+    ("decode", inpaint, "decode"),
+    ("read the mask", inpaint, "read_mask"),
+    ("measure depths", levels, "deeper_than_the_rim_tells"),
+    ("halve", levels, "halved"),
+    ("double", levels, "double"),
+    ("place windows", levels, "cover"),
+    ("canvas", levels, "Canvas"),
+    ("cut, first guess", levels.Level, "cut"),
+    ("paste", levels.Level, "paste"),
+    ("composite", levels.Level, "composite"),
+    ("grain", restorer, "match_grain"),
+    ("encode", inpaint, "encode"),
+    ("write, fsync", pipeline, "write_durably"),
+    ("read back", pipeline, "decode"),
+)
+"""All that `inpaint` does but the network."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that was run to its end: wall seconds, CPU seconds and peak memory, MB."""
+
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def whole_against_floor(folder: Folder, device: torch.device, model: str | None, out: Path) -> None:
+    options = inpaint.InpaintOptions(device=str(device), model=model)
+    with timed_stages(STAGES) as stages, metered_network() as meter:
+        clock = Clock()
+        summary = inpaint.inpaint_paths(
+            [folder.photographs],
+            masks=folder.masks,
+            out=out,
+            home=default_home(),
+            options=options,
+            progress=NullProgress(),
+        )
+        meter.settle()
+        whole = clock.read()
+    if summary.interrupted:
+        sys.exit("stopped as asked")
+    if summary.set_aside:
+        sys.exit(f"{summary.set_aside[0].path}: {summary.set_aside[0].reason}")
+    alone = floor(meter)
+    print(f"\n1. {folder.count} photographs, {folder.megapixels:.0f} megapixels, without start-up")
+    print(f"{'':24s}{'wall s':>9s}{'CPU s':>9s}")
+    print(f"{'whole':24s}{whole.wall:9.1f}{whole.cpu:9.1f}")
+    print(f"{'network alone':24s}{alone.wall:9.1f}{alone.cpu:9.1f}")
+    print(f"{'ratio':24s}{whole.wall / alone.wall:9.2f}{whole.cpu / alone.cpu:9.2f}")
+    print(
+        f"{described(meter)}; {100 * meter.pixels / 1e6 / folder.megapixels:.0f} % of the photographs' pixels"
+    )
+    print(
+        f"network during the run {meter.seconds:.1f} s: busy {100 * meter.seconds / whole.wall:.0f} % of the time"
+    )
+    show_stages(stages, meter, whole.wall)
+
+
+def show_stages(stages: dict[str, Stage], meter: NetworkMeter, whole: float) -> None:
+    print(f"{'stage':20s}{'calls':>8s}{'wall s':>9s}{'CPU s':>8s}  where")
+    for name, stage in sorted(stages.items(), key=lambda item: -item[1].wall):
+        where = "beside the network" if stage.beside else "between its batches"
+        print(f"{name:20s}{stage.calls:8d}{stage.wall:9.2f}{stage.cpu:8.2f}  {where if stage.calls else ''}")
+    between = {name: stage.wall for name, stage in stages.items() if not stage.beside}
+    waiting = whole - meter.seconds - sum(between.values())
+    print(
+        f"{'waiting and the rest':20s}{'':8s}{waiting:9.2f}{'':8s}  for windows, photographs, files, copies"
+    )
+    parts = {"the network": meter.seconds, **between, "waiting and the rest": waiting}
+    bound = max(parts, key=lambda name: parts[name])
+    print(f"bound by {bound} ({100 * parts[bound] / whole:.0f} % of the time)")
+
+
+def described(meter: NetworkMeter) -> str:
+    shapes = ", ".join(
+        f"{count} of {shape[0]}x{shape[2]} px" for shape, count in meter.batches.most_common(3)
+    )
+    intact = 100 * (1 - meter.hole_pixels / meter.pixels)
+    return (
+        f"{meter.windows} windows in {sum(meter.batches.values())} batches ({shapes}), {intact:.0f} % intact"
+    )
+
+
+def scratched_against_telea(original: Picture, device: torch.device, model: str | None, folder: Path) -> None:
+    random = np.random.default_rng(12)
+    picture, mask = mixed.damaged(
+        mixed.scaled(original, SCRATCHED_MEGAPIXELS), random, ["scratches"], SCRATCHED_SHARE
+    )
+    ours = restorer.Restorer(load_model(model, home=default_home()), device)
+    ours.restore(picture[:512, :512].copy(), mask[:512, :512] | np.eye(512, dtype=bool))  # warm
+    with metered_network() as meter:
+        clock = Clock()
+        ours.restore(picture, mask)
+        taken = clock.read()
+    clock = Clock()
+    cv2.inpaint(picture, mask.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA)
+    telea = clock.read()
+    one = Folder(folder / "photographs", folder / "masks", folder / "masks-by-stem", 1, mask.size / 1e6)
+    for path in (one.photographs, one.masks, one.masks_by_stem):
+        path.mkdir(parents=True)
+    mixed.write_one(one, "scratched", picture, mask, png=False)
+    command = run_command(inpaint_command(one, device, model, folder / "out"))
+    print(f"\n2. {mask.size / 1e6:.1f} megapixels, {100 * mask.mean():.1f} % scratched")
+    print(f"{'':24s}{'wall s':>9s}{'CPU s':>9s}")
+    print(f"{'restored':24s}{taken.wall:9.1f}{taken.cpu:9.1f}   network {meter.seconds:.1f} s by the clock")
+    print(f"{'Telea':24s}{telea.wall:9.2f}{telea.cpu:9.2f}")
+    print(f"{'ratio':24s}{taken.wall / telea.wall:9.1f}{taken.cpu / telea.cpu:9.1f}")
+    print(f"{described(meter)}; {100 * meter.pixels / mask.size:.0f} % of the photograph's pixels")
+    print(f"each damaged pixel {meter.hole_pixels / mask.sum():.2f} times")
+    print(
+        f"with start-up and files {command.seconds:.1f} s, {command.cpu:.1f} CPU s, peak {command.peak:.0f} MB"
+    )
+
+
+def folder_against_iopaint(
+    folder: Folder, device: torch.device, model: str | None, iopaint: str | None, out: Path
+) -> None:
+    print(f"\n3. {folder.count} photographs, {folder.megapixels:.0f} megapixels, start-up included")
+    commands = {"archive-restore inpaint": inpaint_command(folder, device, model, out / "ours")}
+    if iopaint:
+        given = {"--image": folder.photographs, "--mask": folder.masks_by_stem, "--output": out / "iopaint"}
+        where = [str(word) for pair in given.items() for word in pair]
+        commands["IOPaint, cv2"] = [*shlex.split(iopaint), "run", "--model", "cv2", "--device", "cpu", *where]
+    for name, command in commands.items():
+        done = run_command(command)
+        print(
+            f"{name:24s} {done.seconds:7.1f} s  {folder.count / done.seconds:6.2f} photographs/s  "
+            f"{folder.megapixels / done.seconds:6.2f} MP/s  {done.cpu:7.1f} CPU s  peak {done.peak:.0f} MB"
+        )
+
+
+def inpaint_command(folder: Folder, device: torch.device, model: str | None, out: Path) -> list[str]:
+    chosen = ["--model", model] if model else []
+    where = [str(folder.photographs), "--masks", str(folder.masks), "--out", str(out)]
+    return [sys.executable, "-m", "archive_restore", "inpaint", *where, "--device", str(device), *chosen]
+
+
+def run_command(command: list[str]) -> Finished:
+    """Runs a command that must succeed; what it said is shown only if it does not."""
+    measured = [sys.executable, str(USAGE), *command]
+    done = subprocess.run(
+        measured, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+    if done.returncode:
+        sys.exit(f"{shlex.join(command)} failed:\n{done.stdout}")
+    return Finished(*map(float, done.stdout.splitlines()[-1].split()))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device")
+    parser.add_argument("--model")
+    parser.add_argument("--photographs", type=Path)
+    parser.add_argument("--count", type=int)
+    parser.add_argument("--iopaint")
+    arguments = parser.parse_args()
+    device = choose_device(arguments.device)
+    count = arguments.count or (GPU_COUNT if device.type == "cuda" else DISTINCT)
+    originals = mixed.sources(arguments.photographs)
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    print(f"{device}, {os.cpu_count()} cores, {torch.get_num_threads()} threads of the network{load}")
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        folder = mixed.write_folder(work / "mixed", originals, count, min(count, DISTINCT))
+        whole_against_floor(folder, device, arguments.model, work / "whole")
+        scratched_against_telea(originals[0], device, arguments.model, work / "scratched")
+        folder_against_iopaint(folder, device, arguments.model, arguments.iopaint, work / "folder")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

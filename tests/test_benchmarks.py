@@ -1,0 +1,122 @@
+"""The benchmarks' own parts: what they measure with must be right before their figures are believed."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.benchmarks import mixed, sheets, speed, stopwatch
+from tests.benchmarks.pictures import read_picture, write_picture
+from tests.benchmarks.restoration import Case, score
+from tests.benchmarks.rivals import rivals
+
+
+class Doubling(nn.Module):
+    """Stands for a generator: takes windows, and is slow enough to be timed."""
+
+    window = 8
+
+    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
+        time.sleep(0.01)
+        return 2 * pictures
+
+
+def test_the_most_damaged_places_come_first_and_none_twice() -> None:
+    mask = np.zeros((600, 900), bool)
+    mask[100:110, 100:110] = True
+    mask[400:440, 700:740] = True
+    first, second = sheets.most_damaged(mask, 5)
+    assert mask[first].sum() == 1600
+    assert mask[second].sum() == 100
+
+
+def test_a_perfect_repair_scores_as_one() -> None:
+    clean = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    mask = np.zeros((40, 50), bool)
+    mask[10:20, 10:20] = True
+    damaged = np.where(mask[..., None], np.uint8(255), clean)
+    perfect = score(clean, Case("0-dust", damaged, clean, mask), 0.0)
+    assert perfect.psnr > 130
+    assert (perfect.l1, perfect.sharp, perfect.changed) == (0.0, 1.0, 0.0)
+    spilt = clean.copy()
+    spilt[0, 0, 0] ^= 1
+    assert score(spilt, Case("0-dust", damaged, clean, mask), 0.0).changed == 1.0
+
+
+def test_every_rival_fills_the_hole_and_nothing_else() -> None:
+    rows, columns = np.mgrid[0:64, 0:64]
+    clean = np.stack([rows * 3, columns * 3, rows + columns], axis=2).astype(np.uint8)
+    mask = np.zeros((64, 64), bool)
+    mask[30:34, 10:50] = True
+    damaged = np.where(mask[..., None], np.uint8(255), clean)
+    methods, missing = rivals(None)
+    assert any("--fsr-python" in line for line in missing)
+    for fill in methods.values():
+        restored, seconds = fill(damaged, mask)
+        assert seconds > 0
+        assert (restored == damaged)[~mask].all()
+        assert np.abs(restored.astype(int) - clean)[mask].mean() < 12
+
+
+def test_damage_is_drawn_until_the_share_is_reached() -> None:
+    picture = np.full((300, 400, 3), 128, np.uint8)
+    damaged, mask = mixed.damaged(picture, np.random.default_rng(0), ["scratches"], 0.03)
+    assert 0.03 <= mask.mean() < 0.15
+    assert (damaged == picture)[~mask].mean() > 0.99
+
+
+def test_a_mixed_folder_has_a_mask_for_each_photograph(tmp_path: Path) -> None:
+    small = np.full((30, 40, 3), 128, np.uint8)
+    folder = mixed.Folder(tmp_path / "p", tmp_path / "m", tmp_path / "s", 2, 0.0)
+    for path in (folder.photographs, folder.masks, folder.masks_by_stem):
+        path.mkdir()
+    mixed.write_one(folder, "000", small, np.eye(30, 40, dtype=bool), png=False)
+    mixed.link_one(folder, "000", "001")
+    assert sorted(p.name for p in folder.photographs.iterdir()) == ["000.jpg", "001.jpg"]
+    assert sorted(p.name for p in folder.masks.iterdir()) == ["000.jpg.png", "001.jpg.png"]
+    assert sorted(p.name for p in folder.masks_by_stem.iterdir()) == ["000.png", "001.png"]
+    assert read_picture(folder.masks / "001.jpg.png")[0, 0, 0] == 255
+
+
+def test_the_meter_counts_windows_and_holes_and_replays_the_batches() -> None:
+    network = Doubling()
+    with stopwatch.metered_network() as meter, torch.inference_mode():
+        for count in (3, 3, 2):
+            network(torch.zeros(count, 3, 8, 8), torch.ones(count, 1, 8, 8))
+        nn.Identity()(torch.zeros(1))
+    assert meter.windows == 8
+    assert meter.pixels == 8 * 64
+    assert meter.hole_pixels == 8 * 64
+    assert 0.03 <= meter.seconds < 3
+    assert 0.03 <= stopwatch.floor(meter).wall < 3
+    network(torch.zeros(1, 3, 8, 8), torch.ones(1, 1, 8, 8))
+    assert meter.windows == 8
+
+
+def test_stages_are_timed_only_inside_the_context(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", np.zeros((300, 300, 3), np.uint8))
+    write_picture(tmp_path / "b.png", np.zeros((300, 300), np.uint8))
+    with stopwatch.timed_stages([("read", mixed, "read_picture")]) as stages:
+        assert [picture.shape for picture in mixed.sources(tmp_path)] == [(300, 300, 3)] * 2
+    mixed.sources(tmp_path)
+    assert stages["read"].calls == 2
+    assert stages["read"].wall > 0
+    assert not stages["read"].beside
+
+
+def test_the_peak_memory_of_a_command_is_its_own() -> None:
+    held = np.ones(60_000_000)  # 480 MB in this process
+    done = speed.run_command([sys.executable, "-c", "print(sum(range(3_000_000)))"])
+    assert held.any()
+    assert 2 < done.peak < 100
+    assert done.seconds > 0
+    assert done.cpu > 0.01
+
+
+def test_a_command_that_fails_ends_the_benchmark_with_what_it_said() -> None:
+    with pytest.raises(SystemExit, match="no such thing"):
+        speed.run_command([sys.executable, "-c", "import sys; sys.exit('no such thing')"])

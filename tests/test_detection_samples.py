@@ -1,0 +1,110 @@
+import cv2
+import numpy as np
+import pytest
+
+from archive_restore.errors import InputError
+from archive_restore.training import detection_defects, detection_samples
+from archive_restore.training.detection_samples import read_shapes, sample
+from archive_restore.training.detection_scenery import SCENERY, SHARES, box_of
+from tests.drawn import scene
+
+
+def photograph():
+    return cv2.cvtColor(scene(), cv2.COLOR_GRAY2RGB)
+
+
+def drawn(count, seed=5, size=96, shapes=None):
+    return [sample(photograph(), size, np.random.default_rng([seed, n]), shapes or {}) for n in range(count)]
+
+
+def test_a_sample_is_a_function_of_its_generator():
+    for one, two in zip(drawn(6), drawn(6), strict=True):
+        assert (one.picture == two.picture).all()
+        assert (one.truth == two.truth).all()
+        assert (one.weight == two.weight).all()
+
+
+def test_about_a_third_of_the_samples_is_undamaged():
+    intact = np.mean([not one.truth.any() for one in drawn(150, size=64)])
+    assert 0.3 < intact < 0.65
+
+
+def test_what_nobody_could_tell_does_not_count():
+    doubtful = [one.weight[~one.truth] for one in drawn(40)]
+    assert {float(value) for values in doubtful for value in np.unique(values)} == {0.0, 1.0}
+    plain = np.concatenate([one.weight[one.truth] for one in drawn(40)])
+    assert 0 < plain.min() < plain.max() == 1
+
+
+def test_damage_is_no_sharper_than_the_scanner_that_saw_it(monkeypatch):
+    """A hard white square on a grey picture, seen by the print's scanner: its edge is blurred in every sample."""
+    flat = np.full((200, 200, 3), 100, np.uint8)
+    opacity = np.zeros((64, 64), np.float32)
+    opacity[20:40, 20:40] = 1
+    defect = detection_defects.Defect(opacity, (255.0, 255.0, 255.0), 0.0, "spots")
+    monkeypatch.setattr(detection_defects, "draw_some", lambda *_: [defect])
+    monkeypatch.setattr(detection_samples, "DECORATED", 0.0)
+    monkeypatch.setattr(detection_samples, "cut", lambda *_: (flat[:64, :64], 1.5))
+    monkeypatch.setattr(detection_samples, "grain", lambda _, shape: np.zeros((*shape[:2], 1), np.float32))
+    monkeypatch.setattr(detection_samples, "INTACT", 0.0)
+    steps = [
+        np.abs(np.diff(one.picture[30, :, 1].astype(int))).max() / np.ptp(one.picture[30, :, 1].astype(int))
+        for one in drawn(60, size=64)
+    ]
+    assert np.mean(np.array(steps) < 0.8) > 0.5
+
+
+@pytest.mark.parametrize("name", SCENERY)
+def test_scenery_is_drawn_within_the_range_and_only_where_it_is(name):
+    picture = np.full((120, 160, 3), 120, np.float32)
+    SCENERY[name](picture, np.random.default_rng(3))
+    assert picture.min() >= -1
+    assert picture.max() <= 256
+    assert (picture != 120).any()
+
+
+def test_the_shares_of_scenery_make_one():
+    assert sum(SHARES) == pytest.approx(1)
+    assert len(SHARES) == len(SCENERY)
+
+
+@pytest.mark.parametrize("kind", detection_defects.WEIGHTS)
+def test_each_kind_of_damage_can_be_drawn(kind):
+    random = np.random.default_rng(0)
+    opacities = [
+        defect.opacity
+        for _ in range(6)
+        for defect in detection_defects.draw(random, (96, 128), 1.0, kind, {})
+    ]
+    assert all(opacity.shape == (96, 128) and opacity.min() >= 0 for opacity in opacities)
+    assert max(opacity.max() for opacity in opacities) > 0.2
+
+
+def test_real_shapes_are_read_every_other_one_and_stamped(tmp_path):
+    (tmp_path / "dots").mkdir()
+    for name, size in (("a", 5), ("b", 9), ("c", 7)):
+        pixels = np.zeros((20, 20, 4), np.uint8)
+        pixels[4 : 4 + size, 3 : 3 + size, 3] = 200
+        cv2.imwrite(str(tmp_path / "dots" / f"{name}.png"), pixels)
+    shapes = read_shapes(tmp_path)
+    assert [form.shape for form in shapes["dots"]] == [(5, 5), (7, 7)]
+    opacity = detection_defects.stamped(np.random.default_rng(0), (64, 64), 1.0, "dust", shapes)
+    assert opacity.max() == pytest.approx(200 / 255, abs=0.02)
+
+
+def test_a_shape_without_alpha_is_refused_by_name(tmp_path):
+    (tmp_path / "dots").mkdir()
+    cv2.imwrite(str(tmp_path / "dots" / "flat.png"), np.zeros((5, 5, 3), np.uint8))
+    with pytest.raises(InputError, match=r"flat\.png"):
+        read_shapes(tmp_path)
+
+
+@pytest.mark.parametrize(("top", "left"), [(-3, -3), (60, 60), (-50, 10), (10, 200)])
+def test_a_shape_over_the_edge_is_cut_off(top, left):
+    opacity = np.zeros((64, 64), np.float32)
+    detection_defects.stamp(opacity, np.ones((8, 8), np.float32), top, left)
+    assert opacity.sum() == max(0, min(top + 8, 64) - max(top, 0)) * max(0, min(left + 8, 64) - max(left, 0))
+
+
+def test_the_box_of_nothing_is_none():
+    assert box_of(np.zeros((5, 5), np.float32)) is None

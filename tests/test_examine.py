@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from archive_restore import examine as examining
+from archive_restore.errors import DeviceError
+from archive_restore.examine import Detector, Examination, Examined, ScanOptions, examine, usable, verifier
+from archive_restore.networks import detector
+from archive_restore.networks.detector import NAME, DamageSegmenter
+from archive_restore.networks.weights import ModelCard, save_model
+from archive_restore.photos.archive import FoundFile
+from archive_restore.photos.files import read_mask
+from archive_restore.progress import NullProgress
+from tests.drawn import scene
+
+LEARNED = ScanOptions(detector=Detector.LEARNED)
+
+
+class Notes(NullProgress):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An empty folder of shipped weights, forgotten again afterwards."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setattr(detector, "shipped_models", lambda: folder)
+    verifier.cache_clear()
+    yield folder
+    verifier.cache_clear()
+
+
+def sure_of_everything() -> DamageSegmenter:
+    network = DamageSegmenter()
+    torch.nn.init.zeros_(network.write.weight)
+    torch.nn.init.constant_(network.write.bias, 5.0)
+    return network
+
+
+def examined(folder: Path, options: ScanOptions) -> np.ndarray:
+    cv2.imwrite(str(folder / "a.png"), scene())
+    status = (folder / "a.png").stat()
+    file = FoundFile(b"a.png", status.st_size, status.st_mtime_ns)
+    result = examine(Examination(folder, file, options, mask=folder / "mask.png"))
+    assert isinstance(result, Examined)
+    return read_mask(folder / "mask.png", scene().shape)
+
+
+def test_the_learned_detector_decides_when_its_weights_are_there(weights: Path, tmp_path: Path) -> None:
+    save_model(sure_of_everything(), weights, ModelCard(NAME, "", "", NAME))
+    notes = Notes()
+    assert usable(LEARNED, notes) == LEARNED
+    assert notes.notes == []
+    assert examined(tmp_path, LEARNED).all()
+    assert not examined(tmp_path, ScanOptions(detector=Detector.HEURISTIC)).any()
+
+
+def test_without_weights_the_heuristics_look_alone_and_it_is_said(weights: Path) -> None:
+    notes = Notes()
+    assert usable(LEARNED, notes).detector is Detector.HEURISTIC
+    [note] = notes.notes
+    assert "heuristics alone" in note
+    assert NAME in note
+
+
+def test_changed_weights_are_not_used_either(weights: Path) -> None:
+    card = save_model(sure_of_everything(), weights, ModelCard(NAME, "", "", NAME))
+    (weights / card.file).write_bytes(b"something else")
+    notes = Notes()
+    assert usable(LEARNED, notes).detector is Detector.HEURISTIC
+    assert "changed" in notes.notes[0]
+
+
+def test_the_heuristics_load_no_weights(weights: Path) -> None:
+    assert verifier(Detector.HEURISTIC, None) is None
+
+
+def test_a_device_that_is_not_there_is_an_error_not_a_fallback(weights: Path) -> None:
+    with pytest.raises(DeviceError):
+        usable(ScanOptions(detector=Detector.LEARNED, device="cuda:99"), NullProgress())
+
+
+def test_the_weights_are_loaded_once(weights: Path) -> None:
+    save_model(sure_of_everything(), weights, ModelCard(NAME, "", "", NAME))
+    assert examining.verifier(Detector.LEARNED, None) is examining.verifier(Detector.LEARNED, None)

@@ -1,0 +1,106 @@
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from archive_restore.restoring.grain import match_grain
+
+Floats = NDArray[np.float32]
+
+
+def ramp(shape: tuple[int, int]) -> Floats:
+    """A smooth grey picture."""
+    return np.tile(np.linspace(60, 180, shape[1], dtype=np.float32), (shape[0], 1))
+
+
+def grainy(base: Floats, strength: float, size: float, seed: int = 0) -> NDArray[np.uint8]:
+    """`base` with grain of a standard deviation and a blur in px, the same in every channel."""
+    noise = np.random.default_rng(seed).normal(0, 1, base.shape[:2]).astype(np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), size)
+    noise *= strength / noise.std()
+    values = base + (noise if base.ndim == 2 else noise[..., None])
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def repaired(photograph: NDArray[np.uint8], base: Floats, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The photograph with its hole written without grain."""
+    smooth = photograph.copy()
+    smooth[mask] = np.rint(base[mask])
+    return smooth
+
+
+@pytest.fixture
+def mask() -> NDArray[np.bool_]:
+    mask = np.zeros((300, 300), bool)
+    mask[100:180, 90:200] = True
+    return mask
+
+
+@pytest.mark.parametrize("strength", [2.5, 6.0])
+@pytest.mark.parametrize("size", [0.5, 1.0])
+def test_the_grain_is_as_strong_and_as_coarse_as_around_the_hole(
+    strength: float, size: float, mask: NDArray[np.bool_]
+) -> None:
+    base = ramp((300, 300))
+    photograph = grainy(base, strength, size)
+    drawn = match_grain(photograph, repaired(photograph, base, mask), mask) - base
+    there = drawn[100:180, 90:200]
+    assert 0.8 * strength < there.std() < 1.2 * strength
+    assert abs(there.mean()) < 0.15 * strength
+    truth = (photograph - base)[100:180, 90:200]
+
+    def correlation(noise: Floats) -> float:
+        return float((noise[:, 1:] * noise[:, :-1]).mean() / np.square(noise).mean())
+
+    assert abs(correlation(there) - correlation(truth)) < 0.15
+
+
+def test_grain_of_the_lightness_alone_stays_without_colour(mask: NDArray[np.bool_]) -> None:
+    base = np.dstack([ramp((300, 300)), ramp((300, 300)) * 0.8, ramp((300, 300)) * 0.6])
+    photograph = grainy(base, 5.0, 0.7)
+    drawn = (match_grain(photograph, repaired(photograph, base, mask), mask) - base)[mask]
+    assert np.corrcoef(drawn[:, 0], drawn[:, 2])[0, 1] > 0.9
+
+
+def test_nothing_outside_the_mask_changes_and_the_grain_is_the_same_every_time(
+    mask: NDArray[np.bool_],
+) -> None:
+    base = ramp((300, 300))
+    photograph = grainy(base, 5.0, 0.7)
+    smooth = repaired(photograph, base, mask)
+    first, again = (match_grain(photograph, smooth, mask) for _ in range(2))
+    np.testing.assert_array_equal(first[~mask], photograph[~mask])
+    np.testing.assert_array_equal(first, again)
+    assert (first != smooth)[mask].mean() > 0.5
+
+
+def test_a_photograph_without_grain_gets_none(mask: NDArray[np.bool_]) -> None:
+    base = ramp((300, 300))
+    photograph = grainy(base, 1e-6, 0.7)
+    smooth = repaired(photograph, base, mask)
+    np.testing.assert_array_equal(match_grain(photograph, smooth, mask), smooth)
+
+
+def test_what_has_its_grain_already_gets_no_more(mask: NDArray[np.bool_]) -> None:
+    base = ramp((300, 300))
+    photograph = grainy(base, 5.0, 0.7)
+    other = grainy(base, 5.0, 0.7, seed=1)
+    kept = np.where(mask, other, photograph)
+    drawn = (match_grain(photograph, kept, mask) - base)[mask]
+    assert drawn.std() < 1.15 * 5.0
+
+
+def test_the_damage_itself_is_not_taken_for_grain(mask: NDArray[np.bool_]) -> None:
+    base = ramp((300, 300))
+    damaged = grainy(base, 2.0, 0.7)
+    smooth = repaired(damaged, base, mask)
+    damaged[mask] = np.random.default_rng(2).integers(0, 256, int(mask.sum()), np.uint8)
+    assert (match_grain(damaged, smooth, mask) - base)[mask].std() < 3.0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 300), (40, 40, 3)])
+def test_pictures_that_tell_too_little_stay_as_they_are(shape: tuple[int, ...]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    mask = np.ones(shape[:2], bool)
+    mask[-1, -1] = False
+    assert match_grain(picture, picture, mask).shape == shape

@@ -1,0 +1,88 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archive_restore.errors import PhotographError
+from archive_restore.photos.codecs import decode, encode
+from archive_restore.photos.files import write_mask
+from archive_restore.records import (
+    BAND,
+    Record,
+    describe,
+    read_record,
+    record_path,
+    regions_of,
+    remove_record,
+    write_record,
+)
+from tests.formats import mask, palette_png, repainted
+
+
+def record(folder: Path, name: str = "a.png") -> Record:
+    original = decode(palette_png(folder / "palette.png", 256, 8))
+    write_mask(folder / "mask.png", mask())
+    return describe(
+        original,
+        mask(),
+        encode(original, (repainted(original.pixels),)),
+        name=name,
+        mask_file=folder / "mask.png",
+        model=("small", "f" * 64),
+        settings={"grain": True, "recompress": False},
+        regions=regions_of(mask()),
+    )
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    written = record(tmp_path, "Großmutter \udcff.png")
+    write_record(tmp_path / "a.png", written)
+    again = read_record(tmp_path / "a.png")
+    assert again is not None
+    assert again.original.name == "Großmutter \udcff.png"
+    assert (again.restored, again.repainted, again.model) == (
+        written.restored,
+        written.repainted,
+        written.model,
+    )
+    assert again.notes == ["its 8-bit palette became 8-bit RGB"]
+    assert again.repainted.pixels == mask().sum()
+    assert again.time.endswith("+00:00")
+
+
+def test_records_lie_beside_their_photographs_and_never_collide(tmp_path: Path) -> None:
+    names = ["a.jpg", "a.tif", "A.JPG", "a.jpg.png"]
+    paths = {record_path(tmp_path / name) for name in names}
+    assert len(paths) == 4
+    assert tmp_path / "a.jpg.json" in paths
+
+
+def test_a_name_as_long_as_a_disk_takes_has_a_record_too(tmp_path: Path) -> None:
+    long = tmp_path / ("ä" * 125 + ".jpeg")
+    assert len(os.fsencode(long.name)) == 255
+    long.touch()
+    write_record(long, record(tmp_path))
+    assert read_record(long) is not None
+    other = long.with_name("ö" + long.name[1:])
+    assert record_path(other) != record_path(long)
+    remove_record(long)
+    assert read_record(long) is None
+    remove_record(long)  # again is no error
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"original": {}}', b"\xff\xfe", b"null"])
+def test_what_is_no_record_is_named(content: bytes, tmp_path: Path) -> None:
+    record_path(tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(PhotographError, match="record cannot be read"):
+        read_record(tmp_path / "a.png")
+
+
+def test_regions_are_boxes_of_connected_pieces() -> None:
+    found = regions_of(mask())
+    assert {"left": 40, "top": 0, "width": 2, "height": 61, "area": 122} in found
+    assert {"left": 5, "top": 20, "width": 12, "height": 10, "area": 120} in found
+    assert len(found) == 2
+    tall = np.zeros((BAND + 10, 3), bool)
+    tall[BAND + 2, 1] = True
+    assert regions_of(tall) == [{"left": 1, "top": BAND + 2, "width": 1, "height": 1, "area": 1}]

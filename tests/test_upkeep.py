@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from archive_restore.errors import LedgerError
+from archive_restore.home import Home
+from archive_restore.ledger import State, open_ledger
+from archive_restore.progress import NullProgress
+from archive_restore.scan import ScanOptions, scan
+from archive_restore.upkeep import backup, rebuild
+from tests.restored_archive import RestoredArchive, restored_archive
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> RestoredArchive:
+    return restored_archive(tmp_path)
+
+
+def test_a_backup_is_a_ledger_and_replaces_nothing(archive: RestoredArchive, tmp_path: Path) -> None:
+    copy = backup(archive.home, tmp_path / "copy.db")
+    with open_ledger(copy) as ledger:
+        assert ledger.counts().states[State.DONE] == 3
+        assert ledger.faults() == []
+    with pytest.raises(LedgerError, match="exists already"):
+        backup(archive.home, tmp_path / "copy.db")
+    assert backup(archive.home, None).parent == archive.home.root / "backups"
+
+
+def test_without_a_ledger_there_is_nothing_to_copy(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="archive-restore scan"):
+        backup(Home(tmp_path), None)
+
+
+def test_a_damaged_ledger_is_named(archive: RestoredArchive) -> None:
+    with open_ledger(archive.home.ledger) as ledger:
+        ledger._connection.execute("PRAGMA foreign_keys = OFF")
+        ledger._connection.execute("DELETE FROM photographs WHERE id = 1")
+        assert any("is not there" in fault for fault in ledger.faults())
+
+
+def test_a_lost_ledger_comes_back_from_the_records_and_nothing_is_restored_twice(
+    archive: RestoredArchive,
+) -> None:
+    with archive.ledger() as ledger:
+        before = {(job.relative, job.output, job.output_sha256, job.model) for job in ledger.jobs()}
+        kinds = ledger.kinds()
+    written = {path: path.stat().st_ino for path in archive.output.rglob("*") if path.is_file()}
+    for path in archive.home.root.glob("ledger.db*"):
+        path.unlink()
+    summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+    assert (summary.remembered, summary.gone, summary.skipped, summary.replaced) == (3, 0, [], None)
+    with archive.ledger() as ledger:
+        jobs = ledger.jobs(state=State.DONE)
+        assert {(job.relative, job.output, job.output_sha256, job.model) for job in jobs} == before
+        assert ledger.kinds() == kinds
+        assert ledger.faults() == []
+        found = scan(
+            archive.root,
+            ledger=ledger,
+            home=archive.home,
+            options=ScanOptions(jobs=1),
+            progress=NullProgress(),
+        )
+        assert (found.unchanged, found.examined + found.recognised) == (0, 4)
+        assert ledger.counts().states[State.DONE] == 3
+    assert archive.run().restored == 0
+    assert {path: path.stat().st_ino for path in archive.output.rglob("*") if path.is_file()} == written
+
+
+def test_what_the_records_do_not_vouch_for_is_left_out_and_named(archive: RestoredArchive) -> None:
+    (archive.output / "a.jpg").write_bytes(b"changed since")
+    (archive.output / "a.tif.json").unlink()
+    (archive.root / "sub" / "a.png").unlink()
+    summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+    assert {skipped.path.name: skipped.reason for skipped in summary.skipped} == {
+        "a.jpg": "it is not what its record says",
+        "a.tif": "it has no record",
+    }
+    assert (summary.remembered, summary.gone) == (1, 1)
+    assert summary.replaced is not None
+    with open_ledger(summary.replaced) as former, archive.ledger() as ledger:
+        assert former.counts().states[State.DONE] == 3
+        assert (ledger.counts().photographs, ledger.counts().missing) == (0, 1)
+
+
+def test_a_ledger_that_cannot_be_read_at_all_is_kept_aside(archive: RestoredArchive) -> None:
+    archive.home.ledger.write_bytes(b"my diary" * 1000)
+    summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+    assert summary.remembered == 3
+    assert summary.replaced is not None
+    assert summary.replaced.read_bytes().startswith(b"my diary")
