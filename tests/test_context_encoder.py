@@ -87,7 +87,7 @@ def test_weights_start_at_a_deviation_of_002():
 
 def test_the_untrained_default_generator_returns_its_first_guess():
     pictures = torch.rand(2, 3, 64, 96) * 2 - 1
-    written = Generator()(pictures, torch.ones(2, 1, 64, 96))
+    written = Generator()(pictures, torch.ones(2, 1, 64, 96), torch.rand(2, 3, 64, 96))
     assert torch.allclose(written, pictures)
 
 
@@ -95,7 +95,8 @@ def test_the_default_generator_is_fully_convolutional_and_small():
     network = Generator()
     assert parameters(network) < 12_000_000
     for side in (64, 96, 128, 256):
-        assert network(torch.zeros(1, 3, side, side), torch.zeros(1, 1, side, side)).shape[-1] == side
+        colours = torch.zeros(1, 3, side, side)
+        assert network(colours, torch.zeros(1, 1, side, side), colours).shape[-1] == side
 
 
 def test_every_weight_of_the_default_generator_learns():
@@ -103,7 +104,8 @@ def test_every_weight_of_the_default_generator_learns():
     network = Generator()
     optimiser = torch.optim.SGD(network.parameters(), 0.1)
     for _ in range(3):  # zero-initialised layers pass gradients on from the second step
-        loss = (network(torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)) - 1).square().mean()
+        guess, scan = torch.rand(2, 1, 3, 64, 64)
+        loss = (network(guess, torch.ones(1, 1, 64, 64), scan) - 1).square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
