@@ -11,7 +11,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 
-FOUNDATION = {"errors", "progress", "home"}
+FOUNDATION = {"errors", "progress", "home", "interrupts"}
 GROUPS = {"photos", "detection", "ledger", "networks"}
 MAKERS = {"restoring", "training"}
 WORKFLOWS = {
