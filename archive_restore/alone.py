@@ -5,9 +5,8 @@ from functools import cache
 from typing import Final
 
 from archive_restore.clock import SystemClock
-from archive_restore.errors import (
-    LockedError,
-)
+from archive_restore.decoding import decode_here
+from archive_restore.errors import LockedError
 from archive_restore.home import Home
 from archive_restore.interrupts import StopRequest
 from archive_restore.ledger import Archive, Job, WorkerLock, open_ledger
@@ -62,7 +61,15 @@ def restore_alone(task: Alone) -> RunSummary:
     with WorkerLock(home.root / ALONE_LOCK), open_ledger(home.ledger) as ledger:
         restorer = _restorer_alone(home, task.model, options)
         worker = Worker(
-            ledger, home, options, NullProgress(), StopRequest(), summary, Night(SystemClock()), NullLog()
+            ledger,
+            home,
+            options,
+            NullProgress(),
+            StopRequest(),
+            summary,
+            Night(SystemClock()),
+            NullLog(),
+            decode_here,
         )
         worker.only(task.job, restorer)
     return summary

@@ -7,13 +7,15 @@ and only that process is started again.
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import FrameType
-from typing import Any, Final, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
 from archive_restore.errors import ArchiveRestoreError
 
@@ -56,7 +58,7 @@ class _Process(Generic[Task, Result]):
     def answer(self) -> Any:
         """What it sent; `Lost` if it is gone."""
         try:
-            return self.connection.recv()
+            return _received(self.connection)
         except (EOFError, OSError):
             self.process.join()
             self.died = True
@@ -119,6 +121,58 @@ def in_processes(
         _stop(busy.values())
 
 
+class Processes(Generic[Task, Result]):
+    """Processes that serve threads: each call has one for itself, and starts it if none is idle.
+
+    Parameters
+    ----------
+    work
+        A function of a module, which the processes import.
+    """
+
+    def __init__(self, work: Callable[[Task], Result]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._idle: list[_Process[Task, Result]] = []
+        self._all: list[_Process[Task, Result]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _stop(self._all)
+
+    def call(self, task: Task) -> Result | Lost:
+        """What `work` makes of the task, which is small and picklable.
+
+        Raises
+        ------
+        ArchiveRestoreError
+            That `work` raised. Anything else that it raises becomes a `Lost`.
+        """
+        process = self._taken()
+        process.give(task)
+        answer = process.answer()
+        while answer == READY:
+            process.ready = True
+            answer = process.answer()
+        with self._lock:
+            (self._all.remove if process.died else self._idle.append)(process)
+        if process.died:
+            process.connection.close()
+        if isinstance(answer, ArchiveRestoreError):
+            raise answer
+        result: Result | Lost = answer
+        return result
+
+    def _taken(self) -> _Process[Task, Result]:
+        with self._lock:
+            if not self._idle:
+                self._idle.append(_Process(self._work))
+                self._all.append(self._idle[-1])
+            return self._idle.pop()
+
+
 def default_processes() -> int:
     """One a core that this process may use."""
     if sys.platform == "linux":
@@ -133,12 +187,31 @@ def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with contextlib.suppress(EOFError, OSError):  # the parent is done, or gone
-        connection.send(READY)
+        _send(connection, READY)
         # Decoders write their warnings straight to the terminal, over the progress bar.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         while True:
             task = connection.recv()
-            connection.send(_result(work, task))
+            _send(connection, _result(work, task))
+
+
+def _send(connection: Connection, answer: object) -> None:
+    """Arrays go as they lie in memory, beside the pickle (PEP 574), so that a photograph is not copied thrice."""
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(answer, protocol=5, buffer_callback=buffers.append)
+    raw = [buffer.raw() for buffer in buffers]
+    connection.send([len(data), *map(len, raw)])
+    connection.send_bytes(data)
+    for part in raw:
+        connection.send_bytes(part)
+
+
+def _received(connection: Connection) -> Any:
+    """What `_send` sent. EOFError if the other end is gone."""
+    parts = [bytearray(size) for size in connection.recv()]
+    for part in parts:
+        connection.recv_bytes_into(part)
+    return pickle.loads(parts[0], buffers=parts[1:])
 
 
 def _result(work: Callable[[Any], Any], task: Any) -> Any:

@@ -1,14 +1,13 @@
 """The workflow of `run`: everything that is queued is restored, resumably."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 from archive_restore.alone import restore_suspects, wait_for_orphan
 from archive_restore.clock import Clock, SystemClock
-from archive_restore.errors import (
-    InputError,
-    printable,
-)
+from archive_restore.decoding import Decode, decoding_apart
+from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.interrupts import stop_on_interrupt
 from archive_restore.ledger import Archive, Ledger, State, WorkerLock
@@ -37,8 +36,11 @@ def run(
     progress: Progress,
     clock: Clock = SYSTEM_CLOCK,
     log: Log = NO_LOG,
+    decode: Decode | None = None,
 ) -> RunSummary:
     """Restores the queued photographs of one archive, or of all.
+
+    `decode` reads a photograph; left out, processes of their own do, which may die of it.
 
     Raises
     ------
@@ -50,11 +52,12 @@ def run(
     began = clock.monotonic()
     archives = ledger.archives() if options.archive is None else [scanned_archive(ledger, options.archive)]
     device = choose_device(options.device)
-    with WorkerLock(home.worker_lock), stop_on_interrupt() as stop:
+    apart = decoding_apart() if decode is None else nullcontext(decode)
+    with WorkerLock(home.worker_lock), stop_on_interrupt() as stop, apart as reads:
         night = Night(clock, options.until, options.lasting)
         wait_for_orphan(home, night)
         summary = RunSummary(device=str(device), recovered=recover(ledger))
-        worker = Worker(ledger, home, options, progress, stop, summary, night, log)
+        worker = Worker(ledger, home, options, progress, stop, summary, night, log, reads)
         log.event("run started", {"device": str(device), "recovered": summary.recovered})
         restorer: Restorer | None = None
         for archive in archives:

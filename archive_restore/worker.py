@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from archive_restore.decoding import Decode, DecoderDiedError
 from archive_restore.errors import (
     ArchiveRestoreError,
     DiskFullError,
@@ -27,7 +28,7 @@ from archive_restore.log import Log
 from archive_restore.networks.weights import ModelCard
 from archive_restore.night import Night, free_space, has_room
 from archive_restore.photos.archive import output_folder
-from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Samples, decode, encode, file_sha256, sha256
+from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Samples, encode, file_sha256, sha256
 from archive_restore.photos.files import read_mask
 from archive_restore.photos.names import apart, folds
 from archive_restore.progress import Progress
@@ -39,6 +40,9 @@ from archive_restore.twins import place, serves
 
 WAITS: Final = (timedelta(seconds=30), timedelta(minutes=2))
 """Before the second and the third attempt at what failed for a reason that may pass; there is no fourth."""
+
+DEATHS: Final = 2
+"""Processes that may die of one photograph before it is set aside."""
 
 MAY_PASS: Final = frozenset(
     getattr(errno, name)
@@ -116,6 +120,7 @@ class Worker:
         summary: RunSummary,
         night: Night,
         log: Log,
+        decode: Decode,
     ) -> None:
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._ledger = ledger
@@ -134,7 +139,8 @@ class Worker:
         self._night = night
         self._log = log
         self._only: Job | None = None
-        self._may_pass: set[int] = set()  # jobs whose failure may pass
+        self._decode = decode
+        self._attempts: dict[int, int] = {}  # of jobs whose failure may pass: how many more they get at most
         self._began_at = night.clock.now().isoformat(timespec="seconds")
         self._seconds = 0.0  # at work
         self._claimed = 0
@@ -295,17 +301,19 @@ class Worker:
             yield
         except PhotographError as error:
             cause = error.__cause__ or error.__context__
-            if isinstance(cause, OSError) and cause.errno in MAY_PASS:
-                self._may_pass.add(job.id)
+            if isinstance(error, DecoderDiedError):
+                self._attempts[job.id] = DEATHS - 1
+            elif isinstance(cause, OSError) and cause.errno in MAY_PASS:
+                self._attempts[job.id] = len(WAITS)
             raise
         except MemoryError:
-            self._may_pass.add(job.id)
+            self._attempts[job.id] = len(WAITS)
             raise
 
     def _load(self, job: Job) -> Loaded:
         self._refuse_to_replace(output_path(job, self._renamed))
         try:
-            photograph = decode(job.path, max_pixels=self._options.max_pixels)
+            photograph = self._decode(job.path, self._options.max_pixels)
         except PhotographError:
             if not job.archive.is_dir():
                 raise InputError(
@@ -370,8 +378,7 @@ class Worker:
             self._summary.outputs.append(folder)
 
     def failed(self, job: Job, reason: str) -> None:
-        if job.id in self._may_pass and job.failures < len(WAITS):
-            self._may_pass.discard(job.id)
+        if job.failures < self._attempts.pop(job.id, 0):
             self._left += 1
             self._ledger.postpone(job, reason, WAITS[job.failures])
             self._progress.note(f"{printable(job.path)}: {reason}; it gets another attempt")

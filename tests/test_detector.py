@@ -91,7 +91,7 @@ def test_any_size_gives_probabilities_of_its_own_size(shape):
     assert probabilities.dtype == np.uint8
 
 
-def test_a_pixel_costs_about_four_thousand_multiply_adds():
+def test_a_pixel_costs_at_most_nine_thousand_multiply_adds():
     network = DamageSegmenter()
     total = 0
 
@@ -104,7 +104,7 @@ def test_a_pixel_costs_about_four_thousand_multiply_adds():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(count)
     network.eval()(torch.zeros(1, PLANES, 64, 64))
-    assert 2000 < total / (256 * 256) < 4100
+    assert 6000 < total / (256 * 256) < 9000
 
 
 def test_saved_weights_are_loaded_and_changed_ones_refused(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import imagecodecs
 import pytest
 
-from archive_restore import worker as working
+from archive_restore.decoding import Decode, decode_here
 from archive_restore.errors import InputError, PhotographError
 from archive_restore.ledger import RunRow, State, open_ledger
 from archive_restore.night import Night, estimate, next_time, parse_duration, parse_time
@@ -95,41 +95,35 @@ def test_a_pause_ends_when_nobody_wants_it_any_more() -> None:
 
 
 def test_nothing_is_begun_once_the_time_is_up_and_the_next_night_goes_on(
-    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
+    prepared: Callable[[int], Tried],
 ) -> None:
     tried, clock = prepared(12), Simulated()
-    decode = working.decode
 
-    def an_hour_each(path: Path, *, max_pixels: int) -> Photograph:
+    def an_hour_each(path: Path, max_pixels: int) -> Photograph:
         clock.sleep(3600)
-        return decode(path, max_pixels=max_pixels)
+        return decode_here(path, max_pixels)
 
-    monkeypatch.setattr(working, "decode", an_hour_each)
-    first = tried.run(clock=clock, until=clock.time + timedelta(hours=4))
+    first = tried.run(clock=clock, until=clock.time + timedelta(hours=4), decode=an_hour_each)
     assert first.time_up
     assert not first.interrupted
     assert first.queued > 0
     assert tried.states().get(State.LEASED) is None
     clock.time = datetime(2026, 1, 6, 22, 0, tzinfo=UTC)
-    assert tried.run(clock=clock).restored == 12 - first.restored
+    assert tried.run(clock=clock, decode=an_hour_each).restored == 12 - first.restored
     assert tried.states() == {State.DONE: 12}
     with open_ledger(tried.home.ledger) as ledger:
         assert [run.restored for run in ledger.runs()] == [first.restored, 12 - first.restored]
         assert len(ledger.runs("2026-01-06")) == 1
 
 
-def test_a_clock_set_back_in_the_night_loses_nothing(
-    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_clock_set_back_in_the_night_loses_nothing(prepared: Callable[[int], Tried]) -> None:
     tried, clock = prepared(6), Simulated()
-    decode = working.decode
 
-    def set_back(path: Path, *, max_pixels: int) -> Photograph:
+    def set_back(path: Path, max_pixels: int) -> Photograph:
         clock.time -= timedelta(days=400)
-        return decode(path, max_pixels=max_pixels)
+        return decode_here(path, max_pixels)
 
-    monkeypatch.setattr(working, "decode", set_back)
-    assert tried.run(clock=clock).restored == 6
+    assert tried.run(clock=clock, decode=set_back).restored == 6
     assert tried.states() == {State.DONE: 6}
 
 
@@ -157,11 +151,11 @@ def test_the_estimate_counts_what_is_queued_and_takes_the_pace_of_earlier_runs(
 # attempts
 
 
-def failing(times: int, number: int, clock: Simulated) -> Callable[..., Photograph]:
+def failing(times: int, number: int) -> Decode:
     """A decoder that fails `times` times at 000.png, as a disk does that answers with `number`."""
-    decode, failed = working.decode, 0
+    failed = 0
 
-    def read(path: Path, *, max_pixels: int) -> Photograph:
+    def read(path: Path, max_pixels: int) -> Photograph:
         nonlocal failed
         if path.name == "000.png" and failed < times:
             failed += 1
@@ -169,57 +163,75 @@ def failing(times: int, number: int, clock: Simulated) -> Callable[..., Photogra
                 raise OSError(number, os.strerror(number))
             except OSError as error:
                 raise PhotographError(path, f"it cannot be read: {error.strerror}") from None
-        return decode(path, max_pixels=max_pixels)
+        return decode_here(path, max_pixels)
 
     return read
 
 
-def test_what_may_pass_is_tried_again_later_in_the_same_run(
-    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_may_pass_is_tried_again_later_in_the_same_run(prepared: Callable[[int], Tried]) -> None:
     tried, clock = prepared(3), Simulated()
-    monkeypatch.setattr(working, "decode", failing(2, errno.EIO, clock))
-    summary = tried.run(clock=clock)
+    summary = tried.run(clock=clock, decode=failing(2, errno.EIO))
     assert (summary.restored, summary.set_aside) == (3, [])
     assert 150 <= clock.awake <= 160  # 30 s and 2 min
     assert events(tried).count("postponed") == 2
 
 
-def test_attempts_are_bounded_and_what_will_not_pass_gets_one(
-    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_attempts_are_bounded_and_what_will_not_pass_gets_one(prepared: Callable[[int], Tried]) -> None:
     tried, clock = prepared(3), Simulated()
-    with monkeypatch.context() as patch:
-        patch.setattr(working, "decode", failing(99, errno.EIO, clock))
-        assert len(tried.run(clock=clock).set_aside) == 1
+    assert len(tried.run(clock=clock, decode=failing(99, errno.EIO)).set_aside) == 1
     with open_ledger(tried.home.ledger) as ledger:
         (failure,) = ledger.failures()
         assert "cannot be read" in failure.reason
         assert failure.attempts == 3
         ledger.retry()
     awake = clock.awake
-    with monkeypatch.context() as patch:
-        patch.setattr(working, "decode", failing(99, errno.ENOENT, clock))
-        assert len(tried.run(clock=clock).set_aside) == 1
+    assert len(tried.run(clock=clock, decode=failing(99, errno.ENOENT)).set_aside) == 1
     assert clock.awake == awake
 
 
-KILLER = """
-import os, signal, sys
+DEADLY_TO_DECODE = """
+import signal, sys
 def deadly(event, arguments):
     if event == "open" and str(arguments[0]).endswith("003.png") and "photos/" in str(arguments[0]):
-        os.kill(os.getpid(), signal.SIGSEGV)
+        signal.raise_signal(signal.SIGSEGV)
+sys.addaudithook(deadly)
+"""
+
+DEADLY_TO_WRITE = """
+import signal, sys
+def deadly(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("003.png"):
+        signal.raise_signal(signal.SIGSEGV)
 sys.addaudithook(deadly)
 """
 
 
-def test_a_photograph_that_kills_the_process_is_quarantined_after_two_attempts_and_the_night_goes_on(
+def site_with(code: str, folder: Path) -> Path:
+    """A folder whose code every Python runs first that has it on its path."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(code)
+    return folder
+
+
+def test_a_photograph_that_kills_its_decoder_gets_two_attempts_and_the_night_goes_on(
     prepared: Callable[[int], Tried], tmp_path: Path
 ) -> None:
     tried = prepared(6)
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(KILLER)
+    night = tried.command(path=site_with(DEADLY_TO_DECODE, tmp_path / "site"))
+    said, _ = night.communicate(timeout=200)
+    assert night.returncode == 1, said
+    assert tried.states() == {State.DONE: 5, State.FAILED: 1}
+    with open_ledger(tried.home.ledger) as ledger:
+        (failure,) = ledger.failures()
+    assert failure.relative == b"sub/003.png"
+    assert "SIGSEGV" in failure.reason
+    assert failure.attempts == 2
+
+
+def test_a_photograph_that_kills_the_run_is_quarantined_after_two_attempts_and_the_night_goes_on(
+    prepared: Callable[[int], Tried], tmp_path: Path
+) -> None:
+    tried, site = prepared(6), site_with(DEADLY_TO_WRITE, tmp_path / "site")
     first = tried.command(path=site)
     first.communicate(timeout=200)
     assert first.returncode == -signal.SIGSEGV
