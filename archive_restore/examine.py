@@ -1,5 +1,6 @@
 """One photograph searched for damage, in a process of its own: small task in, files and small result out."""
 
+import os
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -9,14 +10,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection import Region, ScoreMap, Sensitivity, Verifier, score, threshold
+from archive_restore.detection import (
+    Kind,
+    Level,
+    Policy,
+    Region,
+    ScoreMap,
+    Verifier,
+    painted,
+    threshold,
+)
+from archive_restore.detection.infrared import Verdict
 from archive_restore.errors import PhotographError, TooLargePhotographError, WeightsError
 from archive_restore.home import Home
+from archive_restore.infrared import score_pages
 from archive_restore.photos.archive import FoundFile
-from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Header, Photograph, decode, file_sha256, sha256
-from archive_restore.photos.files import write_durably, write_mask
-from archive_restore.photos.rendering import views
+from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Header, decode, file_sha256, sha256
+from archive_restore.photos.files import read_mask, write_durably, write_mask
 from archive_restore.progress import Progress
+
+THE_DEFAULT = Policy()
 
 
 class Detector(StrEnum):
@@ -28,14 +41,23 @@ class Detector(StrEnum):
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """How to look for damage."""
+    """How to look for damage. None, where it is not said otherwise: as for the archive so far."""
 
-    sensitivity: Sensitivity = Sensitivity.NORMAL
+    level: Level | None = None
+    kinds: frozenset[Kind] | None = None  # the others are no damage
+    max_coverage: float | None = None  # of 1; photographs whose masks cover more are held
     max_pixels: int = DEFAULT_MAX_PIXELS
     jobs: int | None = None  # processes; None: one a core
     output: Path | None = None  # where restored photographs will go; None: beside the archive
-    detector: Detector = Detector.HEURISTIC
+    detector: Detector = Detector.LEARNED
     device: str | None = None  # where the learned one computes; None: the CPU
+
+    def policy(self, before: Policy) -> Policy:
+        """What is damage, where it was `before` what it was."""
+        return Policy(
+            before.level if self.level is None else self.level,
+            before.kinds if self.kinds is None else self.kinds,
+        )
 
 
 @dataclass(frozen=True)
@@ -47,11 +69,18 @@ class Examination:
     options: ScanOptions
     home: Home | None = None  # where mask and score map go, by content
     mask: Path | None = None  # where the mask goes, if there is no home
+    policy: Policy = THE_DEFAULT  # what of the score map is damage
 
     @property
     def path(self) -> Path:
         """The photograph."""
         return self.file.path(self.root)
+
+    @property
+    def infrared(self) -> Path | None:
+        """The infrared file beside it."""
+        name = self.file.infrared
+        return None if name is None else self.path.with_name(os.fsdecode(name))
 
 
 @dataclass(frozen=True)
@@ -61,6 +90,9 @@ class Examined:
     sha256: str
     header: Header
     regions: list[Region]
+    covered: int  # px in the mask
+    by_hand: bool  # somebody painted the mask
+    infrared: Verdict | None = None  # what its infrared picture turned out to be; None without one
 
 
 @dataclass(frozen=True)
@@ -85,6 +117,7 @@ class _Detection:
     score_map: ScoreMap
     mask: NDArray[np.bool_]  # (H, W), True = damaged
     regions: list[Region]
+    infrared: Verdict | None
 
 
 @cache
@@ -141,29 +174,41 @@ def examine(task: Examination) -> Examined | Refused:
     """
     cv2.setNumThreads(1)  # the processes share the cores
     try:
-        found = _detect(task.path, task.options)
+        found = _detect(task)
+        by_hand = None
         if task.home is None:
             if task.mask is not None:
                 write_mask(task.mask, found.mask)
         else:
+            by_hand = _edited(found, task.home)
             if found.regions:
-                write_mask(task.home.mask(found.sha256), found.mask)
+                write_mask(task.home.detected_mask(found.sha256), found.mask)
             # Last: where there is a score map, the photograph is through.
             write_durably(task.home.score_map(found.sha256), found.score_map.to_png())
     except PhotographError as error:
         # `from None` in the decoder hides the cause from a traceback, not from here.
         passing = isinstance(error, TooLargePhotographError) or isinstance(error.__context__, OSError)
         return Refused(error.reason, passing)
-    return Examined(found.sha256, found.header, found.regions)
+    if by_hand is not None:
+        regions = painted(by_hand, found.score_map)
+        covered = int(by_hand.sum())
+        return Examined(found.sha256, found.header, regions, covered, by_hand=True, infrared=found.infrared)
+    covered = int(found.mask.sum())
+    return Examined(
+        found.sha256, found.header, found.regions, covered, by_hand=False, infrared=found.infrared
+    )
 
 
-def _scored(photograph: Photograph, options: ScanOptions) -> ScoreMap:
-    """The score map of the sheet. Each page is searched for itself: its neighbours' borders are no damage."""
-    decides = verifier(options.detector, options.device)
-    maps = [score(view, decides) for view in views(photograph)]
+def _edited(found: "_Detection", home: Home) -> NDArray[np.bool_] | None:
+    """The mask that somebody painted for a photograph, which is used instead of the detected one."""
+    path = home.edited_mask(found.sha256)
+    return read_mask(path, found.mask.shape) if path.exists() else None
+
+
+def _sheet(header: Header, maps: list[ScoreMap]) -> ScoreMap:
+    """The score map of the sheet. Each page was searched for itself: its neighbours' borders are no damage."""
     if len(maps) == 1:
         return maps[0]
-    header = photograph.header
     sheet = ScoreMap(*(np.zeros((header.height, header.width), np.uint8) for _ in range(2)))
     for page, place in zip(maps, header.places, strict=True):
         there = sheet.scores[place]
@@ -172,10 +217,12 @@ def _scored(photograph: Photograph, options: ScanOptions) -> ScoreMap:
     return sheet
 
 
-def _detect(path: Path, options: ScanOptions) -> _Detection:
+def _detect(task: Examination) -> _Detection:
     """The one way from a file to its damage."""
-    photograph = decode(path, max_pixels=options.max_pixels)
-    score_map = _scored(photograph, options)
+    options, policy = task.options, task.policy
+    photograph = decode(task.path, max_pixels=options.max_pixels)
+    maps, infrared = score_pages(photograph, verifier(options.detector, options.device), task.infrared)
     header = photograph.header
-    mask, regions = threshold(score_map, options.sensitivity, (header.height, header.width))
-    return _Detection(sha256(photograph.source), photograph.header, score_map, mask, regions)
+    score_map = _sheet(header, maps)
+    mask, regions = threshold(score_map, policy.level, (header.height, header.width), policy.kinds)
+    return _Detection(sha256(photograph.source), header, score_map, mask, regions, infrared)

@@ -32,8 +32,17 @@ class Home:
         return self.root / "scores" / sha256[:2] / f"{sha256}.png"
 
     def mask(self, sha256: str) -> Path:
-        """What will be repainted in one photograph, an 8-bit PNG, 255 = damaged."""
+        """What will be repainted in one photograph, an 8-bit PNG, 255 = damaged: the mask by hand if there is one."""
+        by_hand = self.edited_mask(sha256)
+        return by_hand if by_hand.exists() else self.detected_mask(sha256)
+
+    def detected_mask(self, sha256: str) -> Path:
+        """What the detectors would have repainted."""
         return self.root / "masks" / sha256[:2] / f"{sha256}.png"
+
+    def edited_mask(self, sha256: str) -> Path:
+        """What somebody painted instead. Only `masks import` writes here."""
+        return self.root / "edited-masks" / sha256[:2] / f"{sha256}.png"
 
 
 def default_home() -> Home:

@@ -14,7 +14,7 @@ from archive_restore.networks.weights import ModelCard, load_model
 from archive_restore.photos.archive import check_archive, check_output, walk
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Samples, decode, encode
 from archive_restore.photos.files import read_mask
-from archive_restore.photos.names import folded, folds
+from archive_restore.photos.names import folded, folds, written
 from archive_restore.progress import Progress
 from archive_restore.records import describe, regions_of, remove_record, write_record
 from archive_restore.restoring.parts import Loaded
@@ -111,8 +111,10 @@ def _orders(paths: Sequence[Path], masks: Path, out: Path, progress: Progress) -
     found = list(_photographs(paths, masks, out, progress))
     folding = folds(out)  # only now: it tries, and `out` might have been among the originals
     for source, relative in found:
-        order = _Order(source, masks / f"{relative}{MASK_SUFFIX}", out / relative, printable(relative))
-        other = orders.setdefault(folded(os.fsencode(relative)) if folding else relative, order)
+        place = written(os.fsencode(relative), source)
+        output = out / os.fsdecode(place)
+        order = _Order(source, masks / f"{relative}{MASK_SUFFIX}", output, printable(relative))
+        other = orders.setdefault(folded(place) if folding else os.fsdecode(place), order)
         if other is not order:
             raise InputError(
                 f"{printable(other.source)} and {printable(source)} would both become "

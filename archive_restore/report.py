@@ -31,6 +31,7 @@ class Report:
     kinds: tuple[KindCount, ...]  # likewise
     done: tuple[Job, ...]
     failed: tuple[Job, ...]
+    held: tuple[Job, ...]  # for a look, whenever they were scanned
     runs: tuple[RunRow, ...]
 
     @property
@@ -52,6 +53,10 @@ class Report:
             parts.append(f"{self.counts.undamaged:,} left alone because nothing was found")
         if self.waiting:
             parts.append(f"{self.waiting:,} waiting for the next run")
+        if self.held:
+            parts.append(f"{len(self.held):,} held for a look")
+        if self.counts.by_hand:
+            parts.append(f"{self.counts.by_hand:,} with masks by hand")
         if self.failed:
             parts.append(f"{len(self.failed):,} set aside")
         return ", ".join(parts) + "."
@@ -120,13 +125,16 @@ def gather(ledger: Ledger, archive: Path | None, since: datetime | None = None) 
         kinds=tuple(ledger.kinds(only)),
         done=tuple(ledger.jobs(archive=only, state=State.DONE, since=moment)),
         failed=tuple(ledger.jobs(archive=only, state=State.FAILED, since=moment)),
+        held=tuple(ledger.jobs(archive=only, state=State.HELD)),
         runs=tuple(ledger.runs(moment or "")),
     )
 
 
 def rows(report: Report, ledger: Ledger) -> Iterator[Row]:
-    """Each photograph that was restored or set aside, by path."""
-    for job in sorted((*report.done, *report.failed), key=lambda job: (job.archive_id, job.relative)):
+    """Each photograph that was restored, held or set aside, by path."""
+    for job in sorted(
+        (*report.done, *report.failed, *report.held), key=lambda job: (job.archive_id, job.relative)
+    ):
         yield Row(
             original=printable(job.path),
             restored=printable(job.output) if job.output is not None else "",
@@ -166,7 +174,9 @@ def write_report(
     """
     newest = sorted(report.done, key=lambda job: job.finished_at or "", reverse=True)
     pictured = {job.id for job in newest[:limit]}
-    ordered = sorted((*report.done, *report.failed), key=lambda job: (job.archive_id, job.relative))
+    ordered = sorted(
+        (*report.done, *report.failed, *report.held), key=lambda job: (job.archive_id, job.relative)
+    )
     numbers = {archive.id: number for number, archive in enumerate(report.archives)}
     contents = Contents(
         title="Restored: " + ", ".join(printable(archive.root.name) for archive in report.archives),

@@ -209,7 +209,7 @@ def _views(original: Path, restored: Path, mask_file: Path) -> Iterator[_View]:
     mask = read_mask(mask_file, sheet)
     if sheet != (after.header.height, after.header.width):
         raise PhotographError(restored, "it has another size than its original; run `archive-restore scan`")
-    turn, profile = _as_displayed(bytes(before.source))
+    turn, profile = as_displayed(bytes(before.source))
     pictures = upright(viewable(before), turn), upright(viewable(after), turn)
     mask = upright(mask, turn)
     height, width = mask.shape
@@ -244,7 +244,7 @@ def densest(mask: Mask, side: int) -> tuple[slice, slice]:
     return slice(top, top + height), slice(left, left + width)
 
 
-def _as_displayed(source: bytes) -> tuple[int, bytes | None]:
+def as_displayed(source: bytes) -> tuple[int, bytes | None]:
     """EXIF orientation (1 to 8) and ICC profile, so that the page shows what a viewer shows."""
     with warnings.catch_warnings(), suppress(Exception):  # whatever is odd in metadata, the picture is shown
         warnings.simplefilter("ignore")

@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
-from archive_restore.detection import Region
+from archive_restore.detection import PAINTED, Policy, Region
+from archive_restore.detection.infrared import Verdict
 from archive_restore.errors import InputError, printable
 from archive_restore.examine import (
     Detector,
@@ -27,12 +28,13 @@ from archive_restore.ledger import (
     KindCount,
     KnownFile,
     Ledger,
-    RegionRow,
     ScannedPhotograph,
     WorkerLock,
 )
 from archive_restore.log import Log, NullLog
+from archive_restore.masking import row_of
 from archive_restore.photos.archive import FoundFile, check_archive, check_output, output_folder, walk
+from archive_restore.photos.companions import infrared_of_file
 from archive_restore.photos.files import remove_stray_temporaries
 from archive_restore.processes import Lost, default_processes, in_processes
 from archive_restore.progress import Progress
@@ -68,10 +70,14 @@ class ScanSummary:
     recognised: int  # files whose content was known: moved, copied, or only touched
     set_aside: list[SetAside]  # in this scan
     unreachable: list[SetAside]  # folders and links
-    other_sensitivity: int  # photographs that keep a mask made with another sensitivity than asked for
+    policy: Policy  # by which this scan made masks
+    other_policy: int  # photographs that keep a mask made by another one
+    share: float  # of 1 that a mask may cover before its photograph is held
     counts: Counts  # of the whole archive, as are the next two
     kinds: list[KindCount]
     pixels: int
+    infrared_used: int = 0  # photographs of this scan whose infrared picture showed the dust
+    infrared_opaque: int = 0  # and those whose film stops infrared, so that it was not used
 
     @property
     def found(self) -> int:
@@ -114,15 +120,16 @@ def scan(
     archive = check_archive(archive)
     outputs = _outputs(archive, ledger, options)
     with WorkerLock(home.root / "scan.lock", work="scan"):
-        for folder in (home.root / "scores", home.root / "masks"):
+        for folder in (home.root / "scores", home.root / "masks", home.root / "edited-masks"):
             remove_stray_temporaries(folder)
         archive_id = ledger.add_archive(archive)
+        policy, share = _choose(archive_id, ledger, options)
         compared = _Comparison(archive_id, archive, [*outputs, home.root], ledger, home)
         survey = _survey(compared, ledger, progress)
-        recorder = _Recorder(archive_id, ledger, home, options, progress, survey.sensitivities, log)
+        recorder = _Recorder(archive_id, ledger, home, policy, progress, survey.policies, log)
         _examine_all(compared, survey.to_examine, recorder, options, progress)
         ledger.archive_scanned(archive_id)
-    masks = recorder.sensitivities
+    masks = recorder.policies
     return ScanSummary(
         archive=archive,
         unchanged=survey.unchanged,
@@ -130,10 +137,14 @@ def scan(
         recognised=recorder.recognised,
         set_aside=recorder.set_aside,
         unreachable=survey.unreachable,
-        other_sensitivity=masks.total() - masks[options.sensitivity],
+        policy=policy,
+        other_policy=masks.total() - masks[policy.text] - masks[PAINTED],
+        share=share,
         counts=ledger.counts(archive_id),
         kinds=ledger.kinds(archive_id),
         pixels=ledger.pixels(archive_id),
+        infrared_used=recorder.infrared[Verdict.USED],
+        infrared_opaque=recorder.infrared[Verdict.OPAQUE],
     )
 
 
@@ -152,14 +163,17 @@ def detect_paths(
     unreachable: list[SetAside] = []
     masks = _masks_of(paths, out, _noting(unreachable, progress))
     options = usable(options, progress)
-    tasks = [Examination(root, file, options, mask=mask) for mask, (root, file) in masks.items()]
+    policy = options.policy(Policy())
+    tasks = [
+        Examination(root, file, options, mask=mask, policy=policy) for mask, (root, file) in masks.items()
+    ]
     photographs = damaged = pixels = 0
     by_kind: dict[str, list[list[Region]]] = defaultdict(list)
     set_aside: list[SetAside] = []
     progress.start("Detecting", len(tasks))
     for task, result in _results(examine, tasks, options):
         match result:
-            case Examined(_, header, regions):
+            case Examined(header=header, regions=regions):
                 photographs += 1
                 pixels += header.pixels
                 damaged += bool(regions)
@@ -177,6 +191,19 @@ def detect_paths(
     ]
     kinds.sort(key=lambda kind: (-kind.photographs, -kind.regions, kind.kind))
     return DetectSummary(photographs, damaged, kinds, pixels, set_aside, unreachable)
+
+
+def _choose(archive_id: int, ledger: Ledger, options: ScanOptions) -> tuple[Policy, float]:
+    """What the user chose now, else earlier, and remembers it: the next scan of the archive follows it."""
+    (known,) = [archive for archive in ledger.archives() if archive.id == archive_id]
+    before = Policy() if known.policy is None else Policy.parsed(known.policy)
+    policy = options.policy(before)
+    ledger.choose(
+        archive_id,
+        policy=None if policy == before else policy.text,
+        max_coverage=options.max_coverage,
+    )
+    return policy, known.max_coverage if options.max_coverage is None else options.max_coverage
 
 
 def _outputs(archive: Path, ledger: Ledger, options: ScanOptions) -> list[Path]:
@@ -219,7 +246,7 @@ class _Survey:
     unchanged: int = 0
     to_examine: int = 0
     unreachable: list[SetAside] = field(default_factory=list)
-    sensitivities: Counter[str] = field(default_factory=Counter)  # of the masks that stay
+    policies: Counter[str] = field(default_factory=Counter)  # of the masks that stay
 
 
 @dataclass(frozen=True)
@@ -277,8 +304,8 @@ def _survey(compared: _Comparison, ledger: Ledger, progress: Progress) -> _Surve
         stay.add(before.file_id)
         if before.missing:
             found_again.append(before.file_id)
-        if before.sensitivity is not None:
-            survey.sensitivities[before.sensitivity] += 1
+        if before.policy is not None:
+            survey.policies[before.policy] += 1
     there = ledger.present(compared.archive_id)
     gone = (relative for file_id, relative in there if file_id not in stay)
     for some in iter(lambda: list(islice(gone, TOGETHER)), []):
@@ -306,7 +333,7 @@ def _examine_all(
         return
     options = usable(options, progress)
     tasks = (
-        Examination(compared.archive, found, options, home=recorder.home)
+        Examination(compared.archive, found, options, home=recorder.home, policy=recorder.policy)
         for found, before in compared.files()
         if compared.must_read(found, before)
     )
@@ -333,13 +360,14 @@ class _Recorder:
     archive_id: int
     ledger: Ledger
     home: Home
-    options: ScanOptions
+    policy: Policy
     progress: Progress
-    sensitivities: Counter[str]  # of the masks that were made before this scan
+    policies: Counter[str]  # of the masks that were made before this scan
     log: Log
     examined: int = 0
     recognised: int = 0
     set_aside: list[SetAside] = field(default_factory=list)
+    infrared: Counter[Verdict | None] = field(default_factory=Counter)  # photographs
 
     def adopt(self, file: FoundFile, sha256: str) -> bool:
         """Takes over what is known of this content; False if that is not all, and it must be examined."""
@@ -349,7 +377,7 @@ class _Recorder:
         if known.damaged and not self.home.mask(sha256).exists():
             return False
         self.ledger.adopt(self.archive_id, file.relative, file.size, file.modified_ns, sha256)
-        self.sensitivities[known.sensitivity] += 1
+        self.policies[known.policy] += 1
         self.recognised += 1
         self.log.event("recognised", {"path": self._name(file)})
         self.progress.advance()
@@ -359,7 +387,7 @@ class _Recorder:
         """A file that was read, or could not be."""
         file = task.file
         match result:
-            case Examined(sha256, header, regions):
+            case Examined(sha256, header, regions, covered, by_hand):
                 photograph = ScannedPhotograph(
                     relative=file.relative,
                     size=file.size,
@@ -368,11 +396,17 @@ class _Recorder:
                     format=header.format,
                     width=header.width,
                     height=header.height,
-                    sensitivity=self.options.sensitivity,
+                    policy=PAINTED if by_hand else self.policy.text,
+                    covered=covered,
+                    by_hand=by_hand,
                 )
-                self.ledger.record(self.archive_id, photograph, [_row(region) for region in regions])
+                self.ledger.record(self.archive_id, photograph, [row_of(region) for region in regions])
                 self.examined += 1
-                self.log.event("examined", {"path": self._name(file), "regions": len(regions)})
+                self.infrared[result.infrared] += 1
+                self.log.event(
+                    "examined",
+                    {"path": self._name(file), "regions": len(regions), "infrared": result.infrared},
+                )
             case Refused(reason) | Lost(reason):
                 may_pass = isinstance(result, Refused) and result.may_pass
                 modified_ns = None if may_pass else file.modified_ns
@@ -384,18 +418,6 @@ class _Recorder:
 
     def _name(self, file: FoundFile) -> str:
         return printable(os.fsdecode(file.relative))
-
-
-def _row(region: Region) -> RegionRow:
-    return RegionRow(
-        kind=region.kind,
-        left=region.left,
-        top=region.top,
-        width=region.width,
-        height=region.height,
-        area=region.area,
-        score=region.score,
-    )
 
 
 # Without an archive.
@@ -433,7 +455,9 @@ def _photographs(
             "Name another folder with --out."
         )
     status = path.stat()
-    yield path.parent, FoundFile(os.fsencode(path.name), status.st_size, status.st_mtime_ns)
+    infrared = infrared_of_file(path)
+    beside = None if infrared is None else os.fsencode(infrared.name)
+    yield path.parent, FoundFile(os.fsencode(path.name), status.st_size, status.st_mtime_ns, beside)
 
 
 def _same_file(first: Path, second: Path) -> bool:

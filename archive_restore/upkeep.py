@@ -15,8 +15,8 @@ from archive_restore.photos.codecs import file_sha256
 from archive_restore.progress import Progress
 from archive_restore.records import Record, read_record
 
-UNKNOWN_SENSITIVITY: Final = "normal"
-"""Records do not say with which one a mask was made; the next scan that asks for another says so."""
+UNKNOWN_POLICY: Final = "normal"
+"""Records do not say by which one a mask was made; the next scan that asks for another says so."""
 
 BESIDE: Final = ("-wal", "-shm", "")
 """What SQLite keeps beside its file, and the file."""
@@ -83,7 +83,7 @@ def rebuild(archives: Sequence[Path], *, home: Home, progress: Progress) -> Rebu
         _remove(new)
         with open_ledger(new, clock=time) as ledger:
             for root in roots:
-                _remember(root, ledger, time, summary, progress)
+                _remember(root, ledger, home, time, summary, progress)
                 time.now = datetime.now(UTC)
         if home.ledger.exists():
             summary.replaced = home.ledger.with_name(f"{home.ledger.stem}-replaced-{_stamp()}.db")
@@ -102,7 +102,9 @@ class _Time:
         return self.now
 
 
-def _remember(root: Path, ledger: Ledger, time: _Time, summary: RebuildSummary, progress: Progress) -> None:
+def _remember(
+    root: Path, ledger: Ledger, home: Home, time: _Time, summary: RebuildSummary, progress: Progress
+) -> None:
     archive_id = ledger.add_archive(root)
     output = output_folder(root)
     progress.start("Reading records", None)
@@ -113,7 +115,7 @@ def _remember(root: Path, ledger: Ledger, time: _Time, summary: RebuildSummary, 
             try:
                 record = _sound_record(path)
                 time.now = datetime.fromisoformat(record.time)
-                photograph, regions = _scanned(root, found.relative, record)
+                photograph, regions = _scanned(root, found.relative, record, home)
             except (PhotographError, OSError, ValueError, KeyError, TypeError) as error:
                 summary.skipped.append(
                     Skipped(path, error.reason if isinstance(error, PhotographError) else str(error))
@@ -140,7 +142,9 @@ def _sound_record(output: Path) -> Record:
     return record
 
 
-def _scanned(root: Path, relative: bytes, record: Record) -> tuple[ScannedPhotograph, list[RegionRow]]:
+def _scanned(
+    root: Path, relative: bytes, record: Record, home: Home
+) -> tuple[ScannedPhotograph, list[RegionRow]]:
     """What a scan had found. Its time is one that no file has, so that the next scan reads the original."""
     there = (root / os.fsdecode(relative)).exists()
     restored = record.restored
@@ -152,7 +156,10 @@ def _scanned(root: Path, relative: bytes, record: Record) -> tuple[ScannedPhotog
         format=restored.format,
         width=restored.width,
         height=restored.height,
-        sensitivity=UNKNOWN_SENSITIVITY,
+        policy=UNKNOWN_POLICY,
+        covered=record.repainted.pixels,
+        by_hand=home.edited_mask(record.original.sha256).exists(),
+        released=True,
     )
     regions = [
         RegionRow(

@@ -72,6 +72,7 @@ def faults_of(job: Job, home: Home, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
         if file_sha256(output) != job.output_sha256:
             return [Fault(output, "it was changed after it was restored; revert it, or move it elsewhere")]
         record = read_record(output)
+        max_pixels = max(max_pixels, (job.width or 0) * (job.height or 0))  # as allowed when it was restored
         original = decode(job.path, max_pixels=max_pixels)
         restored = decode(output, max_pixels=max_pixels)
         mask_file = home.mask(str(job.sha256))

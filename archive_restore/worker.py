@@ -30,7 +30,7 @@ from archive_restore.night import Night, free_space, has_room
 from archive_restore.photos.archive import output_folder
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Samples, encode, file_sha256, sha256
 from archive_restore.photos.files import read_mask
-from archive_restore.photos.names import apart, folds
+from archive_restore.photos.names import apart, folds, written
 from archive_restore.progress import Progress
 from archive_restore.records import describe, remove_record, write_record
 from archive_restore.restoring.parts import Loaded
@@ -104,7 +104,7 @@ class RunSummary:
 def output_path(job: Job, renamed: Mapping[bytes, bytes] | None = None) -> Path:
     """Where the restored photograph goes; `renamed` has the paths that are others in the output."""
     relative = (renamed or {}).get(job.relative, job.relative)
-    return output_folder(job.archive) / os.fsdecode(relative)
+    return output_folder(job.archive) / os.fsdecode(written(relative, job.path))
 
 
 class Worker:

@@ -1,9 +1,11 @@
 """Small photographs in every container and mode that is restored, with metadata, and other decoders for them."""
 
+import importlib.util
 import io
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
+
+from tests.profiles import GREY, SPACES, profile
 
 Pixels = NDArray[Any]
 
@@ -56,9 +60,19 @@ def exif(orientation: int = 6) -> bytes:
     tags = Image.Exif()
     tags[0x010E], tags[0x010F], tags[0x0112] = "Grandmother, 1931", "Plustek", orientation
     tags.get_ifd(0x8769)[0x9003] = "1931:05:01 12:00:00"
+    tags.get_ifd(0x8769)[0x927C] = maker_note()
     return tags.tobytes()
 
 
+def maker_note() -> bytes:
+    """As Nikon writes it, with a TIFF structure of its own: Quality, and a lens in four fractions."""
+    quality, lens = b"FINE   \0", struct.pack(">8I", 50, 1, 50, 1, 14, 10, 14, 10)
+    head, end = b"MM\0*" + struct.pack(">IH", 8, 2), 8 + 2 + 2 * 12 + 4
+    fields = struct.pack(">HHII", 4, 2, 8, end) + struct.pack(">HHII", 0x84, 5, 4, end + 8)
+    return b"Nikon\0\2\x10\0\0" + head + fields + bytes(4) + quality + lens
+
+
+@cache  # littlecms writes the time into it
 def icc(name: str = "sRGB") -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
 
@@ -108,12 +122,15 @@ def packed_rows(samples: Pixels, depth: int) -> bytes:
     return b"".join(b"\0" + row for row in rows)
 
 
-def png_of(path: Path, rows: bytes, colour: int, depth: int, chunks: dict[str, bytes]) -> Path:
+def png_of(
+    path: Path, rows: bytes, colour: int, depth: int, chunks: dict[str, bytes], *, sRGB: bool = True
+) -> Path:
     text = PngImagePlugin.PngInfo()
     text.add_text("Title", "Großmutter")
     text.add_itxt("XML:com.adobe.xmp", XMP.decode(), zip=True)
     model = io.BytesIO()
-    Image.new("L", (1, 1)).save(model, "PNG", exif=exif(), icc_profile=icc(), dpi=(600, 600), pnginfo=text)
+    profile_of_it = {"icc_profile": icc()} if sRGB else {}
+    Image.new("L", (1, 1)).save(model, "PNG", exif=exif(), dpi=(600, 600), pnginfo=text, **profile_of_it)
     data = model.getvalue()
     begin, end = data.index(b"IDAT") - 4, data.index(b"IEND") - 4
     after = data.index(b"IDAT") + 4 + struct.unpack(">I", data[begin : begin + 4])[0] + 4
@@ -173,7 +190,56 @@ def tiff(path: Path, channels: int = 3, depth: int = 8, **options: Any) -> Path:
     return path
 
 
-def append_page(path: Path, pixels: Pixels, *, append: bool = True, **options: Any) -> None:
+def black_and_white_tiff(path: Path, compression: str, *, options: int = 0, fill_order: int = 1) -> Path:
+    """One bit a pixel by libtiff; `options` are those of T.4."""
+    tags = {270: "Plate 12", 274: 6, 315: "A. Photographer", 700: XMP, 34675: icc(), 266: fill_order}
+    if compression == "group3":
+        tags[292] = options
+    image = Image.fromarray(picture(1, 1) > 0)
+    image.save(path, "TIFF", compression=compression, tiffinfo=tags, dpi=(1200, 1200), strip_size=11 * 16)
+    return path
+
+
+def few_bits_tiff(path: Path, depth: int, **options: Any) -> Path:
+    """Grey of 2 or 4 bits."""
+    levels = picture(1, depth) // (255 // ((1 << depth) - 1))
+    append_page(path, levels, append=False, photometric="minisblack", bitspersample=depth, **options)
+    return path
+
+
+def palette_tiff(path: Path, depth: int, colours: int, **options: Any) -> Path:
+    """Indices into a palette of which so many colours are used; the rest of it is black."""
+    indices = (picture(1).astype(np.uint16) * colours // 256).astype(np.uint8)
+    indices.ravel()[:colours] = np.arange(colours)
+    table = np.zeros((1 << depth, 3), np.uint16)
+    shades = np.random.default_rng(3).permutation(256)[:colours]
+    table[:colours] = np.stack([shades, shades[::-1], 255 - shades], axis=1)
+    if depth == 8:
+        append_page(path, indices, append=False, photometric="palette", colormap=table.T * 257, **options)
+        return path
+    # tifffile writes no palettes of few bits, but grey with the same fields.
+    palette = (320, "H", 3 << depth, tuple((table.T * 257).ravel().tolist()))
+    options = {"bitspersample": depth, "photometric": "minisblack", "more_tags": [palette]} | options
+    append_page(path, indices, append=False, **options)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags["PhotometricInterpretation"].overwrite(3)
+    return path
+
+
+def palette_pages(path: Path) -> Path:
+    """A palette page, a grey one, and a thumbnail between palette pages: all but grey are rewritten."""
+    palette_tiff(path, 8, 256, rowsperstrip=9, compression="lzw")
+    append_page(path, picture(1), photometric="minisblack", rowsperstrip=9)
+    append_page(path, picture(3, 8, 12, 16), photometric="rgb", subfiletype=1)
+    shades = np.arange(256, dtype=np.uint16)
+    colours = np.stack([shades, shades[::-1], shades]) * 257
+    append_page(path, picture(1), photometric="palette", colormap=colours, compression="zlib", tile=(16, 16))
+    return path
+
+
+def append_page(
+    path: Path, pixels: Pixels, *, append: bool = True, more_tags: list[Any] | None = None, **options: Any
+) -> None:
     tifffile.imwrite(
         path,
         pixels,
@@ -181,10 +247,9 @@ def append_page(path: Path, pixels: Pixels, *, append: bool = True, **options: A
         resolution=(1200, 1200),
         resolutionunit="inch",
         description="Plate 12",
-        iccprofile=icc(),
-        extratags=TAGS,
+        extratags=TAGS + (more_tags or []),
         metadata=None,
-        **options,
+        **({"iccprofile": icc()} | options),
     )
 
 
@@ -196,6 +261,52 @@ def multipage(path: Path) -> Path:
     append_page(path, picture(4), photometric="rgb", extrasamples=[2], tile=(32, 16), compression="zlib")
     append_page(path, picture(3, 8, 12, 16), photometric="rgb", subfiletype=1)
     append_page(path, picture(4), photometric="separated", compression="packbits", rowsperstrip=20)
+    return path
+
+
+# Other colour spaces
+
+
+def in_colours(path: Path, container: str, name: str) -> Path:
+    """A photograph with a profile of `profiles`; 16-bit where the container has that."""
+    channels = 1 if name in GREY else 3
+    if container == "jpeg":
+        return jpeg(path, channels, subsampling=2 if channels == 3 else -1, icc_profile=profile(name))
+    if container == "webp":
+        return saved(path, picture(), format="WEBP", lossless=True, exif=exif(), icc_profile=profile(name))
+    if container == "png":
+        chunks = {"iCCP": b"other\0\0" + zlib.compress(profile(name))}
+        return png_of(
+            path, packed_rows(picture(channels, 16), 16), 0 if channels == 1 else 2, 16, chunks, sRGB=False
+        )
+    photometric = "minisblack" if channels == 1 else "rgb"
+    append_page(path, picture(channels, 16), append=False, photometric=photometric, iccprofile=profile(name))
+    return path
+
+
+# HEIC and AVIF
+
+
+def avif(path: Path, channels: int = 3, **options: Any) -> Path:
+    return saved(
+        path, picture(channels), format="AVIF", quality=80, exif=exif(), icc_profile=icc(), **options
+    )
+
+
+def deep_avif(path: Path) -> Path:
+    path.write_bytes(imagecodecs.avif_encode(picture(3, 10), 80, bitspersample=10, numthreads=1))
+    return path
+
+
+def heic(path: Path, channels: int = 3, depth: int = 8) -> Path:
+    """Needs pillow_heif, which is an extra."""
+    import pillow_heif
+
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels] + (";16" if depth > 8 else "")
+    # x265 pads pictures of odd size, and a crop says so.
+    data = picture(channels, 16 if depth > 8 else 8).tobytes()
+    made = pillow_heif.from_bytes(mode=mode, size=(WIDTH, HEIGHT), data=data)
+    made.save(path, format="HEIF", quality=80, exif=exif(), icc_profile=icc(), xmp=XMP)
     return path
 
 
@@ -253,6 +364,28 @@ EXACT: dict[str, Make] = {
     "tiff rgba": lambda path: tiff(path, 4, extrasamples=[2], compression="lzw", rowsperstrip=8),
     "tiff rgba 16-bit": lambda path: tiff(path, 4, 16, extrasamples=[1], compression="zlib"),
     "tiff cmyk": lambda path: tiff(path, 4, photometric="separated", rowsperstrip=8, compression="lzw"),
+    "tiff zstd": lambda path: tiff(path, rowsperstrip=8, compression="zstd"),
+    "tiff zstd 16-bit predictor": lambda path: tiff(
+        path, 3, 16, rowsperstrip=8, compression="zstd", predictor=True
+    ),
+    "tiff lzma": lambda path: tiff(path, rowsperstrip=8, compression="lzma"),
+    "tiff 1-bit": lambda path: few_bits_tiff(path, 1, rowsperstrip=9),
+    "tiff 1-bit packbits": lambda path: black_and_white_tiff(path, "packbits"),
+    "tiff 2-bit": lambda path: few_bits_tiff(path, 2, rowsperstrip=9),
+    "tiff 4-bit big-endian": lambda path: few_bits_tiff(path, 4, rowsperstrip=9, byteorder=">"),
+    "tiff fax rows": lambda path: black_and_white_tiff(path, "tiff_ccitt"),
+    "tiff fax 3": lambda path: black_and_white_tiff(path, "group3"),
+    "tiff fax 3 two-dimensional": lambda path: black_and_white_tiff(path, "group3", options=5),
+    "tiff fax 4": lambda path: black_and_white_tiff(path, "group4"),
+    "tiff fax 4 reversed bits": lambda path: black_and_white_tiff(path, "group4", fill_order=2),
+    "tiff palette with room": lambda path: palette_tiff(path, 8, 60, rowsperstrip=9),
+    "tiff palette": lambda path: palette_tiff(path, 8, 256, rowsperstrip=9, compression="lzw"),
+    "tiff palette 4-bit": lambda path: palette_tiff(path, 4, 16, rowsperstrip=9),
+    "tiff palette 4-bit with room": lambda path: palette_tiff(path, 4, 4, rowsperstrip=9),
+    "tiff palette 1-bit BigTIFF": lambda path: palette_tiff(path, 1, 2, rowsperstrip=9, bigtiff=True),
+    "tiff palette tiles": lambda path: palette_tiff(
+        path, 8, 256, tile=(16, 32), compression="zlib", predictor=True
+    ),
     "tiff cmyk 16-bit": lambda path: tiff(path, 4, 16, photometric="separated", compression="zlib"),
 }  # fmt: skip
 """Of which every sample can be held."""
@@ -276,7 +409,32 @@ BLOCKS: dict[str, Make] = {
 }  # fmt: skip
 """Whose samples lie in the blocks of a JPEG."""
 
-PAGES: dict[str, Make] = {"tiff pages": multipage}
+PAGES: dict[str, Make] = {"tiff pages": multipage, "tiff palette pages": palette_pages}
+
+
+COLOURED: dict[str, Make] = {
+    f"{container} {name}": lambda path, container=container, name=name: in_colours(path, container, name)
+    for container in ("jpeg", "png", "tiff", "webp")
+    for name in [*SPACES, *GREY]
+    if container != "webp" or name not in GREY
+}
+"""In other colour spaces than sRGB; JPEG in blocks, the others exact."""
+
+HEIF: dict[str, Make] = {
+    "avif": lambda path: avif(path, xmp=XMP),
+    "avif grey": lambda path: avif(path, 1),
+    "avif alpha": lambda path: avif(path, 4),
+    "avif 10-bit": deep_avif,
+}
+"""Written as PNG."""
+
+if importlib.util.find_spec("pillow_heif") is not None:
+    HEIF |= {
+        "heic": heic,
+        "heic grey": lambda path: heic(path, 1),
+        "heic alpha": lambda path: heic(path, 4),
+        "heic 10-bit": lambda path: heic(path, 3, 10),
+    }
 
 
 def independent(data: bytes) -> list[Pixels]:
@@ -300,6 +458,12 @@ def independent_tiff(data: bytes) -> list[Pixels]:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         for page in file.pages:
             pixels = page.asarray()
+            if page.photometric == 3:
+                pixels = (
+                    (page.colormap[:, pixels.astype(np.uint8)] // 257).astype(np.uint8).transpose(1, 2, 0)
+                )
+            elif page.bitspersample < 8:
+                pixels = (pixels * np.uint8(255 // ((1 << page.bitspersample) - 1))).astype(np.uint8)
             if page.planarconfig == 2:
                 pixels = np.moveaxis(pixels, 0, -1)
             if page.photometric == 0:

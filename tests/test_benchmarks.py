@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.benchmarks import mixed, sheets, speed, stopwatch
+from tests.benchmarks import fuzz, mixed, sheets, speed, stopwatch
 from tests.benchmarks.pictures import read_picture, write_picture
 from tests.benchmarks.restoration import Case, score
 from tests.benchmarks.rivals import rivals
@@ -32,6 +32,16 @@ def test_the_most_damaged_places_come_first_and_none_twice() -> None:
     first, second = sheets.most_damaged(mask, 5)
     assert mask[first].sum() == 1600
     assert mask[second].sum() == 100
+
+
+def test_fuzzing_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    state = fuzz.State(tmp_path / "state", seed=1)
+    assert state.before("png") == (0, {})
+    state.add("png", 0, 500, fuzz.Counter(decoded=400, refused=100))
+    state.add("webp", 0, 500, fuzz.Counter(crash=500))
+    state.add("png", 500, 800, fuzz.Counter(refused=300))
+    assert fuzz.State(tmp_path / "state", seed=1).before("png") == (800, {"decoded": 400, "refused": 400})
+    assert fuzz.State(tmp_path / "state", seed=2).before("png") == (0, {})
 
 
 def test_a_perfect_repair_scores_as_one() -> None:

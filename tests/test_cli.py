@@ -157,11 +157,16 @@ def test_batch_size_is_auto_or_a_number(text: str, size: int | None) -> None:
 
 
 def test_constants_repeated_for_a_quick_help_are_the_modules_own() -> None:
-    from archive_restore.detection.masks import Sensitivity
+    from archive_restore.detection import Sensitivity, seed_of
+    from archive_restore.ledger import Archive
     from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS
 
     assert options.DEFAULT_MAX_PIXELS == DEFAULT_MAX_PIXELS
-    assert set(get_args(get_args(options.Sensitivity)[0])) == {str(s) for s in Sensitivity}
+    names = get_args(get_args(options.Sensitivity)[0])[0]
+    assert set(get_args(names)) == {str(s) for s in Sensitivity}
+    told = get_args(options.Threshold)[1].help
+    assert all(f"{s} {'is ' if s == 'low' else ''}{seed_of(s):.2f}" in told for s in Sensitivity)
+    assert f"else {100 * Archive(1, Path(), None).max_coverage:g}]" in get_args(options.MaxCoverage)[1].help
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 
 from archive_restore.photos import codecs
 from archive_restore.photos.fidelity import compare
 from archive_restore.photos.jpeg import coefficients_outside, differing
 from archive_restore.photos.photograph import Format
-from tests.formats import BLOCKS, EXACT, icc, independent, jpeg, mask, multipage, png, repainted, saved
+from tests.formats import (
+    BLOCKS,
+    COLOURED,
+    EXACT,
+    icc,
+    independent,
+    jpeg,
+    mask,
+    multipage,
+    png,
+    repainted,
+    saved,
+)
+from tests.profiles import profile
 
 
 @pytest.fixture(params=BLOCKS)
@@ -132,6 +145,26 @@ def test_another_mode_size_or_profile_is_a_fault(tmp_path: Path) -> None:
     assert "its original 83x61 px" in faults(saved(tmp_path / "b.png", pixels[:-1], format="PNG"))
     assert "it is 8-bit grey" in faults(saved(tmp_path / "b.png", pixels[..., 0], format="PNG"))
     assert "its colour profile is another" in faults(saved(tmp_path / "b.png", pixels, format="PNG"))
+
+
+@pytest.mark.parametrize("name", COLOURED)
+def test_other_colour_spaces_keep_their_profile_and_every_sample(name: str, tmp_path: Path) -> None:
+    original = codecs.decode(COLOURED[name](tmp_path / "a"))
+    stored = codecs.icc_profile(original)
+    assert stored == profile(name.partition(" ")[2])
+    assert codecs.oddities(original) == []
+    restored = rewritten(original, repainted(original.pixels))
+    assert codecs.icc_profile(restored) == stored
+    assert compare(original, restored, mask(), coefficients=True).faults == ()
+
+
+def test_a_profile_made_from_its_definition_is_one_to_littlecms() -> None:
+    made = ImageCms.ImageCmsProfile(io.BytesIO(profile("Display P3")))
+    to_srgb = ImageCms.buildTransform(made, ImageCms.createProfile("sRGB"), "RGB", "RGB")
+    shown = ImageCms.applyTransform(Image.new("RGB", (1, 1), (255, 255, 255)), to_srgb)
+    assert min(shown.getpixel((0, 0))) >= 254
+    green = ImageCms.applyTransform(Image.new("RGB", (1, 1), (120, 200, 120)), to_srgb).getpixel((0, 0))
+    assert green[0] < 110  # more saturated than the same numbers in sRGB
 
 
 def test_profiles_are_read_from_every_container(tmp_path: Path) -> None:

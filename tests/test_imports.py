@@ -25,6 +25,9 @@ WORKFLOWS = {
     "registry",
     "verify",
     "revert",
+    "rescore",
+    "hand_masks",
+    "preview",
 }
 OUTERMOST = {"cli", "__main__", "console"}
 

@@ -292,7 +292,7 @@ def test_zigzag_is_the_standards() -> None:
 @given(
     seed=st.integers(0, 2**32 - 1),
     density=st.floats(0, 1),
-    largest=st.sampled_from([1, 7, 200, 1023]),
+    largest=st.sampled_from([1, 7, 200, 1023, 2047]),  # libjpeg's own writer ends the process above 1023
     progressive=st.booleans(),
     subsampling=st.sampled_from([0, 1, 2]),
 )

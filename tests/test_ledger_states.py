@@ -1,4 +1,5 @@
-"""No sequence of edits, moves, scans, claims, kills, finishes, reverts and retries loses work or does it twice."""
+"""No sequence of edits, moves, scans, claims, kills, finishes, reverts, retries and new masks loses work or does it
+twice, and nothing that has to be held is restored."""
 
 import tempfile
 from collections import Counter
@@ -15,7 +16,14 @@ from archive_restore.ledger.care import TOTALS
 PATHS = st.sampled_from([b"a", b"b", b"sub/a"])
 CONTENTS = st.sampled_from(["damaged 1", "damaged 2", "clean", "unreadable"])
 STEPS = st.sampled_from([99, 99, 99, 0, 1, 2, 3, 4])  # ledger verbs until the scan is killed
-DAMAGE = [RegionRow(kind="dust", left=0, top=0, width=1, height=1, area=1, score=1.0)]
+SCANNED = st.sampled_from(["damaged 1", "damaged 2", "clean"])
+PIXELS = 100  # of every photograph
+COVERED = st.sampled_from([0, 5, 50, 60])  # px in a mask
+
+
+def regions(covered: int) -> list[RegionRow]:
+    """One that covers so many px, or none."""
+    return [RegionRow("dust", 0, 0, 10, 10, covered, 1.0)] if covered else []
 
 
 class Killed(Exception):
@@ -37,6 +45,10 @@ class Nights(RuleBasedStateMachine):
         self.holding: list[Job] = []  # leases of the worker that runs now
         self.dead: list[Job] = []  # leases that are lost
         self.copies: Counter[str] = Counter()  # the most copies of a content that a scan met
+        self.covered = {"damaged 1": 5, "damaged 2": 5, "clean": 0}  # px in the mask, by content
+        self.allowed: dict[str, int] = {}  # px in the mask when somebody released it, by content
+        self.by_hand: set[str] = set()  # contents with a mask that somebody painted
+        self.limit = 12  # px of a mask, beyond which it is held
         self.scanned: dict[bytes, str] | None = None  # the archive as the last whole scan left it
         self.clock = 0
 
@@ -106,8 +118,9 @@ class Nights(RuleBasedStateMachine):
             if content == "unreadable":
                 self.ledger.record_failure(self.archive, path, 1, time, "unreadable")
             elif not self.ledger.adopt(self.archive, path, 1, time, content):
-                photograph = ScannedPhotograph(path, 1, time, content, "jpeg", 1, 1, "normal")
-                self.ledger.record(self.archive, photograph, DAMAGE if content.startswith("damaged") else [])
+                covered = self.covered[content]
+                photograph = ScannedPhotograph(path, 1, time, content, "jpeg", 10, 10, "normal", covered)
+                self.ledger.record(self.archive, photograph, regions(covered))
 
     # run
 
@@ -122,6 +135,7 @@ class Nights(RuleBasedStateMachine):
                     assert job.id not in self.outputs.values(), (
                         "its restored photograph is on the disk already"
                     )
+                    assert not self.has_to_be_held(job.sha256)
                     assert job.id not in {held.id for held in self.holding}
                     assert job.sha256 not in {held.sha256 for held in self.holding}
                     assert self.scanned is None or self.scanned.get(job.relative) == job.sha256
@@ -140,7 +154,10 @@ class Nights(RuleBasedStateMachine):
         assert self.ledger.postpone(job, "the share did not answer", timedelta(seconds=30))
         self.dead.append(job)
         due = self.ledger.next_due(self.archive)
-        assert due is not None
+        waiting = {
+            one.id for one in self.ledger.jobs(state=State.QUEUED)
+        }  # it may be missing, or held by now
+        assert due is not None or job.id not in waiting
 
     @rule(data=st.data(), again=st.booleans())
     def revert(self, data: st.DataObject, again: bool) -> None:
@@ -228,7 +245,78 @@ class Nights(RuleBasedStateMachine):
     def retry(self) -> None:
         self.ledger.retry()
 
+    # masks
+
+    def has_to_be_held(self, content: str | None) -> bool:
+        covered = self.covered.get(content or "", 0)
+        large = covered > self.limit and covered > self.allowed.get(content or "", 0)
+        return large and content not in self.by_hand
+
+    def remask(self, content: str, covered: int, *, by_hand: bool, again: bool) -> None:
+        """As rescore, import and reset tell it; they refuse to while a run is at work."""
+        if content not in {photograph.sha256 for photograph in self.ledger.masked(self.archive)}:
+            return
+        known = self.ledger.masked_content(self.archive, content)
+        assert known is not None
+        assert (known.covered, known.by_hand) == (self.covered[content], content in self.by_hand)
+        done = {job.id for job in self.ledger.jobs(state=State.DONE) if job.sha256 == content}
+        assert done <= (set(self.outputs.values()) if known.restored else set())
+        if known.restored and not again:
+            return
+        requeued = self.ledger.remask(
+            known.id, policy="0.5", covered=covered, regions=regions(covered), by_hand=by_hand, again=again
+        )
+        assert requeued >= len(done)  # and those of missing files
+        stays = {
+            row["id"] for row in self.ledger._connection.rows("SELECT id FROM jobs WHERE state = 'done'")
+        }
+        self.outputs = {path: writer for path, writer in self.outputs.items() if writer in stays}
+        self.covered[content] = covered
+        (self.by_hand.add if by_hand else self.by_hand.discard)(content)
+
+    @precondition(lambda self: not self.holding)
+    @rule(content=SCANNED, covered=COVERED, again=st.booleans())
+    def rescore(self, content: str, covered: int, again: bool) -> None:
+        if content not in self.by_hand:
+            self.remask(content, covered, by_hand=False, again=again)
+
+    @rule(content=SCANNED, covered=COVERED)
+    def import_mask(self, content: str, covered: int) -> None:
+        """Perhaps after a run was killed, whose leases nobody has taken back."""
+        killed, self.holding = self.holding, []
+        self.dead += killed
+        for leased in {job.sha256 for job in killed} | {content}:
+            assert leased is not None
+            if self.ledger.masked_content(self.archive, leased) is not None:
+                self.remask(leased, covered, by_hand=True, again=True)
+        for job in self.ledger.leased():  # of files that are missing: the next run releases them
+            self.ledger.release(job, crashed=True)
+
+    @precondition(lambda self: not self.holding)
+    @rule(content=SCANNED)
+    def reset_mask(self, content: str) -> None:
+        if content in self.by_hand:
+            self.remask(content, 5 if content.startswith("damaged") else 0, by_hand=False, again=True)
+
+    @rule()
+    def release_what_is_held(self) -> None:
+        waiting = [job.sha256 for job in self.ledger.jobs(state=State.HELD)]
+        assert self.ledger.allow(self.archive) >= len(waiting)
+        self.allowed |= {content: self.covered[content] for content in waiting if content}
+        assert self.ledger.jobs(state=State.HELD) == []
+
+    @rule(share=st.sampled_from([0.02, 0.12, 0.55, 1.0]))
+    def choose(self, share: float) -> None:
+        self.ledger.choose(self.archive, policy=None, max_coverage=share)
+        self.limit = round(PIXELS * share)
+
     # what must hold after every step
+
+    @invariant()
+    def large_masks_are_held_and_no_others(self) -> None:
+        for job in self.ledger.jobs():
+            if job.state in (State.QUEUED, State.HELD):
+                assert (job.state is State.HELD) == self.has_to_be_held(job.sha256)
 
     @invariant()
     def finished_work_is_never_forgotten(self) -> None:
@@ -256,11 +344,14 @@ class Nights(RuleBasedStateMachine):
     def after_a_scan_every_damaged_photograph_has_one_job(self) -> None:
         if self.scanned is None:
             return
-        jobs = {job.relative: (job.sha256, job.state) for job in self.ledger.jobs()}
+        known = self.ledger.jobs()
+        jobs = {job.relative: (job.sha256, job.state) for job in known}
+        outputs = {row["job_id"] for row in self.ledger._connection.rows("SELECT job_id FROM outputs")}
+        written = {job.relative for job in known if job.id in outputs}  # its restored photograph is outdated
         assert {path: content for path, (content, _) in jobs.items()} == {
             path: None if content == "unreadable" else content
             for path, content in self.scanned.items()
-            if content != "clean"
+            if content == "unreadable" or self.covered[content] or path in written
         }
         assert all((content is None) <= (state is State.FAILED) for content, state in jobs.values())
 

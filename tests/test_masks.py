@@ -1,8 +1,19 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from archive_restore.detection import KINDS, Kind, ScoreMap, Sensitivity, threshold
-from archive_restore.detection.masks import HYSTERESIS
+from archive_restore.detection import (
+    KINDS,
+    Kind,
+    Policy,
+    ScoreMap,
+    Sensitivity,
+    kind_called,
+    seed_of,
+    threshold,
+)
+from archive_restore.detection.masks import EVERY_KIND, HYSTERESIS, hysteresis
 
 NORMAL = HYSTERESIS[Sensitivity.NORMAL]
 
@@ -94,6 +105,85 @@ def test_a_higher_sensitivity_never_calls_less():
     assert (low <= normal).all()
     assert (normal <= high).all()
     assert low.sum() < normal.sum() < high.sum()
+
+
+@pytest.mark.parametrize("sensitivity", Sensitivity)
+def test_the_names_are_points_of_the_scale_of_numbers(sensitivity):
+    assert hysteresis(seed_of(sensitivity)) == HYSTERESIS[sensitivity]
+
+
+def test_a_lower_number_never_calls_less_all_along_the_scale():
+    levels = [hysteresis(step / 200) for step in range(201)]
+    assert all(lower.seed <= higher.seed for lower, higher in pairwise(levels))
+    assert all(lower.reach <= higher.reach for lower, higher in pairwise(levels))
+    assert all(level.reach <= level.seed for level in levels)
+    assert (levels[0].seed, levels[-1].seed) == (1, 255)
+
+
+def test_what_has_no_score_is_no_damage_at_any_level():
+    assert not threshold(map_of(np.zeros((5, 5))), 0.0)[0].any()
+
+
+@pytest.mark.parametrize("level", [-0.1, 1.1])
+def test_a_number_beyond_the_scale_is_refused(level):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        hysteresis(level)
+
+
+def test_kinds_that_are_no_damage_leave_the_mask_and_only_they():
+    score_map = map_of(np.zeros((5, 20)), Kind.SCRATCH)
+    score_map.scores[2, 2:18] = 255
+    score_map.kinds[2, 8:12] = KINDS.index(Kind.SPOT)  # a stain that a scratch crosses
+    mask, regions = threshold(score_map, kinds={Kind.SCRATCH})
+    assert [(region.kind, region.left, region.width) for region in regions] == [
+        (Kind.SCRATCH, 1, 8),
+        (Kind.SCRATCH, 11, 8),
+    ]
+    assert not mask[2, 9:11].any()
+    assert mask.sum() == 2 * (6 * 3 + 2)
+    every, _ = threshold(score_map)
+    assert (every[:, 9:11] == mask.any(axis=1)[:, None]).all()
+
+
+@pytest.mark.parametrize(
+    ("policy", "text"),
+    [
+        (Policy(), "normal"),
+        (Policy(Sensitivity.HIGH), "high"),
+        (Policy(0.6), "0.6"),
+        (Policy(Sensitivity.LOW, frozenset({Kind.SPOT, Kind.DUST})), "low: dust, spots"),
+        (
+            Policy(0.05, EVERY_KIND - {Kind.HAIR}),
+            "0.05: dust, scratches, creases, cracks, tears, spots, corners",
+        ),
+    ],
+)
+def test_a_policy_is_a_line_of_text_and_back(policy, text):
+    assert policy.text == text
+    assert Policy.parsed(text) == policy
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("dust", "specks", "Speck"), Kind.DUST),
+        (("hair", "hairs", "fibre", "fibers"), Kind.HAIR),
+        (("scratch", " scratches "), Kind.SCRATCH),
+        (("crease", "creases", "fold", "folds"), Kind.CREASE),
+        (("crack", "cracks"), Kind.CRACK),
+        (("tear", "TEARS", "rip"), Kind.TEAR),
+        (("spot", "spots", "stain", "stains", "blot"), Kind.SPOT),
+        (("corner", "corners", "edge"), Kind.CORNER),
+    ],
+)
+def test_users_call_a_kind_by_several_names(words, kind):
+    assert {kind_called(word) for word in words} == {kind}
+
+
+@pytest.mark.parametrize("word", ["birds", "", "s", "dus"])
+def test_what_is_no_kind_of_damage_is_refused_with_the_list(word):
+    with pytest.raises(ValueError, match=r"dust, hairs, scratches.*stains"):
+        kind_called(word)
 
 
 def test_the_png_carries_scores_and_kinds_unchanged():

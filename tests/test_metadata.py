@@ -25,11 +25,15 @@ NOT_METADATA = (
     "RIFF:ImageWidth", "RIFF:ImageHeight", "File:FileType", "File:MIMEType",
 )  # fmt: skip
 
-OF_A_PALETTE = ("ColorType", "BitDepth", "Palette", "Transparency", "BackgroundColor")
+OF_A_PALETTE = (
+    "ColorType", "BitDepth", "Palette", "Transparency", "BackgroundColor", "PhotometricInterpretation",
+    "SamplesPerPixel", "BitsPerSample", "ColorMap", "PlanarConfiguration",
+)  # fmt: skip
 
 GIVEN = {"-XMP-dc:Title=Boat", "-EXIF:LensModel=Sonnar", "-EXIF:DateTimeOriginal=1931:05:01 12:00:00",
          "-EXIF:Orientation#=6", "-IPTC:City=Riga"}  # fmt: skip
 PRESENT = {"Title", "LensModel", "DateTimeOriginal", "Orientation", "ProfileDescription"}
+WITH_MAKER_NOTES = ("png", "webp l", "jpeg 4")
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,9 @@ def test_exiftool_reads_the_same_metadata_before_and_after(name: str, read: Read
         )
     assert after == before
     present = {key.split(":")[1] for key in before}
+    if name.startswith(WITH_MAKER_NOTES):
+        assert before["Nikon:Quality"].strip() == "Fine"
+        assert "Nikon:Lens" in before
     if "BigTIFF" in name:
         assert present >= {"Rating", "Artist", "Orientation", "ProfileDescription"}
     elif "simple" not in name and name not in ("jpeg cmyk", "jpeg ycck"):  # which come without a profile

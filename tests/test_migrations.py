@@ -96,14 +96,14 @@ INSERT INTO jobs VALUES
 """Rows that the first schema held, and every later one."""
 
 
-def old_ledger(path: Path, version: int) -> None:
-    """A ledger as that version of the schema left it."""
+def old_ledger(path: Path, version: int, rows: str = OLD_ROWS) -> None:
+    """A ledger as that version of the schema left it, with rows of the first one."""
     database = Database(path)
     for migration in MIGRATIONS[:version]:
         for statement in migration.statements:
             database.execute(statement)
         if migration.number == 1:
-            database.conn.executescript(OLD_ROWS)
+            database.conn.executescript(rows)
     database.execute(f"PRAGMA user_version = {version}")
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.conn.commit()
@@ -131,6 +131,19 @@ def test_a_ledger_of_any_earlier_version_keeps_all_it_knew(tmp_path: Path, versi
         assert [job.path for job in ledger.claim("worker", 9)] == [Path("/o/a.jpg")]
         ledger.mark_found([2])
         assert [job.path for job in ledger.claim("worker", 9)] == [Path("/photos/b.png")]
+        assert ledger.faults() == []
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_what_an_earlier_version_queued_is_held_if_its_mask_is_large(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "ledger.db"
+    half = "UPDATE regions SET area = 2500 WHERE id = 3;"  # of the 5000 px of A, done here and queued there
+    old_ledger(path, version, OLD_ROWS + half)
+    with open_ledger(path) as ledger:
+        [held] = ledger.held()
+        assert (held.path, held.reason) == (Path("/o/a.jpg"), "its mask covers 50.1 % of it, more than 12 %")
+        assert ledger.counts(1).states[State.DONE] == 1
+        assert ledger.claim("worker", 9) == []
         assert ledger.faults() == []
 
 

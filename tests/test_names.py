@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive_restore.photos.names import LONGEST_NAME, apart, folded, folds
+from archive_restore.photos.names import LONGEST_NAME, apart, folded, folds, written
 from tests.formats import png
 from tests.restored_archive import add, restored_archive
 
@@ -70,6 +70,22 @@ def test_on_a_disk_that_folds_every_photograph_is_restored_under_a_name_of_its_o
     assert names == {"a.jpg", "a.tif", "sub", "A~2.JPG", "A~2.tif"}
     assert archive.job(b"A.JPG").output == archive.output / "A~2.JPG"
     assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def heif(path: Path) -> Path:
+    path.write_bytes(b"\0\0\0\x18ftypavif" + bytes(16))
+    return path
+
+
+def test_what_is_written_in_another_format_says_so_in_its_name(tmp_path: Path) -> None:
+    path = heif(tmp_path / "a.AVIF")
+    assert written(b"sub/a.AVIF", path) == b"sub/a.AVIF.png"
+    png(tmp_path / "a.AVIF.png")  # a photograph of its own
+    assert written(b"sub/a.AVIF", path) == b"sub/a.AVIF~2.png"
+    assert written(b"a.png", png(tmp_path / "a.png")) == b"a.png"
+    assert written(b"gone.heic", tmp_path / "gone.heic") == b"gone.heic"
+    long = heif(tmp_path / ("ä" * 125 + ".heic"))
+    assert len(written(os.fsencode(long.name), long)) == LONGEST_NAME
 
 
 def test_odd_names_are_mirrored_byte_for_byte(tmp_path: Path) -> None:

@@ -23,11 +23,11 @@ def test_the_smallest_pictures_have_a_pyramid(shape):
 
 def test_a_photograph_larger_than_needed_is_reduced_to_multiples_of_32():
     working = planes.working_picture(np.full((1200, 4000, 3), 7, np.uint8))
-    assert working.shape == (352, planes.WORKING_SIDE_PX, 3)
+    assert working.shape == (320, planes.WORKING_SIDE_PX, 3)
     assert (working == 7).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (planes.WORKING_SIDE_PX, 3), (700, 900, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (planes.LARGEST_AS_IT_IS_PX, 3), (700, 900, 3)])
 def test_a_photograph_that_is_not_larger_is_worked_on_as_it_is(shape):
     pixels = np.zeros(shape, np.uint8)
     assert planes.working_picture(pixels) is pixels

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archive_restore.photos import codecs
+from archive_restore.photos import codecs, large, rendering
 from archive_restore.photos.photograph import Colours, Page
 from archive_restore.photos.rendering import pictures, put_back, viewable, views
 from tests.formats import EXACT, HEIGHT, WIDTH, mask, multipage, picture
@@ -113,6 +113,31 @@ def test_few_bits_stay_few(depth: int) -> None:
     result = put_back(samples, page(Colours.GREY, depth=depth), mask(), [picture(1)[::-1]])
     step = 255 // ((1 << depth) - 1)
     assert not (result % step).any()
+
+
+def test_a_palette_of_two_colours_takes_shades_between_them() -> None:
+    kind = Page(WIDTH, HEIGHT, Colours.RGB, depth=1, palette=True)
+    samples = np.full((HEIGHT, WIDTH, 3), (90, 60, 30), np.uint8)
+    result = put_back(samples, kind, mask(), [np.full_like(samples, 137)])
+    assert (result[mask()] == 137).all()
+
+
+@pytest.mark.parametrize("colours", [Colours.GREY, Colours.RGB, Colours.CMYK])
+def test_large_pictures_are_made_strip_by_strip(
+    colours: Colours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = Page(WIDTH, HEIGHT, colours, depth=16, extra=1)
+    samples = picture(colours.samples + 1, 16)
+    photograph = codecs.Photograph(
+        tmp_path / "a.tif", codecs.Header(codecs.Format.TIFF, (kind,)), (samples,), b""
+    )
+    whole, (seen,) = pictures(samples, kind), views(photograph)
+    monkeypatch.setattr(large, "LARGE", 500)
+    monkeypatch.setattr(rendering, "STRIP_PIXELS", 5 * WIDTH)
+    strips = pictures(samples, kind)
+    assert all(isinstance(one, np.memmap) for one in strips)
+    assert all(map(np.array_equal, strips, whole))
+    assert np.array_equal(views(photograph)[0], seen)
 
 
 def test_the_sheet_has_the_pages_one_below_the_other(tmp_path: Path) -> None:

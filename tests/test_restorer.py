@@ -32,8 +32,9 @@ class Untrained(nn.Module):
         self.batches: list[int] = []
 
     def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
-        assert pictures.shape[1:] == (3, 64, 64)
-        assert masks.shape == (len(pictures), 1, 64, 64)
+        assert pictures.shape[1] == 3
+        assert set(pictures.shape[2:]) <= {64, 32}
+        assert masks.shape == (len(pictures), 1, *pictures.shape[2:])
         assert -1 <= float(pictures.min()) <= float(pictures.max()) <= 1
         assert set(masks.flatten().tolist()) <= {0.0, 1.0}
         self.batches.append(len(pictures))
@@ -52,14 +53,14 @@ class Painter(Untrained):
 
 
 class SmallMemory(Untrained):
-    """Runs out of memory beyond a number of windows."""
+    """Runs out of memory beyond a number of windows of 64 px."""
 
     def __init__(self, windows: int) -> None:
         super().__init__()
         self.windows = windows
 
     def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
-        if len(pictures) > self.windows:
+        if pictures[:, 0].numel() > self.windows * 64**2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return super().forward(pictures, masks, scans)
 
@@ -158,7 +159,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_rest_goes_on_with_the_small
     restored = one.restore(pixels, mask)
     assert one.batch_size == 2
     assert notes == [f"cpu is out of memory; going on with batches of {n} windows." for n in (8, 4, 2)]
-    assert max(module.batches) == 2
+    assert max(module.batches) <= 4  # windows of half the size
     assert np.abs(restored[mask].astype(int) - restorer(Untrained()).restore(pixels, mask)[mask]).max() <= 1
 
 

@@ -3,15 +3,16 @@ import shutil
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
-from archive_restore.detection import ScoreMap, Sensitivity
+from archive_restore.detection import Kind, ScoreMap, Sensitivity
 from archive_restore.errors import InputError, LockedError
 from archive_restore.home import Home
 from archive_restore.ledger import Job, Stage, State, WorkerLock, open_ledger
-from archive_restore.photos.files import read_mask
+from archive_restore.photos.files import read_mask, write_mask
 from archive_restore.progress import NullProgress
-from archive_restore.scan import ScanOptions, ScanSummary, detect_paths, scan
+from archive_restore.scan import Detector, ScanOptions, ScanSummary, detect_paths, scan
 from tests.drawn import PAPER, blank, lay, scene
 
 SHAPE = (360, 480)
@@ -57,7 +58,7 @@ def scanned(
             archive,
             ledger=ledger,
             home=home,
-            options=options or ScanOptions(jobs=1),
+            options=options or ScanOptions(detector=Detector.HEURISTIC, jobs=1),
             progress=progress or NullProgress(),
         )
         return summary, ledger.jobs()
@@ -132,7 +133,7 @@ def test_bad_files_are_set_aside_by_name_and_the_others_go_on(archive: Path) -> 
 
 
 def test_a_photograph_beyond_the_limit_is_read_once_the_limit_allows_it(archive: Path) -> None:
-    small, _ = scanned(archive, options=ScanOptions(jobs=1, max_pixels=1000))
+    small, _ = scanned(archive, options=ScanOptions(detector=Detector.HEURISTIC, jobs=1, max_pixels=1000))
     assert [item.path.name for item in small.set_aside] == ["damaged.png", "clean.png"]
     assert "--max-pixels" in small.set_aside[0].reason
     summary, _ = scanned(archive)
@@ -212,12 +213,56 @@ def test_an_interrupted_scan_keeps_what_it_recorded(archive: Path) -> None:
     assert (summary.examined + summary.recognised, len(jobs)) == (3, 4)
 
 
-def test_masks_of_another_sensitivity_are_kept_and_counted(archive: Path) -> None:
+def test_masks_of_another_policy_are_kept_and_counted(archive: Path) -> None:
     scanned(archive)
     shutil.copy(archive / "damaged.png", archive / "copy.png")
-    summary, jobs = scanned(archive, options=ScanOptions(sensitivity=Sensitivity.HIGH, jobs=1))
-    assert (summary.examined, summary.recognised, summary.other_sensitivity) == (0, 1, 3)
+    summary, jobs = scanned(
+        archive, options=ScanOptions(detector=Detector.HEURISTIC, level=Sensitivity.HIGH, jobs=1)
+    )
+    assert (summary.examined, summary.recognised, summary.other_policy) == (0, 1, 3)
     assert len(jobs) == 2
+
+
+def test_what_is_damage_is_remembered_for_the_next_scan(archive: Path) -> None:
+    scanned(
+        archive,
+        options=ScanOptions(
+            detector=Detector.HEURISTIC, kinds=frozenset({Kind.CORNER}), max_coverage=0.5, jobs=1
+        ),
+    )
+    (archive / "new.png").write_bytes(drawn(5, scratched=True))
+    summary, jobs = scanned(archive)
+    assert (summary.examined, summary.other_policy, summary.share) == (1, 0, 0.5)
+    assert summary.policy.kinds == {Kind.CORNER}
+    assert jobs == []
+
+
+def test_a_photograph_with_a_large_mask_is_held(archive: Path) -> None:
+    summary, [job] = scanned(
+        archive, options=ScanOptions(detector=Detector.HEURISTIC, max_coverage=0.001, jobs=1)
+    )
+    assert (job.state, summary.counts.damaged) == (State.HELD, 1)
+    _, [job] = scanned(archive, options=ScanOptions(detector=Detector.HEURISTIC, max_coverage=0.9, jobs=1))
+    assert job.state is State.QUEUED
+
+
+def test_a_mask_by_hand_outlives_detected_ones_a_second_scan_and_a_lost_ledger(archive: Path) -> None:
+    _, [job] = scanned(archive)
+    home, sha256 = home_of(archive), str(job.sha256)
+    painted = np.zeros(SHAPE, bool)
+    painted[100:140] = True
+    write_mask(home.edited_mask(sha256), painted)
+    before = home.edited_mask(sha256).read_bytes()
+    for gone in (home.root / "masks", home.root / "scores"):
+        shutil.rmtree(gone)
+    for path in home.root.glob("ledger.db*"):
+        path.unlink()
+    (archive / "damaged.png").rename(archive / "sub" / "renamed.png")
+    summary, [job] = scanned(archive)
+    assert (job.relative, job.state, summary.counts.by_hand) == (b"sub/renamed.png", State.QUEUED, 1)
+    assert sum(kind.area for kind in summary.kinds) == painted.sum()
+    assert home.edited_mask(sha256).read_bytes() == before
+    assert (read_mask(home.mask(sha256), SHAPE) == painted).all()
 
 
 def test_restored_photographs_are_not_scanned_as_originals(archive: Path) -> None:
@@ -230,7 +275,11 @@ def test_restored_photographs_are_not_scanned_as_originals(archive: Path) -> Non
     with open_ledger(home_of(archive).ledger) as ledger:
         home = home_of(archive)
         summary = scan(
-            archive.parent, ledger=ledger, home=home, options=ScanOptions(jobs=1), progress=NullProgress()
+            archive.parent,
+            ledger=ledger,
+            home=home,
+            options=ScanOptions(detector=Detector.HEURISTIC, jobs=1),
+            progress=NullProgress(),
         )
     assert summary.found == 2
 
@@ -251,7 +300,9 @@ def test_a_second_scan_at_the_same_time_is_refused(archive: Path) -> None:
 
 def test_detect_writes_a_mask_for_every_photograph_also_an_empty_one(archive: Path, tmp_path: Path) -> None:
     out = tmp_path / "masks"
-    summary = detect_paths([archive], out=out, options=ScanOptions(jobs=1), progress=NullProgress())
+    summary = detect_paths(
+        [archive], out=out, options=ScanOptions(detector=Detector.HEURISTIC, jobs=1), progress=NullProgress()
+    )
     assert (summary.photographs, summary.damaged) == (2, 1)
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.png")) == [
         "damaged.png.png",
@@ -264,7 +315,10 @@ def test_detect_writes_a_mask_for_every_photograph_also_an_empty_one(archive: Pa
 def test_detect_and_scan_find_the_same_damage(archive: Path, tmp_path: Path) -> None:
     _, [job] = scanned(archive)
     detect_paths(
-        [archive / "damaged.png"], out=tmp_path, options=ScanOptions(jobs=1), progress=NullProgress()
+        [archive / "damaged.png"],
+        out=tmp_path,
+        options=ScanOptions(detector=Detector.HEURISTIC, jobs=1),
+        progress=NullProgress(),
     )
     assert job.sha256 is not None
     assert (tmp_path / "damaged.png.png").read_bytes() == home_of(archive).mask(job.sha256).read_bytes()
@@ -275,7 +329,10 @@ def test_detect_refuses_two_photographs_with_one_mask_before_it_writes(archive: 
     (archive / "clean.png").write_bytes(drawn(4, scratched=False))
     with pytest.raises(InputError, match="the same mask"):
         detect_paths(
-            [archive, archive / "sub"], out=out, options=ScanOptions(jobs=1), progress=NullProgress()
+            [archive, archive / "sub"],
+            out=out,
+            options=ScanOptions(detector=Detector.HEURISTIC, jobs=1),
+            progress=NullProgress(),
         )
     assert not out.exists()
 
@@ -283,7 +340,12 @@ def test_detect_refuses_two_photographs_with_one_mask_before_it_writes(archive: 
 def test_detect_never_writes_among_the_photographs(archive: Path) -> None:
     for paths, out in (([archive], archive / "masks"), ([archive / "damaged.png"], archive)):
         with pytest.raises(InputError):
-            detect_paths(paths, out=out, options=ScanOptions(jobs=1), progress=NullProgress())
+            detect_paths(
+                paths,
+                out=out,
+                options=ScanOptions(detector=Detector.HEURISTIC, jobs=1),
+                progress=NullProgress(),
+            )
 
 
 def test_ledger_of_a_scan_is_never_in_the_archive(archive: Path) -> None:

@@ -31,7 +31,10 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def typed(*words: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words])
+    heuristic = (
+        ["--detector", "heuristic"] if words[0] in ("scan", "detect") else []
+    )  # the network takes seconds to load
+    return CliRunner().invoke(app, [*(str(word) for word in words), *heuristic])
 
 
 def test_a_scan_prints_the_kinds_of_damage_and_the_next_command(archive: Path) -> None:

@@ -41,7 +41,7 @@ def painting(specks: int) -> Painting:
 
 def test_windows_of_several_photographs_share_full_batches(cutters: ThreadPoolExecutor) -> None:
     network = Network()
-    scheduler: Scheduler[int] = Scheduler(network, batch_size=lambda: 8, max_pixels=10**9, cutters=cutters)
+    scheduler: Scheduler[int] = Scheduler(network, room=lambda shape: 8, max_pixels=10**9, cutters=cutters)
     done = list(scheduler.run((number, painting(3), 1) for number in range(16)))
     assert sorted(number for number, _ in done) == list(range(16))
     assert network.batches == [8] * 6
@@ -54,11 +54,11 @@ def test_coarse_levels_fill_their_batches_with_windows_of_others(cutters: Thread
         return coarse_to_fine(np.full(mask.shape, 9, np.uint8), mask, size=SIZE, context=CONTEXT)
 
     network = Network()
-    scheduler: Scheduler[int] = Scheduler(network, batch_size=lambda: 8, max_pixels=10**9, cutters=cutters)
+    scheduler: Scheduler[int] = Scheduler(network, room=lambda shape: 8, max_pixels=10**9, cutters=cutters)
     list(scheduler.run((number, deep(), 1) for number in range(12)))
     alone = Network()
     for _ in range(12):
-        one: Scheduler[int] = Scheduler(alone, batch_size=lambda: 8, max_pixels=10**9, cutters=cutters)
+        one: Scheduler[int] = Scheduler(alone, room=lambda shape: 8, max_pixels=10**9, cutters=cutters)
         list(one.run([(0, deep(), 1)]))
     assert sum(network.batches) == sum(alone.batches)
     assert np.mean(network.batches) > 7.5
@@ -73,7 +73,7 @@ def test_the_first_photograph_leaves_before_the_last_is_admitted(cutters: Thread
             events.append(f"in {number}")
             yield number, painting(4), 1
 
-    scheduler: Scheduler[int] = Scheduler(Network(), batch_size=lambda: 4, max_pixels=10**9, cutters=cutters)
+    scheduler: Scheduler[int] = Scheduler(Network(), room=lambda shape: 4, max_pixels=10**9, cutters=cutters)
     for number, _ in scheduler.run(paintings()):
         events.append(f"out {number}")
     assert events.index("out 0") < events.index("in 4")
@@ -92,7 +92,7 @@ def test_photographs_in_flight_hold_no_more_pixels_than_allowed_and_one_photogra
             most = max(most, held)
             yield number, painting(1), 1000
 
-    scheduler: Scheduler[int] = Scheduler(Network(), batch_size=lambda: 64, max_pixels=limit, cutters=cutters)
+    scheduler: Scheduler[int] = Scheduler(Network(), room=lambda shape: 64, max_pixels=limit, cutters=cutters)
     for _ in scheduler.run(paintings()):
         held -= 1000
     assert held == 0
@@ -101,7 +101,7 @@ def test_photographs_in_flight_hold_no_more_pixels_than_allowed_and_one_photogra
 
 def test_a_photograph_without_damage_goes_straight_through(cutters: ThreadPoolExecutor) -> None:
     network = Network()
-    scheduler: Scheduler[str] = Scheduler(network, batch_size=lambda: 8, max_pixels=10, cutters=cutters)
+    scheduler: Scheduler[str] = Scheduler(network, room=lambda shape: 8, max_pixels=10, cutters=cutters)
     ((key, outcome),) = scheduler.run([("clean", painting(0), 4096)])
     assert key == "clean"
     assert not isinstance(outcome, Exception)
@@ -139,7 +139,7 @@ def crash_at_the_end() -> Painting:
 def test_a_photograph_that_raises_comes_back_with_its_error_and_the_others_go_on(
     cutters: ThreadPoolExecutor,
 ) -> None:
-    scheduler: Scheduler[str] = Scheduler(Network(), batch_size=lambda: 4, max_pixels=10**9, cutters=cutters)
+    scheduler: Scheduler[str] = Scheduler(Network(), room=lambda shape: 4, max_pixels=10**9, cutters=cutters)
     outcomes = dict(
         scheduler.run(
             [
@@ -164,6 +164,6 @@ def test_a_network_that_fails_ends_everything(cutters: ThreadPoolExecutor) -> No
     def fail(cuts: list[Cut]) -> NDArray[np.float32]:
         raise RuntimeError("device lost")
 
-    scheduler: Scheduler[int] = Scheduler(fail, batch_size=lambda: 4, max_pixels=10**9, cutters=cutters)
+    scheduler: Scheduler[int] = Scheduler(fail, room=lambda shape: 4, max_pixels=10**9, cutters=cutters)
     with pytest.raises(RuntimeError, match="device lost"):
         list(scheduler.run((number, painting(2), 1) for number in range(5)))

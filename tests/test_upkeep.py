@@ -89,3 +89,19 @@ def test_a_ledger_that_cannot_be_read_at_all_is_kept_aside(archive: RestoredArch
     assert summary.remembered == 3
     assert summary.replaced is not None
     assert summary.replaced.read_bytes().startswith(b"my diary")
+
+
+def test_a_ledger_made_anew_knows_masks_by_hand_and_that_somebody_allowed_what_was_restored(
+    archive: RestoredArchive,
+) -> None:
+    sha256 = str(archive.job(b"a.jpg").sha256)
+    path = archive.home.edited_mask(sha256)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(archive.home.detected_mask(sha256).read_bytes())
+    rebuild([archive.root], home=archive.home, progress=NullProgress())
+    with archive.ledger() as ledger:
+        assert ledger.counts().by_hand == 1
+        ledger.choose(1, policy=None, max_coverage=0.0)
+        for job in ledger.jobs(state=State.DONE):
+            assert ledger.revert(job, again=True)
+        assert ledger.counts().states[State.QUEUED] == 3

@@ -30,13 +30,14 @@ def test_every_hole_pixel_has_its_context_inside_some_window(
     height, width = mask.shape
     served = np.zeros_like(mask)
     for window in cover(mask, size=size, context=context):
-        assert window.size == size
-        assert 0 <= window.top <= height - size
-        assert 0 <= window.left <= width - size
-        first_row = 0 if window.top == 0 else window.top + context
-        last_row = height if window.top + size == height else window.top + size - context
-        first_column = 0 if window.left == 0 else window.left + context
-        last_column = width if window.left + size == width else window.left + size - context
+        rows, columns = window.slices
+        assert {window.height, window.width} <= {size, size // 2}
+        assert 0 <= rows.start < rows.stop <= height
+        assert 0 <= columns.start < columns.stop <= width
+        first_row = 0 if rows.start == 0 else rows.start + context
+        last_row = height if rows.stop == height else rows.stop - context
+        first_column = 0 if columns.start == 0 else columns.start + context
+        last_column = width if columns.stop == width else columns.stop - context
         served[first_row:last_row, first_column:last_column] = True
     assert not (mask & ~served).any()
 
@@ -57,34 +58,41 @@ def test_a_mask_without_holes_needs_no_window() -> None:
 def test_a_small_hole_sits_in_the_middle_of_its_only_window() -> None:
     mask = np.zeros((400, 600), bool)
     mask[200:204, 300:310] = True
-    assert cover(mask, size=128, context=24) == [Window(top=138, left=241, size=128)]
+    assert cover(mask, size=128, context=16) == [Window(top=172, left=272, height=64, width=64)]
 
 
 def test_a_hole_at_the_border_takes_the_border_as_its_edge() -> None:
     mask = np.zeros((400, 400), bool)
     mask[:2, :2] = True
     mask[-1, -1] = True
-    assert cover(mask, size=128, context=24) == [Window(0, 0, 128), Window(272, 272, 128)]
+    assert cover(mask, size=128, context=24) == [Window(0, 0, 64, 64), Window(336, 336, 64, 64)]
 
 
 def test_a_picture_of_one_window_is_covered_by_it_whole() -> None:
-    assert cover(np.ones((128, 128), bool), size=128, context=24) == [Window(0, 0, 128)]
+    assert cover(np.ones((128, 128), bool), size=128, context=24) == [Window(0, 0, 128, 128)]
 
 
 def test_a_scratch_across_the_picture_is_not_covered_as_its_bounding_box() -> None:
-    mask = np.eye(1280, dtype=bool)
-    assert len(cover(mask, size=128, context=24)) == 16  # ceil((1280 - 2 * 24) / 80)
+    windows = cover(np.eye(1280, dtype=bool), size=128, context=16)
+    area = sum(window.height * window.width for window in windows)
+    assert area == 40 * 64 * 64  # 1280 px in squares of 64 px that serve 32
+
+
+def test_a_level_scratch_takes_windows_that_are_wide_and_low() -> None:
+    mask = np.zeros((400, 1600), bool)
+    mask[200:206] = True
+    assert {window.shape for window in cover(mask, size=128, context=16)[:-1]} == {(64, 128)}
 
 
 def test_a_whole_picture_is_tiled_without_waste() -> None:
     mask = np.ones((48 + 4 * 80, 48 + 3 * 80), bool)
-    assert len(cover(mask, size=128, context=24)) == 12
+    assert [window.shape for window in cover(mask, size=128, context=24)] == [(128, 128)] * 12
 
 
 def test_specks_that_fit_together_share_a_window() -> None:
     mask = np.zeros((400, 400), bool)
-    mask[160, 160] = mask[190, 220] = mask[230, 170] = True
-    assert len(cover(mask, size=128, context=24)) == 1
+    mask[160, 160] = mask[176, 180] = mask[184, 170] = True
+    assert [window.shape for window in cover(mask, size=128, context=16)] == [(64, 64)]
 
 
 def test_pictures_smaller_than_a_window_and_contexts_that_fill_it_are_refused() -> None:
@@ -95,7 +103,7 @@ def test_pictures_smaller_than_a_window_and_contexts_that_fill_it_are_refused() 
 
 
 def test_the_blend_is_even_positive_and_highest_in_the_middle() -> None:
-    weights = blend_weights(128)
+    weights = blend_weights((128, 128))
     assert weights.dtype == np.float32
     assert weights.min() > 0
     np.testing.assert_allclose(weights, weights[::-1, ::-1])
@@ -113,9 +121,9 @@ def test_windows_that_agree_come_together_without_a_seam(
     shape = mask.shape if channels == 1 else (*mask.shape, 3)
     random = np.random.default_rng(0)
     before, truth = random.integers(0, 256, (2, *shape), np.uint8)
-    canvas = Canvas(mask, channels=channels, size=size)
+    canvas = Canvas(mask, channels=channels)
     for window in cover(mask, size=size, context=context):
-        canvas.add(window, truth[window.slices].reshape(size, size, channels).astype(np.float32))
+        canvas.add(window, truth[window.slices].reshape(*window.shape, channels).astype(np.float32))
     after = canvas.composite(before)
     np.testing.assert_array_equal(after[mask], truth[mask])
     np.testing.assert_array_equal(after[~mask], before[~mask])
@@ -124,8 +132,8 @@ def test_windows_that_agree_come_together_without_a_seam(
 def test_windows_that_disagree_are_crossfaded() -> None:
     mask = np.zeros((128, 208), bool)
     mask[64, :] = True
-    canvas = Canvas(mask, channels=1, size=128)
-    for window, value in ((Window(0, 0, 128), 100.0), (Window(0, 80, 128), 200.0)):
+    canvas = Canvas(mask, channels=1)
+    for window, value in ((Window(0, 0, 128, 128), 100.0), (Window(0, 80, 128, 128), 200.0)):
         canvas.add(window, np.full((128, 128, 1), value, np.float32))
     line = canvas.composite(np.zeros((128, 208), np.uint8))[64].astype(int)
     assert line[:80].tolist() == [100] * 80
@@ -137,16 +145,16 @@ def test_windows_that_disagree_are_crossfaded() -> None:
 
 def test_written_samples_are_rounded_and_stay_in_range() -> None:
     mask = np.ones((8, 8), bool)
-    canvas = Canvas(mask, channels=1, size=8)
+    canvas = Canvas(mask, channels=1)
     values = np.full((8, 8, 1), 99.6, np.float32)
     values[0, 0], values[0, 1] = 300.0, -20.0
-    canvas.add(Window(0, 0, 8), values)
+    canvas.add(Window(0, 0, 8, 8), values)
     written = canvas.composite(np.zeros((8, 8), np.uint8))
     assert (written[0, 0], written[0, 1], written[5, 5]) == (255, 0, 100)
 
 
 def test_a_hole_that_no_window_wrote_is_an_error_and_not_a_black_spot() -> None:
-    canvas = Canvas(np.ones((8, 20), bool), channels=1, size=8)
-    canvas.add(Window(0, 0, 8), np.zeros((8, 8, 1), np.float32))
+    canvas = Canvas(np.ones((8, 20), bool), channels=1)
+    canvas.add(Window(0, 0, 8, 8), np.zeros((8, 8, 1), np.float32))
     with pytest.raises(ValueError, match="never written"):
         canvas.composite(np.zeros((8, 20), np.uint8))

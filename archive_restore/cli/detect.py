@@ -9,9 +9,12 @@ from archive_restore.cli.options import (
     Gpu,
     Jobs,
     MaxPixels,
+    Only,
     OutputFolder,
     Photographs,
     Sensitivity,
+    Skip,
+    Threshold,
     device_name,
 )
 from archive_restore.errors import ExitCode, printable
@@ -20,22 +23,26 @@ from archive_restore.errors import ExitCode, printable
 def detect(
     paths: Photographs,
     out: OutputFolder,
-    sensitivity: Sensitivity = "normal",
-    detector: Detector = "heuristic",
+    sensitivity: Sensitivity = None,
+    threshold: Threshold = None,
+    only: Only = None,
+    skip: Skip = None,
+    detector: Detector = "learned",
     jobs: Jobs = None,
     gpu: Gpu = None,
     device: Device = None,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
 ) -> None:
     """Write the mask of each photograph: of sub/a.jpg, DIR/sub/a.jpg.png, 255 where it is damaged."""
-    from archive_restore import detection
     from archive_restore import scan as scanning
+    from archive_restore.cli.policy import chosen_kinds, chosen_level
     from archive_restore.cli.set_aside import show_set_aside
     from archive_restore.console import TerminalProgress, say, show_table
     from archive_restore.scan import ScanOptions, detect_paths
 
     options = ScanOptions(
-        detection.Sensitivity(sensitivity),
+        chosen_level(sensitivity, threshold),
+        chosen_kinds(only, skip),
         max_pixels=max_pixels,
         jobs=jobs,
         detector=scanning.Detector(detector),

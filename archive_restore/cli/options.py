@@ -44,16 +44,65 @@ MaxPixels = Annotated[
     ),
 ]
 Sensitivity = Annotated[
-    Literal["low", "normal", "high"],
+    Literal["low", "normal", "high"] | None,
     typer.Option(
-        "--sensitivity", help="How faint the damage may be. Low leaves more scratches and more faces alone."
+        "--sensitivity",
+        help="How faint the damage may be. Low leaves more scratches and more faces alone. [default: as chosen "
+        "before, else normal]",
     ),
 ]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        metavar="X",
+        min=0,
+        max=1,
+        help="How sure the detectors must be, instead of --sensitivity: low is 0.88, normal 0.59, high 0.43.",
+    ),
+]
+Only = Annotated[
+    str | None,
+    typer.Option("--only", metavar="KINDS", help="Only these kinds are damage: scratches,dust. Or all."),
+]
+Skip = Annotated[
+    str | None, typer.Option("--skip", metavar="KINDS", help="These kinds are no damage: stains,folds.")
+]
+
+
+def _parse_percent(text: str) -> float:
+    try:
+        share = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise typer.BadParameter(f"{text!r} is no percentage between 0 and 100")
+    return share
+
+
+MaxCoverage = Annotated[
+    float | None,
+    typer.Option(
+        "--max-coverage",
+        metavar="PERCENT",
+        parser=_parse_percent,
+        help="Photographs whose masks cover more are held for a look. [default: as chosen before, else 12]",
+    ),
+]
+"""Of 1."""
 Detector = Annotated[
     Literal["learned", "heuristic"],
     typer.Option(
         "--detector",
         help="What decides which pixels are damaged: hand-made rules, or a small network where its weights are there.",
+    ),
+]
+Preview = Annotated[
+    Path | None,
+    typer.Option(
+        "--preview",
+        metavar="SHEET",
+        help="Write a contact sheet, .jpg or .png: what waits, beside the same with its mask in colours.",
     ),
 ]
 Recompress = Annotated[

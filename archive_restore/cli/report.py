@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archive_restore.cli.options import Json, OptionalArchive
+from archive_restore.cli.options import Json, OptionalArchive, Preview
 
 if TYPE_CHECKING:
+    from archive_restore.home import Home
     from archive_restore.ledger import Ledger
     from archive_restore.report import Report
 
@@ -40,13 +41,14 @@ def report(
     json: Json = False,
     csv: Csv = False,
     table: Table = False,
+    preview: Preview = None,
 ) -> None:
     """Show what was found and done, before and after.
 
     Writes one HTML page with a slider for each restored photograph; it needs nothing else to be looked at.
     """
-    if json + csv + table > 1:
-        raise typer.BadParameter("give one of --json, --csv and --table")
+    if json + csv + table + (preview is not None) > 1:
+        raise typer.BadParameter("give one of --json, --csv, --table and --preview")
     from archive_restore.clock import SystemClock
     from archive_restore.console import TerminalProgress, say, show_json
     from archive_restore.errors import printable
@@ -64,12 +66,44 @@ def report(
             _write_csv(found, ledger, out)
         elif table:
             _show(found, ledger)
+        elif preview is not None:
+            _preview(found, preview, ledger, home)
         else:
             page = out or Path("archive-restore-report.html")
             with TerminalProgress() as progress:
                 shown = write_report(found, page, ledger=ledger, home=home, progress=progress, limit=limit)
             say(found.summary)
             say(f"{shown:,} photographs before and after: {printable(page.resolve())}")
+
+
+def _preview(found: "Report", sheet: Path, ledger: "Ledger", home: "Home") -> None:
+    """What waits in each archive; the sheets of several are told apart by their archives' names."""
+    from archive_restore.console import TerminalProgress
+    from archive_restore.preview import check_sheet, write_preview
+
+    several = len(found.archives) > 1
+    pages: list[Path] = []
+    check_sheet(sheet, [archive.root for archive in found.archives])
+    for archive in found.archives:
+        name = f"{sheet.stem}-{archive.root.name}-{archive.id}{sheet.suffix}" if several else sheet.name
+        with TerminalProgress() as progress:
+            pages += write_preview(
+                archive, sheet.with_name(name), ledger=ledger, home=home, progress=progress
+            )
+    show_pages(pages)
+
+
+def show_pages(pages: list[Path]) -> None:
+    """Where a preview lies."""
+    from archive_restore.console import say
+    from archive_restore.errors import printable
+
+    if not pages:
+        say("There is nothing to preview: nothing is queued or held.")
+    elif len(pages) == 1:
+        say(f"Preview: {printable(pages[0].resolve())}")
+    else:
+        say(f"Preview: {len(pages):,} pages, {printable(pages[0].resolve())} to {printable(pages[-1].name)}")
 
 
 def _json(found: "Report", ledger: "Ledger") -> dict[str, object]:
@@ -85,6 +119,7 @@ def _json(found: "Report", ledger: "Ledger") -> dict[str, object]:
         "undamaged": found.counts.undamaged,
         "waiting": found.waiting,
         "states": {state.value: count for state, count in found.counts.states.items()},
+        "masks_by_hand": found.counts.by_hand,
         "kinds": {k.kind: {"photographs": k.photographs, "regions": k.regions} for k in found.kinds},
         "runs": [asdict(run) for run in found.runs],
         "done": [asdict(row) for row in rows(found, ledger)],

@@ -38,18 +38,21 @@ def retry(paths: Paths = None, failed: Failed = False) -> None:
     with open_ledger(home.ledger) as ledger:
         archives = ledger.archives()
         chosen = [place(path, archives) for path in paths or []] or [(known, None) for known in archives]
-        queued = 0
+        queued = held = 0
         to_scan: dict[Path, int] = {}
         for archive, under in chosen:
             retried: Retried = ledger.retry(archive=archive.id, under=under)
             queued += retried.queued
+            held += retried.held
             if retried.to_scan:
                 to_scan[archive.root] = to_scan.get(archive.root, 0) + retried.to_scan
-    if not queued and not to_scan:
+    if not queued and not held and not to_scan:
         say("Nothing there is set aside.")
     for root, number in to_scan.items():
         say(f"{number:,} that could not be read are read again by the next scan.")
         show_next_step(f"archive-restore scan {shlex.quote(printable(root))}")
+    if held:
+        say(f"{held:,} are held for a look, because their masks are large. See archive-restore status")
     if queued:
         say(f"{queued:,} queued again.")
         show_next_step("archive-restore run")

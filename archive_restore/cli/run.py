@@ -77,7 +77,7 @@ def run(
     from archive_restore.cli.telling import network_share_note, telling
     from archive_restore.clock import SystemClock
     from archive_restore.home import default_home
-    from archive_restore.ledger import open_ledger
+    from archive_restore.ledger import State, open_ledger
     from archive_restore.log import EventLog
     from archive_restore.networks.devices import choose_device
     from archive_restore.night import estimate as look_ahead
@@ -115,19 +115,22 @@ def run(
             if on_finish is not None:
                 _finish(on_finish, None, error.exit_code)
             raise
-    code = _show(summary, quiet=quiet)
+        held = sum(ledger.counts(known.id).states[State.HELD] for known in archives)
+    code = _show(summary, held, quiet=quiet)
     if on_finish is not None and not summary.interrupted:
         _finish(on_finish, summary, code)
     if code is not ExitCode.OK:
         raise typer.Exit(code)
 
 
-def _show(summary: "RunSummary", *, quiet: bool) -> ExitCode:
+def _show(summary: "RunSummary", held: int, *, quiet: bool) -> ExitCode:
     from archive_restore.cli.set_aside import show_set_aside
-    from archive_restore.console import show_next_step
+    from archive_restore.console import say, show_next_step
 
     if not quiet:
         _show_done(summary)
+    if held and not quiet:
+        say(f"{held:,} are held for a look, because their masks are large. See: archive-restore status")
     show_set_aside([(one.path, one.reason) for one in summary.set_aside])
     if quiet:
         pass

@@ -13,9 +13,14 @@ from archive_restore.cli.options import (
     Gpu,
     Jobs,
     LogFile,
+    MaxCoverage,
     MaxPixels,
+    Only,
+    Preview,
     Quiet,
     Sensitivity,
+    Skip,
+    Threshold,
     Verbose,
     device_name,
 )
@@ -27,8 +32,13 @@ if TYPE_CHECKING:
 
 def scan(
     archive: Archive,
-    sensitivity: Sensitivity = "normal",
-    detector: Detector = "heuristic",
+    sensitivity: Sensitivity = None,
+    threshold: Threshold = None,
+    only: Only = None,
+    skip: Skip = None,
+    max_coverage: MaxCoverage = None,
+    preview: Preview = None,
+    detector: Detector = "learned",
     jobs: Jobs = None,
     gpu: Gpu = None,
     device: Device = None,
@@ -38,19 +48,24 @@ def scan(
     verbose: Verbose = False,
 ) -> None:
     """Find the damage in an archive and queue what is damaged. A second scan reads only what changed."""
-    from archive_restore import detection
     from archive_restore import scan as scanning
+    from archive_restore.cli.policy import chosen_kinds, chosen_level
+    from archive_restore.cli.report import show_pages
+    from archive_restore.cli.status import chosen_archives
     from archive_restore.cli.telling import network_share_note, telling
     from archive_restore.console import say, show_next_step
     from archive_restore.home import default_home
     from archive_restore.ledger import State, open_ledger
     from archive_restore.log import EventLog
+    from archive_restore.preview import check_sheet, write_preview
     from archive_restore.scan import ScanOptions
     from archive_restore.scan import scan as find_damage
 
     home = default_home()
     options = ScanOptions(
-        detection.Sensitivity(sensitivity),
+        chosen_level(sensitivity, threshold),
+        chosen_kinds(only, skip),
+        max_coverage,
         max_pixels=max_pixels,
         jobs=jobs,
         detector=scanning.Detector(detector),
@@ -58,10 +73,16 @@ def scan(
     )
     with open_ledger(home.ledger) as ledger, telling(quiet) as progress:
         network_share_note(home, progress)
+        if preview is not None:
+            check_sheet(preview, [archive, *(known.root for known in ledger.archives())])
         with EventLog(log, tell=progress.note if verbose else None) as events:
             summary = find_damage(
                 archive, ledger=ledger, home=home, options=options, progress=progress, log=events
             )
+        pages = []
+        if preview is not None:
+            [known] = chosen_archives(ledger, archive)
+            pages = write_preview(known, preview, ledger=ledger, home=home, progress=progress)
     if quiet:
         _show_unread(summary)
         return
@@ -78,14 +99,54 @@ def scan(
             f"{summary.counts.missing:,} photographs of earlier scans are missing. They are remembered, and "
             "taken up again where they are found."
         )
-    if summary.other_sensitivity:
-        say(
-            f"{summary.other_sensitivity:,} photographs keep their masks, which were made with another "
-            f"sensitivity than {sensitivity}."
-        )
+    _show_infrared(summary)
+    if preview is not None:
+        show_pages(pages)
+    _show_policy(summary)
+    _show_held(summary)
     if summary.counts.states[State.QUEUED]:
         show_next_step(f"archive-restore run {shlex.quote(printable(archive))}")
     _end(summary)
+
+
+def _show_infrared(summary: "ScanSummary") -> None:
+    from archive_restore.console import say
+
+    if summary.infrared_used:
+        have = "photograph has" if summary.infrared_used == 1 else "photographs have"
+        say(f"{summary.infrared_used:,} {have} an infrared channel, which was used.")
+    if summary.infrared_opaque:
+        noun = "photograph" if summary.infrared_opaque == 1 else "photographs"
+        say(
+            f"The infrared channel of {summary.infrared_opaque:,} {noun} shows the picture itself, as of silver "
+            "film and Kodachrome; there the other detectors decided."
+        )
+
+
+def _show_policy(summary: "ScanSummary") -> None:
+    from archive_restore.cli.policy import in_words
+    from archive_restore.console import say
+    from archive_restore.detection import Policy
+
+    if summary.policy != Policy():
+        say(f"What is damage: {in_words(summary.policy)}.")
+    if summary.other_policy:
+        say(
+            f"{summary.other_policy:,} photographs keep their masks, which were made by another choice. To make them "
+            f"anew: archive-restore rescore {shlex.quote(printable(summary.archive))}"
+        )
+
+
+def _show_held(summary: "ScanSummary") -> None:
+    from archive_restore.console import say
+    from archive_restore.ledger import State
+
+    held = summary.counts.states[State.HELD]
+    if held:
+        say(
+            f"{held:,} are held for a look: their masks cover more than {100 * summary.share:g} %. "
+            f"Once looked at: archive-restore release {shlex.quote(printable(summary.archive))}"
+        )
 
 
 def _show_unread(summary: "ScanSummary") -> None:

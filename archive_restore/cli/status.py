@@ -16,7 +16,7 @@ Failed = Annotated[bool, typer.Option("--failed", help="List everything that was
 
 
 def status(archive: OptionalArchive = None, failed: Failed = False, json: Json = False) -> None:
-    """Show where things stand: what is queued, done and set aside."""
+    """Show where things stand: what is queued, held, done and set aside."""
     from archive_restore.console import say, show_json, show_next_step
     from archive_restore.home import default_home
     from archive_restore.ledger import open_ledger
@@ -78,6 +78,9 @@ def _show(ledger: "Ledger", archives: "list[Archive]") -> None:
     for archive, count in counts:
         failures = ledger.failures(archive.id, SHOWN)
         show_set_aside([(f.path, f.reason) for f in failures], count=count.states[State.FAILED])
+        _show_held(ledger, archive, count.states[State.HELD])
+        if count.by_hand:
+            say(f"Masks by hand in {printable(archive.root)}: {count.by_hand:,}")
         if archive.scanned_at is None:
             say(f"The scan of {printable(archive.root)} has not gone through.")
     unfinished = [archive for archive in archives if archive.scanned_at is None]
@@ -87,6 +90,23 @@ def _show(ledger: "Ledger", archives: "list[Archive]") -> None:
         show_next_step("archive-restore run")
     elif any(count.states[State.FAILED] for _, count in counts):
         show_next_step("archive-restore retry")
+
+
+def _show_held(ledger: "Ledger", archive: "Archive", number: int) -> None:
+    from archive_restore.cli.set_aside import SHOWN
+    from archive_restore.console import say, show_table
+
+    if not number:
+        return
+    show_table(
+        ("held for a look", "reason"),
+        [(printable(held.path), held.reason) for held in ledger.held(archive.id, SHOWN)],
+    )
+    if number > SHOWN:
+        say(f"... and {number - SHOWN:,} more.")
+    root = shlex.quote(printable(archive.root))
+    say(f"To look at them: archive-restore report {root} --preview SHEET.jpg")
+    say(f"To have them restored: archive-restore release {root}")
 
 
 def _show_failed(ledger: "Ledger", archives: "list[Archive]") -> None:
@@ -122,4 +142,6 @@ def _json(ledger: "Ledger", archive: "Archive") -> dict[str, object]:
             {"path": printable(f.path), "stage": f.stage, "reason": f.reason, "attempts": f.attempts}
             for f in ledger.failures(archive.id)
         ],
+        "held": [{"path": printable(h.path), "reason": h.reason} for h in ledger.held(archive.id)],
+        "masks_by_hand": counts.by_hand,
     }

@@ -1,7 +1,23 @@
 """Finds damage in a photograph: photograph in, score map out; score map in, mask and regions out."""
 
 from archive_restore.detection.detect import Verifier, score
-from archive_restore.detection.masks import ScoreMap, Sensitivity, threshold
-from archive_restore.detection.regions import KINDS, Kind, Region
+from archive_restore.detection.masks import Level, Policy, ScoreMap, Sensitivity, seed_of, threshold
+from archive_restore.detection.painted import painted
+from archive_restore.detection.regions import KINDS, PAINTED, Kind, Region, kind_called
 
-__all__ = ["KINDS", "Kind", "Region", "ScoreMap", "Sensitivity", "Verifier", "score", "threshold"]
+__all__ = [
+    "KINDS",
+    "PAINTED",
+    "Kind",
+    "Level",
+    "Policy",
+    "Region",
+    "ScoreMap",
+    "Sensitivity",
+    "Verifier",
+    "kind_called",
+    "painted",
+    "score",
+    "seed_of",
+    "threshold",
+]

@@ -6,14 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection import corners, creases, dust, scratches, spots, tears
+from archive_restore.detection import corners, creases, dust, judge, scratches, spots, tears
+from archive_restore.detection.borders import without_border
 from archive_restore.detection.candidates import Candidates, find
 from archive_restore.detection.filters import Floats, dilated, repeated, square, stretched
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.palette import palette
 from archive_restore.detection.planes import Plane, halved, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
-from archive_restore.detection.shapes import OUTER_RING_PX, Form, form, forms_of_regions
+from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
 from archive_restore.detection.verdict import verdicts
 
 LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
@@ -36,8 +37,8 @@ LIKELY = 0.8
 SPOT_DOUBT = 0.6
 # A corner passes its tests or it does not; a low sensitivity does not believe it.
 CORNER_SCORE = 200
-# Pixels of at least this score make the regions that are named, 255ths: what a high sensitivity reaches.
-NAMED_FROM = 70
+# Pixels of at least this score make the regions that are judged and named, 255ths.
+NAMED_FROM = 110
 # Fainter pixels up to half of this away have the kind of the region.
 RIM_PX = 9
 
@@ -65,7 +66,8 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreM
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise ValueError(f"expected (H, W) or (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
     picture = working_picture(pixels)
-    return heuristic(picture) if verifier is None else named(picture, verifier(picture))
+    found = heuristic(picture) if verifier is None else named(picture, verifier(picture))
+    return without_border(found, picture)
 
 
 def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
@@ -95,7 +97,8 @@ def named(picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> ScoreMa
         # What is far from any region needs no name.
         rows = slice(max(top - OUTER_RING_PX, 0), top + height + OUTER_RING_PX)
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
-        merged.kinds[rows, columns] = _kinds_of_regions(picture, scores, (rows, columns))
+        part = _judged_and_named(picture, scores, (rows, columns))
+        merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
     small = picture
     while max(small.shape[:2]) > corners.LONG_SIDE_PX:
         small = halved(small)
@@ -103,19 +106,30 @@ def named(picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> ScoreMa
     return merged
 
 
-def _kinds_of_regions(
-    picture: NDArray[np.uint8], scores: NDArray[np.uint8], part: tuple[slice, slice]
-) -> NDArray[np.uint8]:
-    """The kinds of one part of a picture, which holds all regions."""
+def regions_in(
+    picture: NDArray[np.uint8], scores: NDArray[np.uint8], part: tuple[slice, slice] = np.s_[:, :]
+) -> tuple[Regions, Floats]:
+    """The regions that a segmenter's scores (h, w), in 255ths, make in a part that holds all, and their traits."""
     luminance = picture[part]
     if picture.ndim == 3:
         luminance = np.asarray(cv2.cvtColor(luminance, cv2.COLOR_RGB2GRAY), np.uint8)
-    region = (scores[part] >= NAMED_FROM).view(np.uint8)
-    labels, forms = forms_of_regions(region, luminance, scores.shape)
-    kinds, _ = kinds_of(forms)
-    painted = np.concatenate([np.zeros(1, np.uint8), kinds])[labels]
+    called = (scores[part] >= NAMED_FROM).view(np.uint8)
+    regions = regions_of(called, luminance, scores.shape)
+    share = np.count_nonzero(called) / scores.size
+    tones = judge.range_of(picture)
+    return regions, judge.traits(regions, scores[part], luminance, called=share, tones=tones)
+
+
+def _judged_and_named(
+    picture: NDArray[np.uint8], scores: NDArray[np.uint8], part: tuple[slice, slice]
+) -> ScoreMap:
+    """The scores and kinds of one part of a picture, which holds all regions."""
+    regions, weighed = regions_in(picture, scores, part)
+    kinds, _ = kinds_of(regions.form)
+    painted = np.concatenate([np.zeros(1, np.uint8), kinds])[regions.labels]
     # What is too faint to be a region has the kind of the one it surrounds.
-    return np.where(region > 0, painted, dilated(painted, square(RIM_PX)))
+    painted = np.where(regions.labels > 0, painted, dilated(painted, square(RIM_PX)))
+    return ScoreMap(judge.reconsidered(scores[part], regions, judge.odds(weighed)), painted)
 
 
 def empty(shape: tuple[int, ...]) -> ScoreMap:

@@ -1,6 +1,7 @@
-"""Score maps, and the masks and regions that a sensitivity makes of them."""
+"""Score maps, and the masks and regions that a policy makes of them."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection.filters import components, dilated, disc, repeated, square, stretched
-from archive_restore.detection.regions import KINDS, Region
+from archive_restore.detection.regions import KINDS, Kind, Region, kind_called
 
 
 class Sensitivity(StrEnum):
@@ -29,10 +30,69 @@ class Hysteresis:
 
 
 HYSTERESIS = {
-    Sensitivity.LOW: Hysteresis(seed=205, reach=140),
-    Sensitivity.NORMAL: Hysteresis(seed=160, reach=105),
+    Sensitivity.LOW: Hysteresis(seed=225, reach=150),
+    Sensitivity.NORMAL: Hysteresis(seed=150, reach=100),
     Sensitivity.HIGH: Hysteresis(seed=110, reach=70),
 }
+
+Level = Sensitivity | float
+"""How sure the detectors must be: a name, or the least score (0..1) of a region's surest pixel."""
+
+EVERY_KIND = frozenset(KINDS)
+
+
+def hysteresis(level: Level) -> Hysteresis:
+    """What a level means for scores of 0..255.
+
+    A number is a seed. The names are points of the same scale: between them, and between them and the ends of
+    the scale, the reach is linear in the seed, so that a lower number never calls less.
+
+    Raises
+    ------
+    ValueError
+        A number that is not within 0..1.
+    """
+    if isinstance(level, Sensitivity):
+        return HYSTERESIS[level]
+    if not 0 <= level <= 1:
+        raise ValueError(f"a threshold lies between 0 and 1, not at {level}")
+    named = sorted((known.seed, known.reach) for known in HYSTERESIS.values())
+    surest_seed, surest_reach = named[-1]
+    points = [(0, 0), *named, (255, 255 * surest_reach / surest_seed)]
+    seed = 255 * level
+    reach = np.interp(seed, [point[0] for point in points], [point[1] for point in points])
+    # A score of 0 is no damage at any level.
+    return Hysteresis(seed=max(1, round(seed)), reach=max(1, round(float(reach))))
+
+
+def seed_of(level: Level) -> float:
+    """The number (0..1) of a level."""
+    return HYSTERESIS[level].seed / 255 if isinstance(level, Sensitivity) else level
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What of a score map becomes the mask."""
+
+    level: Level = Sensitivity.NORMAL
+    kinds: frozenset[Kind] = EVERY_KIND
+
+    @property
+    def text(self) -> str:
+        """It in a line, as the ledger keeps it: "normal", "0.6", "high: dust, scratches"."""
+        level = self.level.value if isinstance(self.level, Sensitivity) else f"{self.level:g}"
+        if self.kinds == EVERY_KIND:
+            return level
+        return f"{level}: {', '.join(kind for kind in KINDS if kind in self.kinds)}"
+
+    @classmethod
+    def parsed(cls, text: str) -> "Policy":
+        """The inverse of `text`; ValueError if it is none."""
+        level, colon, kinds = text.partition(":")
+        names = frozenset(kind_called(kind) for kind in kinds.split(",") if kind.strip())
+        named = level in Sensitivity.__members__.values()
+        return cls(Sensitivity(level) if named else float(level), names if colon else EVERY_KIND)
+
 
 # A scanner's blur spreads the edge of a defect by about a pixel; the mask must cover it.
 BLUR_MARGIN_PX = 1
@@ -44,6 +104,13 @@ class ScoreMap:
 
     scores: NDArray[np.uint8]  # (h, w), confidence that the pixel is damaged, 0..255
     kinds: NDArray[np.uint8]  # (h, w), index into KINDS, meaningful where scores > 0
+
+    def of(self, kinds: Collection[Kind]) -> "ScoreMap":
+        """The same without what is of another kind."""
+        if EVERY_KIND.issubset(kinds):
+            return self
+        wanted = np.array([kind in kinds for kind in KINDS])
+        return replace(self, scores=np.where(wanted[self.kinds], self.scores, 0).astype(np.uint8))
 
     def enlarged(self, shape: tuple[int, int]) -> "ScoreMap":
         """The same for each of `shape` (H, W) pixels; scores linear between pixels, kinds repeated."""
@@ -75,8 +142,9 @@ class ScoreMap:
 
 def threshold(
     score_map: ScoreMap,
-    sensitivity: Sensitivity = Sensitivity.NORMAL,
+    level: Level = Sensitivity.NORMAL,
     shape: tuple[int, int] | None = None,
+    kinds: Collection[Kind] = EVERY_KIND,
 ) -> tuple[NDArray[np.bool_], list[Region]]:
     """The mask and the regions of a score map.
 
@@ -84,10 +152,12 @@ def threshold(
     ----------
     score_map
         As `score` returns it.
-    sensitivity
-        `high` finds more and errs more.
+    level
+        `high`, or a lower number, finds more and errs more.
     shape
         Height and width of the photograph, px, if it was larger than its score map.
+    kinds
+        The others are no damage.
 
     Returns
     -------
@@ -96,7 +166,8 @@ def threshold(
     regions
         Connected (8 neighbours) pieces of the mask, from the top, in px of the photograph.
     """
-    levels = HYSTERESIS[sensitivity]
+    levels = hysteresis(level)
+    score_map = score_map.of(kinds)
     shape = shape or (score_map.scores.shape[0], score_map.scores.shape[1])
     core = followed(score_map.scores, levels).astype(np.uint8)
     if not core.any():

@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Nothing finer than this is looked at: larger scans are reduced to this long side first. It bounds time and memory,
-# and makes damage as wide as it looks: on a print of 15 cm a pixel is then 0.13 mm.
-WORKING_SIDE_PX = 1152
+# Larger scans are reduced to this long side first. It bounds time and memory, and makes damage as wide as it looks:
+# on a print of 15 cm a pixel is then 0.15 mm.
+WORKING_SIDE_PX = 1024
+# Up to this long side nothing is reduced, since that would only lose what is fine.
+LARGEST_AS_IT_IS_PX = 1536
 # The working picture's sides are multiples of this, where it had to be reduced anyway.
 WORKING_MULTIPLE_PX = 32
 # The coarsest level still shows a tear of a tenth of the picture's side as a structure of 9 px.
@@ -31,9 +33,9 @@ class Plane:
 def working_picture(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The photograph (H, W) or (H, W, 3) uint8, reduced if it is larger than needed."""
     height, width = pixels.shape[:2]
-    scale = WORKING_SIDE_PX / max(height, width)
-    if scale >= 1:
+    if max(height, width) <= LARGEST_AS_IT_IS_PX:
         return pixels
+    scale = WORKING_SIDE_PX / max(height, width)
     multiple = WORKING_MULTIPLE_PX
     rows, columns = (max(multiple, round(side * scale / multiple) * multiple) for side in (height, width))
     rows, columns = min(rows, height), min(columns, width)

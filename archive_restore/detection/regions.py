@@ -21,11 +21,45 @@ class Kind(StrEnum):
 KINDS = tuple(Kind)
 
 
+PAINTED = "by hand"
+"""Instead of a kind, of a region that somebody painted where the detectors see nothing."""
+
+SYNONYMS = {
+    "specks": Kind.DUST,
+    "fibres": Kind.HAIR,
+    "fibers": Kind.HAIR,
+    "folds": Kind.CREASE,
+    "rips": Kind.TEAR,
+    "stains": Kind.SPOT,
+    "blots": Kind.SPOT,
+    "edges": Kind.CORNER,
+}
+"""What else users call them."""
+
+
+def kind_called(word: str) -> Kind:
+    """The kind of damage that a user means: "scratch", "Scratches", "stain".
+
+    Raises
+    ------
+    ValueError
+        There is none of that name.
+    """
+    lower = word.strip().lower()
+    names = {**{kind.value: kind for kind in Kind}, **SYNONYMS}
+    for name, kind in names.items():
+        if lower in (name, name.removesuffix("s"), name.removesuffix("es")):
+            return kind
+    raise ValueError(
+        f"{word.strip()!r} is no kind of damage. There are {', '.join(Kind)}; also called {', '.join(SYNONYMS)}."
+    )
+
+
 @dataclass(frozen=True)
 class Region:
     """One connected piece of damage."""
 
-    kind: Kind
+    kind: str  # a Kind, or PAINTED
     left: int  # px, of its bounding box
     top: int  # px
     width: int  # px

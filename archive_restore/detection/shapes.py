@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from archive_restore.detection.candidates import Candidates
 from archive_restore.detection.filters import Floats, Grey, components, dilated, eroded, square
-from archive_restore.detection.traits import extent, sample
+from archive_restore.detection.traits import Sample, extent, sample
 
 # The ring around a region in which the photograph's own tone is taken, as sides of the dilating squares.
 INNER_RING_PX = 5
@@ -41,10 +41,19 @@ def form(found: Candidates) -> Form:
     )
 
 
-def forms_of_regions(
-    mask: Grey, luminance: Grey, whole_shape: tuple[int, ...]
-) -> tuple[NDArray[np.int32], Form]:
-    """The labels (h, w) of the connected regions of a mask, 0 = none, and the forms of those from 1 on.
+@dataclass(frozen=True)
+class Regions:
+    """The connected regions of a mask, N of them."""
+
+    labels: NDArray[np.int32]  # (h, w), 0 = none, regions from 1 on
+    whole: Sample  # all their pixels
+    ring: Sample  # what surrounds them
+    form: Form
+    unit: float  # thousandths of the photograph's long side a px
+
+
+def regions_of(mask: Grey, luminance: Grey, whole_shape: tuple[int, ...]) -> Regions:
+    """The connected regions of a mask (h, w), and their forms.
 
     `mask` and `luminance` may be cut out of a photograph of `whole_shape`, with room around the regions.
     """
@@ -64,7 +73,7 @@ def forms_of_regions(
     near = np.flatnonzero(around)
     ring = sample(near, around.ravel()[near].astype(np.int32) - 1, len(boxes))
     unit = 1000 / max(whole_shape)
-    return labels, Form(
+    form = Form(
         light=whole.mean(luminance.ravel()[position]) >= ring.mean(luminance.ravel()[near]),
         length=length * unit,
         width=width.astype(np.float32) * unit,
@@ -74,6 +83,7 @@ def forms_of_regions(
             np.float32
         ),
     )
+    return Regions(labels, whole, ring, form, unit)
 
 
 def rising(values: Floats, low: float, high: float) -> Floats:

@@ -41,6 +41,8 @@ class Archive:
     root: Path
     scanned_at: str | None  # UTC, ISO 8601; None while its first scan has not gone through
     model: str | None = None  # name of the generator that was adopted for it; None: the shipped default
+    policy: str | None = None  # what of a score map is damage, as somebody chose it; None: the default
+    max_coverage: float = 0.12  # of 1; photographs whose masks cover more are held
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class KnownFile:
     modified_ns: int | None  # ns since 1970; None: to be read again whatever its time says
     sha256: str | None  # None: it could not be read
     photograph_id: int | None
-    sensitivity: str | None  # with which its mask was made
+    policy: str | None  # by which its mask was made
     missing: int  # 1 if it was not there at the last scan
     needs_mask: int  # 1 if a job still has to read its mask
 
@@ -61,7 +63,7 @@ class KnownFile:
 class KnownContent:
     """What the ledger remembers of a photograph, wherever it lies."""
 
-    sensitivity: str  # with which its mask was made
+    policy: str  # by which its mask was made
     damaged: bool
 
 
@@ -76,7 +78,32 @@ class ScannedPhotograph:
     format: str
     width: int  # px
     height: int  # px
-    sensitivity: str
+    policy: str  # by which its mask was made
+    covered: int = 0  # px in its mask; 0 where that is not known, which holds nothing
+    by_hand: bool = False  # somebody painted the mask
+    released: bool = False  # somebody has looked at the mask
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedPhotograph:
+    """What stands of the mask of a photograph that lies in an archive."""
+
+    id: int
+    sha256: str
+    width: int  # px
+    height: int  # px
+    policy: str  # by which the mask was made
+    covered: int  # px in the mask
+    allowed: int  # px in the mask when somebody released it
+    by_hand: bool
+    relative: bytes  # one of its places in the archive
+    files: int  # how many places there are
+    states: tuple[State, ...]  # of the jobs there
+    restored: bool  # or about to be, in any archive: what was repainted there is what the mask says
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
 
 
 @dataclass(frozen=True)
@@ -176,6 +203,20 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A photograph that waits for a person to look at its mask."""
+
+    archive: Path
+    relative: bytes
+    reason: str
+
+    @property
+    def path(self) -> Path:
+        """The original."""
+        return self.archive / os.fsdecode(self.relative)
+
+
+@dataclass(frozen=True)
 class Counts:
     """How many files are in which state. Those that are missing are counted only as missing."""
 
@@ -183,6 +224,7 @@ class Counts:
     states: dict[State, int]  # of the damaged and the unreadable; every state is a key
     unreadable: int  # of the failed, those that the scan could not read
     missing: int
+    by_hand: int = 0  # files whose masks somebody painted
 
     @property
     def damaged(self) -> int:
@@ -211,3 +253,4 @@ class Retried:
 
     queued: int  # for the next run
     to_scan: int  # for the next scan
+    held: int = 0  # for a look: their masks are large

@@ -9,10 +9,10 @@ from archive_restore.errors import StorageError, printable
 from archive_restore.ledger.care import CareVerbs
 from archive_restore.ledger.connection import Connection, Row
 from archive_restore.ledger.jobs import Job, Retried, State
+from archive_restore.ledger.masking import BELOW, MaskVerbs, below
 from archive_restore.ledger.questions import Questions
 from archive_restore.ledger.rows import utc_now
 from archive_restore.ledger.running import RunVerbs
-from archive_restore.ledger.scanning import ScanVerbs
 
 
 def open_ledger(path: Path, *, clock: Callable[[], datetime] = utc_now) -> "Ledger":
@@ -35,7 +35,7 @@ def open_ledger(path: Path, *, clock: Callable[[], datetime] = utc_now) -> "Ledg
     return Ledger(Connection(path), clock)
 
 
-class Ledger(ScanVerbs, RunVerbs, CareVerbs, Questions):
+class Ledger(MaskVerbs, RunVerbs, CareVerbs, Questions):
     """All that is known about the archives. Threads may share it; processes each open their own."""
 
     def __enter__(self) -> "Ledger":
@@ -53,16 +53,14 @@ class Ledger(ScanVerbs, RunVerbs, CareVerbs, Questions):
     def retry(self, *, archive: int | None = None, under: bytes | None = None) -> Retried:
         """Sets failed jobs going again: of one archive, and there at or below the path `under`.
 
-        What failed in a run is queued. What could not be read is read again by the next scan.
+        What failed in a run is queued, or held where its mask has grown large meanwhile. What could not be read is
+        read again by the next scan.
         """
         chosen = "state = 'failed' AND (:archive IS NULL OR jobs.archive_id = :archive)"
         values: Row = {"archive": archive, "now": self._now()}
         if under:
-            chosen += (
-                " AND file_id IN (SELECT id FROM files WHERE archive_id = :archive "
-                "AND (relative = :under OR (relative > :below AND relative < :beyond)))"
-            )
-            values |= {"under": under, "below": under + b"/", "beyond": under + b"0"}  # 0 follows / in ASCII
+            chosen += f" AND file_id IN (SELECT id FROM files WHERE archive_id = :archive AND {BELOW})"
+            values |= below(under)
         with self._connection.transaction():
             # A photograph that changed without its size or time changing is only noticed by reading it.
             self._connection.execute(
@@ -72,13 +70,16 @@ class Ledger(ScanVerbs, RunVerbs, CareVerbs, Questions):
             to_scan = self._connection.rows(
                 f"SELECT count(*) AS count FROM jobs WHERE {chosen} AND stage = 'scan'", values
             )
-            queued = self._connection.execute(
+            (held,) = self._connection.rows("SELECT count(*) AS count FROM jobs WHERE state = 'held'")
+            changed = self._connection.execute(
                 "UPDATE jobs SET state = 'queued', stage = NULL, reason = NULL, queued_at = :now, "
                 "failures = 0, crashes = 0, not_before = NULL "
                 f"WHERE {chosen} AND stage = 'run'",
                 values,
             )
-            return Retried(queued=queued, to_scan=to_scan[0]["count"])
+            (now_held,) = self._connection.rows("SELECT count(*) AS count FROM jobs WHERE state = 'held'")
+            newly = now_held["count"] - held["count"]
+            return Retried(queued=changed - newly, to_scan=to_scan[0]["count"], held=newly)
 
     def revert(self, job: Job, *, again: bool) -> bool:
         """The output of a done job was removed: with `again` it is queued, else it is not wanted any more.

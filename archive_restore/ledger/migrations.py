@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
+from archive_restore.ledger.holds import HOLDING
+
 APPLICATION_ID = 0x61725F31  # "ar_1", in the file's header: tells a ledger from any other SQLite file
 
 
@@ -245,6 +247,25 @@ MIGRATIONS: tuple[Migration, ...] = (
                 pixels INTEGER NOT NULL      -- px of the photographs that were restored
             )
             """,
+        ),
+    ),
+    Migration(
+        4,
+        "what an archive's owner chose; large masks are held for a look; masks by hand",
+        (
+            "ALTER TABLE archives ADD COLUMN policy TEXT",  # what of a score map is damage; NULL: the default
+            "ALTER TABLE archives ADD COLUMN max_coverage REAL NOT NULL DEFAULT 0.12",  # of 1; larger masks are held
+            "ALTER TABLE photographs RENAME COLUMN sensitivity TO policy",
+            "ALTER TABLE photographs ADD COLUMN covered INTEGER NOT NULL DEFAULT 0",  # px in its mask
+            "ALTER TABLE photographs ADD COLUMN allowed INTEGER NOT NULL DEFAULT 0",  # px in the mask when released
+            "ALTER TABLE photographs ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0",  # 1: somebody painted its mask
+            "CREATE INDEX photographs_by_hand ON photographs (id) WHERE by_hand",
+            """
+            UPDATE photographs SET covered = coalesce(
+                (SELECT sum(area) FROM photograph_kinds WHERE photograph_id = photographs.id), 0)
+            """,
+            *HOLDING,
+            "UPDATE archives SET max_coverage = max_coverage",  # holds what is queued already
         ),
     ),
 )

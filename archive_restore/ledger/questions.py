@@ -9,6 +9,7 @@ from archive_restore.ledger.jobs import (
     Backlog,
     Counts,
     Failure,
+    Held,
     Job,
     KindCount,
     Pace,
@@ -31,11 +32,10 @@ class Questions(Verbs):
 
     def archives(self) -> list[Archive]:
         """All archives, in the order of their first scan."""
-        rows = self._connection.rows("SELECT id, root, scanned_at, model FROM archives ORDER BY id")
-        return [
-            Archive(row["id"], Path(os.fsdecode(row["root"])), row["scanned_at"], row["model"])
-            for row in rows
-        ]
+        rows = self._connection.rows(
+            "SELECT id, root, scanned_at, model, policy, max_coverage FROM archives ORDER BY id"
+        )
+        return [Archive(**{**row, "root": Path(os.fsdecode(row["root"]))}) for row in rows]
 
     def jobs(
         self, *, archive: int | None = None, state: State | None = None, since: str | None = None
@@ -77,7 +77,14 @@ class Questions(Verbs):
             "WHERE :archive IS NULL OR archives.id = :archive GROUP BY state",
             within,
         )
+        (by_hand,) = self._connection.rows(
+            "SELECT count(*) AS count FROM photographs INDEXED BY photographs_by_hand "
+            "JOIN files ON files.photograph_id = photographs.id "
+            "WHERE by_hand AND missing_since IS NULL AND (:archive IS NULL OR archive_id = :archive)",
+            within,
+        )
         return Counts(
+            by_hand=by_hand["count"],
             photographs=files["present"],
             states={**dict.fromkeys(State, 0), **{State(row["state"]): row["count"] for row in states}},
             unreadable=unreadable["count"],
@@ -139,6 +146,20 @@ class Questions(Verbs):
             )
             for row in rows
         ]
+
+    def held(self, archive: int | None = None, limit: int | None = None) -> list[Held]:
+        """Photographs that wait for a look, those with the largest masks first, at most `limit` of them."""
+        rows = self._connection.rows(
+            """
+            SELECT archives.root, files.relative, jobs.reason
+            FROM jobs JOIN files ON files.id = jobs.file_id JOIN archives ON archives.id = jobs.archive_id
+            JOIN photographs ON photographs.id = files.photograph_id
+            WHERE jobs.state = 'held' AND jobs.missing = 0 AND (:archive IS NULL OR jobs.archive_id = :archive)
+            ORDER BY 1.0 * covered / (width * height) DESC, files.relative LIMIT :limit
+            """,
+            {"archive": archive, "limit": -1 if limit is None else limit},
+        )
+        return [Held(Path(os.fsdecode(row["root"])), row["relative"], row["reason"]) for row in rows]
 
     def kinds(self, archive: int | None = None) -> list[KindCount]:
         """The damage in the files that are there, by kind, the most frequent first."""

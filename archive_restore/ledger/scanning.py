@@ -12,7 +12,7 @@ from archive_restore.ledger.rows import Verbs
 
 KNOWN_FILE: Final = """
     SELECT files.relative, files.id, files.size, files.modified_ns, photographs.sha256, files.photograph_id,
-           photographs.sensitivity, files.missing_since IS NOT NULL,
+           photographs.policy, files.missing_since IS NOT NULL,
            coalesce(jobs.state IN ('queued', 'leased', 'held')
                     OR (jobs.state = 'failed' AND jobs.stage = 'run'), 0)
     FROM files
@@ -73,11 +73,11 @@ class ScanVerbs(Verbs):
     def known_content(self, sha256: str) -> KnownContent | None:
         """What was found in this content, wherever it lay; None if it was never scanned."""
         rows = self._connection.rows(
-            "SELECT sensitivity, EXISTS (SELECT 1 FROM regions WHERE photograph_id = photographs.id) AS damaged "
+            "SELECT policy, EXISTS (SELECT 1 FROM regions WHERE photograph_id = photographs.id) AS damaged "
             "FROM photographs WHERE sha256 = ?",
             (sha256,),
         )
-        return KnownContent(rows[0]["sensitivity"], bool(rows[0]["damaged"])) if rows else None
+        return KnownContent(rows[0]["policy"], bool(rows[0]["damaged"])) if rows else None
 
     def record(self, archive_id: int, photograph: ScannedPhotograph, regions: Sequence[RegionRow]) -> None:
         """A photograph and what was found in it; queues a job for the file if that is damage.
@@ -154,16 +154,21 @@ class ScanVerbs(Verbs):
 
     def _upsert_photograph(self, photograph: ScannedPhotograph) -> int:
         rows = self._connection.rows(
-            "INSERT INTO photographs (sha256, format, width, height, sensitivity, scanned_at) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET format = excluded.format, "
-            "width = excluded.width, height = excluded.height, sensitivity = excluded.sensitivity, "
-            "scanned_at = excluded.scanned_at RETURNING id",
+            "INSERT INTO photographs "
+            "(sha256, format, width, height, policy, covered, allowed, by_hand, scanned_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET format = excluded.format, "
+            "width = excluded.width, height = excluded.height, policy = excluded.policy, "
+            "covered = excluded.covered, allowed = max(allowed, excluded.allowed), "
+            "by_hand = excluded.by_hand, scanned_at = excluded.scanned_at RETURNING id",
             (
                 photograph.sha256,
                 photograph.format,
                 photograph.width,
                 photograph.height,
-                photograph.sensitivity,
+                photograph.policy,
+                photograph.covered,
+                photograph.covered if photograph.released else 0,
+                photograph.by_hand,
                 self._now(),
             ),
         )
@@ -231,7 +236,10 @@ class ScanVerbs(Verbs):
         return int(moved[0]["id"])
 
     def _queue(self, photograph_id: int) -> None:
-        """One job for each damaged file of this content that has none; none waits where no damage is left."""
+        """One job for each damaged file of this content that has none; none waits where no damage is left.
+
+        What was restored once stays to be done: its output has to become what the mask says.
+        """
         damaged = "EXISTS (SELECT 1 FROM regions WHERE photograph_id = :photograph)"
         values = {"photograph": photograph_id, "now": self._now()}
         self._connection.execute(
@@ -242,7 +250,8 @@ class ScanVerbs(Verbs):
             values,
         )
         self._connection.execute(
-            "DELETE FROM jobs WHERE state = 'queued' AND file_id IN "
+            "DELETE FROM jobs WHERE (state IN ('queued', 'held') OR (state = 'failed' AND stage = 'run')) "
+            "AND NOT EXISTS (SELECT 1 FROM outputs WHERE job_id = jobs.id) AND file_id IN "
             f"(SELECT id FROM files WHERE photograph_id = :photograph) AND NOT {damaged}",
             values,
         )

@@ -26,6 +26,9 @@ from archive_restore.networks.weights import read_checked, read_manifest, shippe
 NAME = "damage-segmenter"
 """Of the weights, and of their architecture."""
 
+FOLDER = "detector"
+"""Of the shipped weights; the generators have theirs above it."""
+
 NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
 """Features of a CPU that make bfloat16 faster than float32; without them it is emulated, and slower."""
 
@@ -45,6 +48,12 @@ ROOTS = np.minimum(16 * np.sqrt(np.arange(256)), 255).astype(np.uint8)
 """Faint responses are spread: a hair of 4 levels is as far from none as one of 16 is from it."""
 
 PLANES = FOLD * FOLD + 2 * 4 + CHROMA
+
+SMALL_PX = 1300
+"""A picture whose long side is below this is also looked at enlarged: its hairs are a pixel wide."""
+
+ENLARGED = 1.7
+"""So many times."""
 
 
 class Block(nn.Module):
@@ -202,9 +211,22 @@ class Detector:
         self.precision = native_precision(self.device)
         self.network = laid_out(fuse(deepcopy(network).eval()).to(self.device, self.precision))
 
-    @torch.inference_mode()
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The probability of damage in 255ths, (H, W) uint8, of a picture (H, W, 3) or (H, W) uint8, RGB."""
+        """The probability of damage in 255ths, (H, W) uint8, of a picture (H, W, 3) or (H, W) uint8, RGB.
+
+        Of a small picture it is the mean of two looks, as it is and enlarged.
+        """
+        probabilities = self._look(picture)
+        height, width = probabilities.shape
+        if max(height, width) >= SMALL_PX:
+            return probabilities
+        large = cv2.resize(picture, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
+        closer = self._look(np.asarray(large, np.uint8))
+        closer = np.asarray(cv2.resize(closer, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        return np.asarray(cv2.addWeighted(probabilities, 0.5, closer, 0.5, 0), np.uint8)
+
+    @torch.inference_mode()
+    def _look(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = picture.shape[:2]
         bottom, right = -height % STRIDE, -width % STRIDE
         padded = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
@@ -254,7 +276,7 @@ def load_detector(device: torch.device | None = None, folder: Path | None = None
     WeightsError
         There is none, or it is not the manifest's.
     """
-    folder = folder or shipped_models()
+    folder = folder or shipped_models() / FOLDER
     card = next((card for card in read_manifest(folder)[1] if card.name == NAME), None)
     if card is None:
         raise WeightsError(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive_restore.errors import InputError, printable
+from archive_restore.photos.companions import infrared_beside
 
 PICTURE_EXTENSIONS = frozenset(
-    b"jpg jpeg jpe jfif png tif tiff webp".split()  # restored
+    b"jpg jpeg jpe jfif png tif tiff webp heic heif hif avif".split()  # restored
     # Refused by name later, so that the user learns of them.
-    + b"gif bmp dib heic heif hif avif jp2 j2k jpf jpx jxl psd psb".split()
+    + b"gif bmp dib jp2 j2k jpf jpx jxl psd psb".split()
     + b"dng cr2 cr3 crw nef nrw arw srf sr2 raf orf rw2 pef raw rwl 3fr erf kdc dcr mrw x3f".split()
 )
 
@@ -41,6 +42,7 @@ class FoundFile:
     relative: bytes
     size: int
     modified_ns: int  # since the epoch
+    infrared: bytes | None = None  # the name of its infrared file, in the same folder
 
     def path(self, root: Path) -> Path:
         return root / os.fsdecode(self.relative)
@@ -51,7 +53,8 @@ def walk(
 ) -> Iterator[FoundFile]:
     """Every file below `root` with a picture's extension, depth first, sorted by name as bytes.
 
-    Links are followed; a folder is entered once whatever links lead to it, so loops end.
+    Links are followed; a folder is entered once whatever links lead to it, so loops end. The infrared picture that a
+    film scanner wrote beside a photograph is no file of its own.
 
     Parameters
     ----------
@@ -166,6 +169,8 @@ def _listed(
         if on_error is not None:
             on_error(Path(os.fsdecode(folder)), error)
         return
+    infrared = infrared_beside(entry.name for entry in entries if _is_picture_name(entry.name))
+    beside = frozenset(infrared.values())
     for entry in entries:
         if entry.name.startswith(b".") or entry.name.lower() in SKIPPED_NAMES:
             continue
@@ -173,10 +178,10 @@ def _listed(
         try:
             if entry.is_dir():
                 yield entry.path, inside
-            elif _is_picture_name(entry.name):
+            elif _is_picture_name(entry.name) and entry.name not in beside:
                 status = entry.stat()
                 if stat.S_ISREG(status.st_mode):
-                    yield FoundFile(inside, status.st_size, status.st_mtime_ns)
+                    yield FoundFile(inside, status.st_size, status.st_mtime_ns, infrared.get(entry.name))
         except OSError as error:  # a dangling link, a file gone since the listing
             if on_error is not None:
                 on_error(Path(os.fsdecode(entry.path)), error)

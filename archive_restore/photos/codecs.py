@@ -2,14 +2,9 @@
 
 import hashlib
 from pathlib import Path
-from typing import NoReturn
 
-from archive_restore.errors import (
-    TooLargePhotographError,
-    UnreadablePhotographError,
-    UnsupportedPhotographError,
-)
-from archive_restore.photos import jpeg, large, png, tiff, webp
+from archive_restore.errors import TooLargePhotographError, UnreadablePhotographError
+from archive_restore.photos import heif, jpeg, large, png, strangers, tiff, webp
 from archive_restore.photos.large import Data
 from archive_restore.photos.photograph import Colours, Format, Header, Page, Photograph, Samples
 
@@ -21,6 +16,7 @@ __all__ = [
     "Page",
     "Photograph",
     "Samples",
+    "added_suffix",
     "change_of_mode",
     "decode",
     "encode",
@@ -38,37 +34,15 @@ DEFAULT_MAX_PIXELS = 200_000_000  # a 24x36 cm plate at 1200 dpi; 0.6 GB decoded
 _MAX_FILE_BYTES_PER_PIXEL = 8
 _MAX_METADATA_BYTES = 1 << 28
 
-_CODECS = {Format.JPEG: jpeg, Format.PNG: png, Format.TIFF: tiff, Format.WEBP: webp}
-
-_REFUSED_SIGNATURES = (
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP"),
-    (b"8BPS", "a Photoshop file (PSD)"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 codestream"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL"),
-    (b"\xff\x0a", "a JPEG XL"),
-    (b"FUJIFILMCCD-RAW", "a Fujifilm raw file"),
-    (b"IIU\0", "a Panasonic raw file"),
-    (b"IIRO", "an Olympus raw file"),
-    (b"MMOR", "an Olympus raw file"),
-    (b"FOVb", "a Sigma raw file"),
-    (b"%PDF", "a PDF"),
-)
-_BRANDS = {
-    b"avif": "an AVIF",
-    b"avis": "an AVIF",
-    b"crx ": "a Canon raw file (CR3)",
-    b"heic": "a HEIC",
-    b"heix": "a HEIC",
-    b"hevc": "a HEIC",
-    b"mif1": "a HEIF",
-    b"msf1": "a HEIF",
-}  # ISO base media `ftyp`, major brand
-# Raw files that call themselves TIFF; the name tells them apart.
-_RAW_SUFFIXES = frozenset(
-    {".3fr", ".arw", ".cr2", ".dcr", ".dng", ".erf", ".kdc", ".nef", ".nrw", ".pef", ".sr2"}
-)
+_CODECS = {
+    Format.JPEG: jpeg,
+    Format.PNG: png,
+    Format.TIFF: tiff,
+    Format.WEBP: webp,
+    Format.HEIC: heif,
+    Format.AVIF: heif,
+}
+_ENOUGH_TO_TELL = 512  # bytes of a file that say whether it is a HEIF
 
 
 def read_header(path: Path, data: Data, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
@@ -83,7 +57,7 @@ def read_header(path: Path, data: Data, *, max_pixels: int = DEFAULT_MAX_PIXELS)
     TooLargePhotographError
         More than `max_pixels` pixels.
     """
-    if tiff.is_tiff(data) and path.suffix.lower() not in _RAW_SUFFIXES:
+    if tiff.is_tiff(data) and path.suffix.lower() not in strangers.RAW_SUFFIXES:
         header = tiff.header(path, data)
     elif not isinstance(data, bytes):  # only of TIFFs a large file is left where it is
         return read_header(path, bytes(data), max_pixels=max_pixels)
@@ -93,8 +67,10 @@ def read_header(path: Path, data: Data, *, max_pixels: int = DEFAULT_MAX_PIXELS)
         header = png.header(path, data)
     elif webp.is_webp(data):
         header = webp.header(path, data)
+    elif heif.format_of(data) is not None:
+        header = heif.header(path, data)
     else:
-        _refuse_unknown(path, data)
+        strangers.refuse(path, data)
     if header.pixels > max_pixels:
         raise TooLargePhotographError(
             path,
@@ -128,8 +104,8 @@ def encode(photograph: Photograph, pages: tuple[Samples, ...], *, recompress: bo
 
     PNG, TIFF and WebP hold the samples exactly (a lossy WebP becomes a lossless one). JPEG, also in a TIFF,
     holds them as well as its own quantisation tables can, and every block without a change exactly. A palette
-    PNG keeps its palette as long as that has room for the new colours, see `change_of_mode`. Equal samples
-    give the source.
+    PNG or TIFF keeps its palette as long as that has room for the new colours, and a HEIC or AVIF becomes a PNG,
+    see `change_of_mode` and `added_suffix`. Else equal samples give the source.
 
     Parameters
     ----------
@@ -148,6 +124,8 @@ def encode(photograph: Photograph, pages: tuple[Samples, ...], *, recompress: bo
     given = [(samples.shape, samples.dtype) for samples in pages]
     if given != wanted:
         raise ValueError(f"{photograph.path} takes {wanted}, not {given}")
+    if photograph.header.format in (Format.HEIC, Format.AVIF):
+        return heif.encode(photograph, pages)
     if all(large.equal(old, new) for old, new in zip(photograph.pages, pages, strict=True)):
         return photograph.source
     match photograph.header.format:
@@ -157,13 +135,25 @@ def encode(photograph: Photograph, pages: tuple[Samples, ...], *, recompress: bo
             return tiff.encode(photograph, pages, whole=recompress)
         case Format.PNG:
             return png.encode(photograph, pages)
-        case Format.WEBP:
+        case _:
             return webp.encode(photograph, pages)
 
 
 def change_of_mode(before: Header, after: Header) -> str | None:
     """How a restored file differs from its original in more than samples, in words; None if it does not."""
+    if before.format is not after.format:
+        return f"its {before.format.upper()} became a {after.format.upper()} of {after.mode}, upright"
     return None if before.pages == after.pages else f"its {before.mode} became {after.mode}"
+
+
+def added_suffix(path: Path) -> str:
+    """What a restored photograph's name gets behind that of its original: nothing, or that of the other format
+    that it is written in. Told by the content; nothing as well where that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return heif.ADDED_SUFFIX if heif.format_of(file.read(_ENOUGH_TO_TELL)) is not None else ""
+    except OSError:
+        return ""
 
 
 def icc_profile(photograph: Photograph) -> bytes | None:
@@ -210,23 +200,3 @@ def _read(path: Path, max_pixels: int) -> Data:
         raise UnreadablePhotographError(path, "no permission to read it; correct that, then retry") from None
     except OSError as error:
         raise UnreadablePhotographError(path, f"cannot be read: {error.strerror or error}") from None
-
-
-def _refuse_unknown(path: Path, data: bytes) -> NoReturn:
-    """Says what a file is that is none of ours."""
-    if not data:
-        raise UnreadablePhotographError(path, "the file is empty (0 bytes)")
-    name = _BRANDS.get(data[8:12], "a video or HEIF file") if data[4:8] == b"ftyp" else None
-    name = name or next((name for signature, name in _REFUSED_SIGNATURES if data.startswith(signature)), None)
-    if name is None and tiff.is_tiff(data):
-        name = f"a raw file ({path.suffix[1:].upper()})"
-    if name is not None:
-        raise UnsupportedPhotographError(
-            path, f"{name}; only JPEG, PNG, TIFF and WebP are restored. Convert it first"
-        )
-    sample = data[:1024]
-    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in sample):
-        raise UnreadablePhotographError(path, "text, not a picture")
-    if not any(sample):
-        raise UnreadablePhotographError(path, "only zero bytes, not a picture: a failed copy or recovery")
-    raise UnreadablePhotographError(path, "not a picture that this program knows")

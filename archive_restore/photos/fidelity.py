@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.photos.codecs import icc_profile
+from archive_restore.photos.heif import page_written
 from archive_restore.photos.jpeg import coefficients_outside
 from archive_restore.photos.photograph import Format, Header, Page, Photograph, Samples
 
@@ -67,18 +68,20 @@ def compare(
 
 
 def _faults_of_mode(original: Header, restored: Header) -> Iterator[str]:
-    if restored.format is not original.format:
+    rewritten = original.format in (Format.HEIC, Format.AVIF)  # as PNG
+    if restored.format is not (Format.PNG if rewritten else original.format):
         yield f"it is {restored.format}, its original {original.format}"
     elif len(restored.pages) != len(original.pages):
         yield f"it has {len(restored.pages)} pages, its original {len(original.pages)}"
     else:
         for before, after in zip(original.pages, restored.pages, strict=True):
+            wanted = page_written(before) if rewritten else before
             if (after.width, after.height) != (before.width, before.height):
                 yield (
                     f"it is {after.width}x{after.height} px, its original {before.width}x{before.height} px"
                 )
             # What a palette cannot hold is written without one.
-            elif after != before and not (before.palette and after.shape == before.shape):
+            elif after != wanted and not (before.palette and after.shape == before.shape):
                 yield f"it is {after.mode}, its original {before.mode}"
 
 

@@ -145,7 +145,7 @@ def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
     """Writes a (H, W) bool mask durably as a grey 8-bit PNG, 255 = damaged."""
     if mask.dtype != np.bool_ or mask.ndim != 2:
         raise ValueError(f"a mask is (H, W) bool, not {mask.shape} {mask.dtype}")
-    write_durably(path, bytes(imagecodecs.png_encode(mask.astype(np.uint8) * np.uint8(255), level=6)))
+    write_durably(path, bytes(imagecodecs.png_encode(mask.view(np.uint8) * np.uint8(255), level=6)))
 
 
 def _make_folders(folder: Path) -> None:

@@ -205,7 +205,13 @@ def profile(path: Path, data: bytes) -> bytes | None:
 def differing(first: Samples, second: Samples) -> NDArray[np.bool_]:
     """(H, W) bool: pixels that are not the same."""
     differs = first != second
-    return np.asarray(differs if differs.ndim == 2 else differs.any(axis=2))
+    if differs.ndim == 2:
+        return np.asarray(differs)
+    # Channel by channel: numpy takes ten times as long for `any` over an axis of three.
+    found: NDArray[np.bool_] = differs[..., 0].copy()
+    for channel in range(1, differs.shape[2]):
+        found |= differs[..., channel]
+    return found
 
 
 def _inverted(data: bytes, page: Page) -> bool:

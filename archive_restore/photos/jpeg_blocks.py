@@ -123,7 +123,9 @@ def touched(changed: NDArray[np.bool_], shape: tuple[int, int], steps: tuple[int
     (rows, columns), (down, across) = shape, steps
     padded = np.zeros((rows * 8 * down, columns * 8 * across), np.bool_)
     padded[: changed.shape[0], : changed.shape[1]] = changed
-    return np.asarray(padded.reshape(rows, 8 * down, columns, 8 * across).any(axis=(1, 3)))
+    # One axis after the other: rows lie together in memory.
+    rows_of_blocks = padded.reshape(rows, 8 * down, -1).any(axis=1)
+    return np.asarray(rows_of_blocks.reshape(rows, columns, 8 * across).any(axis=2))
 
 
 def _blended(

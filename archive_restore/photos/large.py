@@ -46,6 +46,12 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Samples:
         raise _no_room(error) from error
 
 
+def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Samples:
+    """An array of zeros. A large one takes only as much of the disk as is written into it."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    return np.zeros(shape, dtype) if size < LARGE else empty(shape, dtype)
+
+
 def copy(samples: Samples) -> Samples:
     """`samples` in an array of their own."""
     result = empty(samples.shape, samples.dtype)

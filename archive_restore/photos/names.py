@@ -4,8 +4,10 @@ import os
 import secrets
 import unicodedata
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
+from archive_restore.photos.codecs import added_suffix
 from archive_restore.photos.files import TEMPORARY_PREFIX
 
 LONGEST_NAME = 255
@@ -71,6 +73,26 @@ def apart(relatives: Iterable[bytes]) -> dict[bytes, bytes]:
         seen.add(folded(other))
         renamed[relative] = other
     return renamed
+
+
+def written(relative: bytes, original: Path) -> bytes:
+    """The name of what is restored of a photograph: its own, or with the suffix of the format that it is written in.
+
+    Parameters
+    ----------
+    relative : path in the output, '/' between folders
+    original : the photograph; a name that something beside it has is passed over
+    """
+    suffix = os.fsencode(added_suffix(original))
+    if not suffix:
+        return relative
+    folder, slash, name = relative.rpartition(b"/")
+    for number in count(1):
+        tail = suffix if number == 1 else b"~%d" % number + suffix
+        other = _cut(name, LONGEST_NAME - len(tail)) + tail
+        if not original.with_name(os.fsdecode(other)).exists():
+            break
+    return folder + slash + other
 
 
 def _cut(stem: bytes, length: int) -> bytes:

@@ -21,6 +21,8 @@ class Format(StrEnum):
     PNG = "png"
     TIFF = "tiff"
     WEBP = "webp"
+    HEIC = "heic"  # read only
+    AVIF = "avif"  # read only
 
 
 class Colours(StrEnum):

@@ -130,6 +130,23 @@ def encode(photograph: Photograph, pages: tuple[Samples, ...]) -> bytes:
     return b"".join(parts) + source[end:]  # whatever follows IEND stays as well
 
 
+def written(samples: Samples, chunks: list[tuple[bytes, bytes]]) -> bytes:
+    """A new PNG of (H, W) or (H, W, 2 to 4) uint8 or uint16 samples, with (kind, content) of chunks before them."""
+    fresh = bytes(imagecodecs.png_encode(np.ascontiguousarray(samples), level=_COMPRESSION_LEVEL))
+    parts = [SIGNATURE]
+    for chunk in _chunks(fresh):
+        if chunk.kind == b"IHDR":
+            parts += [fresh[chunk.start : chunk.end], *(_chunk(kind, data) for kind, data in chunks)]
+        elif chunk.kind in _PICTURE_CHUNKS:
+            parts.append(fresh[chunk.start : chunk.end])
+    return b"".join(parts)
+
+
+def deflated(data: bytes) -> bytes:
+    """As PNG has it in its chunks."""
+    return zlib.compress(data, _COMPRESSION_LEVEL)
+
+
 def profile(path: Path, data: bytes) -> bytes | None:
     """The ICC profile, inflated; None if there is none. One that cannot be inflated is given as stored."""
     body = _one(data, b"iCCP")

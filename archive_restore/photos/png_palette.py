@@ -1,4 +1,4 @@
-"""Palettes of PNG: colours added where there is room, and left behind where there is not."""
+"""Palettes of PNG, and what becomes of the chunks that speak of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_MOST = 256  # colours in a palette
+from archive_restore.photos import palettes
 
 Samples = NDArray[np.uint8]
 
@@ -48,39 +48,15 @@ def hold(samples: Samples, indices: Samples, chunks: Mapping[bytes, bytes], dept
     """
     alpha = samples.shape[2] == 4
     old = table(chunks[b"PLTE"], chunks.get(b"tRNS"), alpha=alpha)
-    changed = (old[indices] != samples).any(axis=2)
-    fresh, which = np.unique(samples[changed], axis=0, return_inverse=True)
-    kept = np.unique(indices[~changed])
-    colours = _with_room(old, kept, fresh)
-    if colours is None:
+    held = palettes.indexed(samples, indices, old, depth)
+    if held is None:
         return Held(samples, 8, _without_palette(chunks, old, alpha))
-    places = np.array([int(np.flatnonzero((colours == colour).all(axis=1))[0]) for colour in fresh], np.uint8)
-    result = indices.copy()
-    result[changed] = places[which.reshape(-1)]
+    result, colours = held
     opacity = colours[:, 3].tobytes() if alpha else chunks.get(b"tRNS")
     new_chunks: dict[bytes, bytes | None] = {b"PLTE": colours[:, :3].tobytes(), b"hIST": None}
     if b"tRNS" in chunks:
         new_chunks[b"tRNS"] = opacity
-    needed = next(bits for bits in (1, 2, 4, 8) if len(colours) <= 1 << bits)
-    return Held(result, max(needed, depth), new_chunks)
-
-
-def _with_room(old: Samples, kept: NDArray[np.uint8], fresh: Samples) -> Samples | None:
-    """The palette with the colours of `fresh` as well: indices in `kept` stay. None if there is no room."""
-    missing = [colour for colour in fresh if not (old == colour).all(axis=1).any()]
-    free = _MOST - len(old)
-    colours = np.concatenate([old, np.array(missing[:free], np.uint8).reshape(-1, old.shape[1])])
-    wanted = {tuple(colour) for colour in fresh.tolist()}
-    used = set(kept.tolist())
-    unused = [
-        place for place in range(len(old)) if place not in used and tuple(old[place].tolist()) not in wanted
-    ]
-    rest = missing[free:]
-    if len(rest) > len(unused):
-        return None
-    for place, colour in zip(unused, rest, strict=False):
-        colours[place] = colour
-    return colours
+    return Held(result, palettes.bits_for(len(colours), depth), new_chunks)
 
 
 def _without_palette(chunks: Mapping[bytes, bytes], old: Samples, alpha: bool) -> dict[bytes, bytes | None]:

@@ -4,12 +4,13 @@ What was restored in a picture goes back into the colour samples under the mask,
 pixel whose picture stayed as it was keeps its samples, so 16-bit samples lose nothing where nothing was done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.photos import large
 from archive_restore.photos.photograph import Colours, Page, Photograph, Samples
 
 Picture = NDArray[np.uint8]
@@ -24,6 +25,9 @@ light, lies at 0.46 where it is encoded for the eye. Only the picture in between
 
 _BLACK, _WHITE = 32, 223
 """Of 255; from here on a restored pixel of a one-bit picture is black or white for sure, so that lines stay clean."""
+
+STRIP_PIXELS = 1 << 22
+"""px converted at a time."""
 
 _PROBES = 1 << 16
 """Samples, evenly spread, of which the median is taken."""
@@ -63,15 +67,24 @@ def pictures(samples: Samples, page: Page, tones: Tones | None = None) -> tuple[
     """What is to be restored of one page, as (H, W) or (H, W, 3) uint8, light = high.
 
     One picture of grey and of RGB; of CMYK two, its coloured inks and its black. Alpha is left out. `samples`
-    may be a part of the page, if `tones` are those of all of it.
+    may be a part of the page, if `tones` are those of all of it. Those of large samples lie in files (see `large`)
+    where they are not the samples themselves.
     """
     colours = _colours(samples, page)
-    if page.depth > 8:
-        colours = (tones or tones_of(samples, page)).picture(colours)
-    if page.colours is Colours.CMYK:
-        paper = np.invert(colours)
-        return np.ascontiguousarray(paper[..., :3]), np.ascontiguousarray(paper[..., 3])
-    return (np.ascontiguousarray(colours),)
+    if page.depth <= 8 and page.colours is not Colours.CMYK:
+        plain: Picture = colours if colours.flags.c_contiguous else large.copy(colours)
+        return (plain,)
+    deep = page.depth > 8
+    tones = tones or tones_of(samples, page)
+
+    def strip(rows: slice) -> tuple[Picture, ...]:
+        part = tones.picture(colours[rows]) if deep else colours[rows]
+        if page.colours is not Colours.CMYK:
+            return (part,)
+        paper = np.invert(part)
+        return paper[..., :3], paper[..., 3]
+
+    return _by_strips(strip, samples.shape[0], samples.shape[1])
 
 
 def put_back(
@@ -122,11 +135,7 @@ def views(photograph: Photograph) -> tuple[Picture, ...]:
     shown = []
     for samples, page in zip(photograph.pages, photograph.header.pages, strict=True):
         picture = pictures(samples, page)
-        if page.colours is Colours.CMYK:  # light passes the coloured inks and the black
-            inks, black = picture[0].astype(np.uint16), picture[1].astype(np.uint16)
-            shown.append((inks * black[..., None] // 255).astype(np.uint8))
-        else:
-            shown.append(picture[0])
+        shown.append(_printed(*picture) if page.colours is Colours.CMYK else picture[0])
     return tuple(shown)
 
 
@@ -143,6 +152,29 @@ def viewable(photograph: Photograph) -> Picture:
     for view, place in zip(shown, header.places, strict=True):
         sheet[place] = view[..., None] if coloured and view.ndim == 2 else view
     return sheet
+
+
+def _printed(inks: Picture, black: Picture) -> Picture:
+    """Light passes the coloured inks and the black."""
+
+    def strip(rows: slice) -> tuple[Picture, ...]:
+        return ((inks[rows].astype(np.uint16) * black[rows][..., None] // 255).astype(np.uint8),)
+
+    (shown,) = _by_strips(strip, inks.shape[0], inks.shape[1])
+    return shown
+
+
+def _by_strips(strip: Callable[[slice], tuple[Picture, ...]], height: int, width: int) -> tuple[Picture, ...]:
+    """What `strip` makes of some rows, of all rows."""
+    rows = max(1, STRIP_PIXELS // max(1, width))
+    whole: tuple[Picture, ...] = ()
+    for top in range(0, height, rows):
+        place = slice(top, min(top + rows, height))
+        parts = strip(place)
+        whole = whole or tuple(large.empty((height, *part.shape[1:]), np.uint8) for part in parts)
+        for picture, part in zip(whole, parts, strict=True):
+            picture[place] = part
+    return whole
 
 
 def _colours(samples: Samples, page: Page) -> Samples:
@@ -162,6 +194,8 @@ def _stored(values: NDArray[np.generic], page: Page, tones: Tones) -> Samples:
             exact += np.random.default_rng(0).uniform(-0.5, 0.5, exact.shape)
         deep: Samples = tones.samples(exact)
         return deep
+    if page.palette:  # its colours are 8-bit ones, however short their indices
+        return np.clip(np.rint(exact), 0, 255).astype(np.uint8)
     if page.depth == 1:  # dots, as dense as the shade is light: what has one bit is often a halftone
         dots = np.random.default_rng(0).uniform(_BLACK, _WHITE, exact.shape)
         return np.where(exact > dots, 255, 0).astype(np.uint8)

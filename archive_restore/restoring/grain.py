@@ -6,7 +6,7 @@ same power spectrum: Galerne, Gousseau and Morel, Random Phase Textures, IEEE TI
 Where the hole holds as much fine detail already, nothing is added.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import cv2
 import numpy as np
@@ -15,8 +15,14 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+Patch = tuple[float, Floats]
+"""Mean square over the channels, and (PATCH, PATCH, C) of grain."""
+
 CELL = 128
 """px; the strength of the grain is measured anew in every square of this side that has a hole, and blended."""
+
+FEW = 64
+"""Cells; where more have a hole, only those are measured that touch no other: a third of them tell as much."""
 
 RING = 32
 """px around a cell that tell how strong the grain is there."""
@@ -30,11 +36,17 @@ PATCH = 32
 PATCHES = 24
 """At most so many patches tell the grain's spectrum."""
 
+PATCHES_EACH = 12
+"""At most so many from around one cell."""
+
 FIELD = 256
 """px; the field of grain repeats after that, which nobody sees in grain."""
 
 SMOOTH = 3.0
 """px; standard deviation of the Gaussian that separates grain from what lies under it."""
+
+MARGIN = int(4 * SMOOTH)
+"""px around a hole that decide how much fine detail it holds."""
 
 FLAT = 0.3
 """Share of the blocks around a hole that are taken to be flat."""
@@ -67,14 +79,25 @@ def match_grain(
     cells = list(_cells(mask))
     if not cells:
         return restored.copy()
-    strengths = {cell: _strength(pixels, mask, cell) for cell in cells}
-    measured = [value for value in strengths.values() if value is not None]
+    strengths: dict[tuple[int, int], float] = {}
+    patches: list[Patch] = []
+    for cell in cells:
+        if len(cells) <= FEW or not _beside(cell, strengths):
+            part = _around(mask.shape, cell, RING)
+            known = ~mask[part]
+            fine = _fine(pixels[part], known)
+            strength = _strength(fine, known)
+            if strength is not None:
+                strengths[cell] = strength
+            patches += _patches(fine, known)
+    measured = list(strengths.values())
     if not measured or np.median(measured) < LEAST:
         return restored.copy()
     usual = float(np.quantile(measured, 0.33))
-    field = _field(pixels, mask, cells, np.random.default_rng(int(mask.sum())))
-    if field is None:
+    flat = _flattest(patches)
+    if not flat:
         return restored.copy()
+    field = _field(flat, np.random.default_rng(int(mask.sum())))
     plan = _blended(strengths, mask.shape, usual)
     grained = restored.copy()
     for row, column in cells:
@@ -91,6 +114,13 @@ def _cells(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
                 yield row, column
 
 
+def _beside(cell: tuple[int, int], others: Container[tuple[int, int]]) -> bool:
+    """Whether a cell touches one of others, all of which come before it."""
+    row, column = cell
+    before = [(row - 1, column - 1), (row - 1, column), (row - 1, column + 1), (row, column - 1)]
+    return any(one in others for one in before)
+
+
 def _around(shape: tuple[int, ...], cell: tuple[int, int], margin: int) -> tuple[slice, slice]:
     """A cell grown by `margin` px, inside the picture."""
     first = [max(0, index * CELL - margin) for index in cell]
@@ -100,61 +130,57 @@ def _around(shape: tuple[int, ...], cell: tuple[int, int], margin: int) -> tuple
 
 def _fine(picture: NDArray[np.uint8], known: NDArray[np.bool_] | None = None) -> Floats:
     """What a Gaussian of `SMOOTH` px takes away, (h, w, C) float32; from `known` samples only, 0 elsewhere."""
-    values = picture.astype(np.float32).reshape(*picture.shape[:2], -1)
-    if known is None:
-        return values - cv2.GaussianBlur(values, (0, 0), SMOOTH).reshape(values.shape)
-    weight = known.astype(np.float32)[..., None]
-    total = cv2.GaussianBlur(values * weight, (0, 0), SMOOTH).reshape(values.shape)
-    share = cv2.GaussianBlur(weight, (0, 0), SMOOTH).reshape(weight.shape)
-    return np.asarray((values - total / np.maximum(share, 1e-3)) * weight, np.float32)
+    values: Floats = picture.astype(np.float32).reshape(*picture.shape[:2], -1)
+    if known is not None:
+        values = np.asarray(cv2.copyTo(values, known.view(np.uint8)), np.float32).reshape(values.shape)
+    smooth = cv2.GaussianBlur(values, (0, 0), SMOOTH)
+    if known is not None:
+        weight = known.astype(np.float32)
+        weight /= np.maximum(cv2.GaussianBlur(weight, (0, 0), SMOOTH), 1e-3)
+        smooth = cv2.multiply(smooth, cv2.merge([weight] * values.shape[2]))
+    return np.asarray(cv2.subtract(values, smooth.reshape(values.shape)), np.float32).reshape(values.shape)
 
 
 def _energy(fine: Floats) -> Floats:
     """Mean square over the channels, (h, w)."""
-    energy: Floats = np.square(fine).mean(axis=2)
-    return energy
+    channels = fine.shape[2]
+    squares = cv2.multiply(fine, fine)
+    return np.asarray(cv2.transform(squares, np.full((1, channels), 1 / channels, np.float32)), np.float32)
 
 
-def _strength(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], cell: tuple[int, int]) -> float | None:
+def _means(plane: Floats, side: int) -> Floats:
+    """Means of the squares of `side` px that lie wholly in a plane, (h // side, w // side); it has at least one."""
+    height, width = (length // side for length in plane.shape)
+    cut = plane[: height * side, : width * side]
+    return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _strength(fine: Floats, known: NDArray[np.bool_]) -> float | None:
     """Standard deviation of the grain in the flat parts around a cell, in levels; None if too little is known."""
-    part = _around(mask.shape, cell, RING)
-    known = ~mask[part]
-    height, width = (side // BLOCK * BLOCK for side in known.shape)
-    if not height or not width:
+    if min(known.shape) < BLOCK:
         return None
-
-    def blocks(plane: NDArray[np.float32]) -> Floats:
-        cut = plane[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
-        return np.asarray(cut.mean(axis=(1, 3)), np.float32)
-
-    share = blocks(known.astype(np.float32))
+    share = _means(known.astype(np.float32), BLOCK)
     enough = share > 0.75
     if enough.sum() < 8:
         return None
-    variance = blocks(_energy(_fine(pixels[part], known)))[enough] / share[enough]
+    variance = _means(_energy(fine), BLOCK)[enough] / share[enough]
     return FLAT_BIAS * float(np.sqrt(np.quantile(variance, FLAT)))
 
 
-def _blended(strengths: dict[tuple[int, int], float | None], shape: tuple[int, ...], usual: float) -> Floats:
-    """The strength at every cell's centre, (rows, columns), with the neighbours' where it is not known."""
+def _blended(strengths: dict[tuple[int, int], float], shape: tuple[int, ...], usual: float) -> Floats:
+    """The strength at every cell's centre, (rows, columns), with the neighbours' where it was not measured."""
     rows, columns = (-(-side // CELL) for side in shape[:2])
     total, weight = np.zeros((rows, columns), np.float32), np.zeros((rows, columns), np.float32)
     for cell, value in strengths.items():
-        if value is not None:
-            total[cell], weight[cell] = min(value, STRONGEST * usual), 1
+        total[cell], weight[cell] = min(value, STRONGEST * usual), 1
     around = [cv2.blur(plane, (5, 5), borderType=cv2.BORDER_CONSTANT) for plane in (total, weight)]
     neighbours = np.where(around[1] > 0, around[0] / np.maximum(around[1], 1e-6), usual)
     return np.where(weight > 0, total, neighbours).astype(np.float32)
 
 
-def _field(
-    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], cells: list[tuple[int, int]], random: Random
-) -> Floats | None:
-    """Grain of the photograph's spectrum and colour, (FIELD, FIELD, C) float32, periodic, of mean square 1 over the
-    channels; None where no flat patch is known."""
-    patches = _flat_patches(pixels, mask, cells)
-    if not patches:
-        return None
+def _field(patches: list[Floats], random: Random) -> Floats:
+    """Grain of these patches' spectrum and colour, (FIELD, FIELD, C) float32, periodic, of mean square 1 over the
+    channels."""
     samples = np.concatenate([patch.reshape(-1, patch.shape[2]) for patch in patches])
     _, axes = np.linalg.eigh(np.atleast_2d(np.cov(samples, rowvar=False)))
     taper = np.outer(np.hanning(PATCH), np.hanning(PATCH))[..., None]
@@ -172,22 +198,23 @@ def _field(
     return np.asarray(field / max(float(np.sqrt(np.square(field).mean())), 1e-6), np.float32)
 
 
-def _flat_patches(
-    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], cells: list[tuple[int, int]]
-) -> list[Floats]:
-    """The flattest wholly known patches around some of the cells, (PATCH, PATCH, C) float32 each."""
-    found: list[tuple[float, Floats]] = []
-    for cell in cells[:: max(1, len(cells) // PATCHES)]:
-        part = _around(mask.shape, cell, RING)
-        known, fine = ~mask[part], _fine(pixels[part], ~mask[part])
-        for top in range(0, known.shape[0] - PATCH + 1, PATCH):
-            for left in range(0, known.shape[1] - PATCH + 1, PATCH):
-                here = (slice(top, top + PATCH), slice(left, left + PATCH))
-                if known[here].mean() > 0.95:
-                    found.append((float(np.square(fine[here]).mean()), fine[here]))
-    found.sort(key=lambda item: item[0])
-    alive = [item for item in found if item[0] > LEAST**2]
-    return [patch for _, patch in alive[: min(PATCHES, max(1, len(alive) // 3))]]
+def _patches(fine: Floats, known: NDArray[np.bool_]) -> list[Patch]:
+    """The flattest wholly known patches of what surrounds a cell."""
+    if min(known.shape) < PATCH:
+        return []
+    whole = np.argwhere(_means(known.astype(np.float32), PATCH) > 0.95)
+    energy = _means(_energy(fine), PATCH)
+    alive = [(float(energy[row, column]), row, column) for row, column in whole.tolist()]
+    flattest = sorted(item for item in alive if item[0] > LEAST**2)[: max(1, len(alive) // 3)]
+    return [
+        (strength, fine[row * PATCH :, column * PATCH :][:PATCH, :PATCH].copy())
+        for strength, row, column in flattest[:PATCHES_EACH]
+    ]
+
+
+def _flattest(patches: list[Patch]) -> list[Floats]:
+    """Those that show the grain alone, (PATCH, PATCH, C) float32 each."""
+    return [patch for _, patch in sorted(patches, key=lambda item: item[0])[:PATCHES]]
 
 
 def _add(
@@ -200,20 +227,33 @@ def _add(
     column: int,
 ) -> None:
     """Adds to one cell of `grained` what its holes lack."""
-    margin = int(4 * SMOOTH)
-    wide, cell = _around(mask.shape, (row, column), margin), _around(mask.shape, (row, column), 0)
+    rows, columns = _box(mask, _around(mask.shape, (row, column), 0))
+    cell = rows, columns
+    wide = tuple(slice(max(0, side.start - MARGIN), side.stop + MARGIN) for side in cell)
     inner = tuple(slice(c.start - w.start, c.stop - w.start) for c, w in zip(cell, wide, strict=True))
     hole = mask[wide].astype(np.float32)
     present = cv2.blur(_energy(_fine(restored[wide])) * hole, (7, 7)) / np.maximum(
         cv2.blur(hole, (7, 7)), 1e-6
     )
     height, width = mask[cell].shape
-    rows, columns = np.arange(cell[0].start, cell[0].stop), np.arange(cell[1].start, cell[1].stop)
-    wanted = _between(plan, rows, columns)
+    down, across = np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop)
+    wanted = _between(plan, down, across)
     lacking = np.sqrt(np.maximum(np.square(wanted) - present[inner], 0)) * mask[cell]
-    drawn = field[np.ix_(rows % FIELD, columns % FIELD)] * lacking[..., None]
+    drawn = field[np.ix_(down % FIELD, across % FIELD)] * lacking[..., None]
     values = restored[cell].reshape(height, width, -1) + drawn
     grained[cell] = np.clip(np.rint(values), 0, 255).astype(np.uint8).reshape(restored[cell].shape)
+
+
+def _box(mask: NDArray[np.bool_], place: tuple[slice, slice]) -> tuple[slice, slice]:
+    """The smallest rectangle that holds the holes of a place."""
+    hole = mask[place]
+    rows, columns = (
+        slice(side.start + int(held[0]), side.start + int(held[-1]) + 1)
+        for side, held in zip(
+            place, (np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))), strict=True
+        )
+    )
+    return rows, columns
 
 
 def _between(plan: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:

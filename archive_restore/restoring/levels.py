@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.restoring.prefill import DEEP, SHALLOW, depth, double, halve, prefill, prefill_deep
+from archive_restore.restoring.guesses import FirstGuess
+from archive_restore.restoring.prefill import DEEP, SHALLOW, depth, double, halve, prefill
 from archive_restore.restoring.windows import Canvas, Window, cover
 
 STRIP = 512
@@ -25,10 +26,10 @@ MARGIN = 2
 
 
 class Cut(NamedTuple):
-    """A window as the generator takes it, of side S; grey pictures have three equal channels.
+    """A window as the generator takes it; grey pictures have three equal channels.
 
-    `guess` (S, S, 3) uint8, its holes filled with a first guess; `hole` (S, S) bool, True = hole; `scan`
-    (S, S, 3) uint8, with the damage still in it, or `guess` again where nothing under the mask is to be believed.
+    `guess` (H, W, 3) uint8, its holes filled with a first guess; `hole` (H, W) bool, True = hole; `scan`
+    (H, W, 3) uint8, with the damage still in it, or `guess` again where nothing under the mask is to be believed.
     """
 
     guess: NDArray[np.uint8]
@@ -39,7 +40,7 @@ class Cut(NamedTuple):
 class Level:
     """One scale of one photograph: windows cut out on demand, and what was written into them.
 
-    `cut` only reads and may run in any thread; `paste` must not run twice at once.
+    `cut` may run in any thread, and in several at once; `paste` must not run twice at once.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ class Level:
     wanted : (H, W) bool, the holes to be written at this scale, inside `mask`
     coarse : like `pixels`, the restored coarser picture, doubled; None where no hole is deep
     scan : like `pixels`, with the damage in the holes; None where nothing under the mask is to be believed
-    size, context : side of a window and margin around a hole pixel, px
+    size, context : longest side of a window and margin around a hole pixel, px
     """
 
     def __init__(
@@ -65,24 +66,20 @@ class Level:
         self._shape = mask.shape
         self._pixels = at_least(pixels, size)
         self._mask = at_least(mask, size)
-        self._coarse = None if coarse is None else at_least(coarse, size)
+        self._guess = FirstGuess(self._pixels, self._mask, None if coarse is None else at_least(coarse, size))
         self._scan = None if scan is None else at_least(scan, size)
         wanted = at_least(wanted, size, mirrored=False)
-        self._canvas = Canvas(wanted, channels=1 if pixels.ndim == 2 else 3, size=size)
+        self._canvas = Canvas(wanted, channels=1 if pixels.ndim == 2 else 3)
         self.windows: list[Window] = cover(wanted, size=size, context=context)
 
     def cut(self, window: Window) -> Cut:
         """What the generator is given of a window."""
-        picture, hole = self._pixels[window.slices], self._mask[window.slices]
-        if self._coarse is None:
-            guess = prefill(picture, hole)
-        else:
-            guess = prefill_deep(picture, hole, self._coarse[window.slices], self._depth(window))
-        guess = in_colour(guess)
-        return Cut(guess, hole, guess if self._scan is None else in_colour(self._scan[window.slices]))
+        guess = in_colour(self._guess.within(window.slices))
+        scan = guess if self._scan is None else in_colour(self._scan[window.slices])
+        return Cut(guess, self._mask[window.slices], scan)
 
     def paste(self, window: Window, values: NDArray[np.float32]) -> None:
-        """Takes what the network wrote into a window: (size, size, 3) float32, 0 to 255."""
+        """Takes what the network wrote into a window: (H, W, 3) float32, 0 to 255."""
         if self._pixels.ndim == 2:
             values = values.mean(axis=2, keepdims=True)
         self._canvas.add(window, values)
@@ -91,13 +88,6 @@ class Level:
         """The picture with the wanted holes written, like `pixels`. All windows must have been pasted."""
         height, width = self._shape
         return self._canvas.composite(self._pixels)[:height, :width]
-
-    def _depth(self, window: Window) -> NDArray[np.float32]:
-        """Distance to the nearest known sample of the picture, not only of the window."""
-        top, left = max(0, window.top - HALO), max(0, window.left - HALO)
-        around = self._mask[top : window.top + window.size + HALO, left : window.left + window.size + HALO]
-        inside = Window(window.top - top, window.left - left, window.size)
-        return depth(around)[inside.slices]
 
 
 Painting = Generator[Level, None, NDArray[np.uint8]]
@@ -123,7 +113,7 @@ def coarse_to_fine(
     ----------
     pixels : (H, W) or (H, W, 3) uint8
     mask : (H, W) bool, True = hole; not all of it
-    size, context : side of a window and margin around a hole pixel, px
+    size, context : longest side of a window and margin around a hole pixel, px
     scan : like `pixels` (often the same), what shines through the damage; None if nothing is to be believed
     wanted : (H, W) bool, the holes to be written; all of `mask` if left out
 

@@ -175,20 +175,19 @@ def _restored(begun: Iterator[tuple[Task, Loaded]], restorer: Restorer) -> Itera
             one = Gathering.of(task, loaded, parts)
             for part in parts:
                 try:
-                    shown = one.pictures(part)
+                    shown, hole = one.pictures(part), one.hole(part)
                 except Exception as error:  # above all MemoryError
                     one.error = one.error or error
                     one.missing -= loaded.photograph.header.pages[part.page].colours.pictures
                     if not one.missing:
                         spoilt.append(one)
                     continue
-                hole = loaded.masks[part.page][part.around]
                 for number, picture in enumerate(shown):
                     yield (one, part, number), picture, hole
 
     for (one, part, number), outcome in restorer.restore_many(items()):
         try:
-            one.take(part, number, outcome, restorer.finish)
+            one.take(part, number, outcome)
         except Exception as error:  # told when all of it has come back
             one.error = one.error or error
         if not one.missing:

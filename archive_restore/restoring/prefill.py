@@ -67,17 +67,22 @@ def halve(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDArray[
     picture : (ceil(H/2), ceil(W/2)[, 3]) uint8, 0 in the holes
     mask : (ceil(H/2), ceil(W/2)) bool
     """
-    odd = ((0, mask.shape[0] % 2), (0, mask.shape[1] % 2))
-    mask = np.pad(mask, odd, mode="edge")
-    picture = np.pad(picture, odd + ((0, 0),) * (picture.ndim - 2), mode="edge")
-    height, width = mask.shape[0] // 2, mask.shape[1] // 2
-    known = (~mask).astype(np.float32)
-    # INTER_AREA at exactly one half is the mean of four: sums follow by scaling both sides alike.
-    share = cv2.resize(known, (width, height), interpolation=cv2.INTER_AREA)
-    weight = known if picture.ndim == 2 else known[..., None]
-    total = cv2.resize(picture * weight, (width, height), interpolation=cv2.INTER_AREA)
-    divisor = np.maximum(share if picture.ndim == 2 else share[..., None], 1e-6)
-    return np.rint(total / divisor).astype(np.uint8), share == 0
+    if mask.shape[0] % 2 or mask.shape[1] % 2:
+        odd = ((0, mask.shape[0] % 2), (0, mask.shape[1] % 2))
+        mask = np.pad(mask, odd, mode="edge")
+        picture = np.pad(picture, odd + ((0, 0),) * (picture.ndim - 2), mode="edge")
+    size = mask.shape[1] // 2, mask.shape[0] // 2
+    # INTER_AREA at exactly one half is the mean of four; of zeros and fours, how many are fours.
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if not mask.any():
+        return small, np.zeros(small.shape[:2], np.bool_)
+    holes = np.asarray(cv2.resize(mask.astype(np.uint8) * 4, size, interpolation=cv2.INTER_AREA))
+    rows, columns = np.nonzero(holes)
+    four = (2 * rows[:, None] + (0, 0, 1, 1), 2 * columns[:, None] + (0, 1, 0, 1))
+    known = (~mask[four]).reshape(-1, 4, *(1,) * (picture.ndim - 2))
+    total = (picture[four] * known).sum(axis=1, dtype=np.float32)
+    small[rows, columns] = np.rint(total / np.maximum(known.sum(axis=1), 1)).astype(np.uint8)
+    return small, np.asarray(holes == 4, np.bool_)
 
 
 def double(picture: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -106,13 +111,13 @@ def prefill_deep(
     Like `picture`; equal to it outside the mask.
     """
     middle = mask & (hole_depth > DEEP)
-    shape = (*mask.shape, 1) if picture.ndim == 3 else mask.shape
-    rim = prefill(np.where(middle.reshape(shape), coarse, picture), mask & ~middle)
-    return blend(rim, coarse, np.where(mask, hole_depth, np.float32(0)))
+    known = picture.copy()
+    known[middle] = coarse[middle]
+    return blend(prefill(known, mask & ~middle), coarse, np.where(mask, hole_depth, np.float32(0)))
 
 
 def coarse_weight(hole_depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The coarser picture's share of the guess: 0 up to a depth of `SHALLOW` px, 1 from `DEEP` px on. (H, W)."""
+    """The coarser picture's share of the guess: 0 up to a depth of `SHALLOW` px, 1 from `DEEP` px on."""
     return np.asarray(np.clip((hole_depth - SHALLOW) / (DEEP - SHALLOW), 0.0, 1.0), np.float32)
 
 
@@ -130,8 +135,9 @@ def blend(
     -------
     Like `rim`; equal to it where `hole_depth` is at most `SHALLOW`.
     """
-    weight = coarse_weight(hole_depth)
-    if rim.ndim == 3:
-        weight = weight[..., None]
-    blended: NDArray[np.uint8] = np.rint(rim + weight * (coarse.astype(np.float32) - rim)).astype(np.uint8)
+    deep = hole_depth > SHALLOW
+    shown = rim[deep].astype(np.float32)
+    weight = coarse_weight(hole_depth[deep]).reshape(-1, *(1,) * (shown.ndim - 1))
+    blended = rim.copy()
+    blended[deep] = np.rint(shown + weight * (coarse[deep] - shown)).astype(np.uint8)
     return blended

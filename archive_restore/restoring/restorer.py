@@ -15,15 +15,16 @@ from archive_restore.networks.weights import LoadedModel
 from archive_restore.restoring.grain import match_grain
 from archive_restore.restoring.levels import Cut, Painting, coarse_to_fine
 from archive_restore.restoring.scheduler import Outcome, Scheduler
+from archive_restore.restoring.windows import Shape
 
 Key = TypeVar("Key")
 Sample = TypeVar("Sample", np.uint8, np.bool_)
 
 CPU_BATCH = 16
-"""Windows. A core of an EPYC 9004 takes 24 ms a window in batches of 8, 17 in batches of 16 and of 32."""
+"""Windows of full size. A core of an EPYC 9004 takes 24 ms a window in batches of 8, 17 in batches of 16 and of 32."""
 
 GPU_BATCH = 128
-"""Windows; more do not make a large GPU faster."""
+"""Windows of full size; more do not make a large GPU faster."""
 
 GPU_BYTES_PER_WINDOW = 64 << 20
 """Of free GPU memory, generously; a window of 128 px needs some 20 MiB at 16 bits. Too much is not fatal."""
@@ -45,7 +46,7 @@ class Restorer:
     ----------
     model : its module is moved to `device`
     device : see `networks.devices.choose_device`
-    batch_size : windows at once; None to choose by the device
+    batch_size : windows of full size at once, and more of smaller ones; None to choose by the device
     grain : draw the grain that the restored holes lack (see `grain.match_grain`)
     opaque : believe nothing under the masks: they hide what is to go, whether it is damage or not
     note : told, in a sentence, when a batch did not fit and smaller ones are used from then on
@@ -127,7 +128,7 @@ class Restorer:
         cutters = 1 if self.device.type == "cpu" else min(MAX_CUTTERS, os.cpu_count() or 1)
         with ThreadPoolExecutor(cutters, thread_name_prefix="cut") as executor:
             scheduler: Scheduler[Key] = Scheduler(
-                self._write, batch_size=lambda: self.batch_size, max_pixels=max_pixels, cutters=executor
+                self._write, room=self._room, max_pixels=max_pixels, cutters=executor
             )
             yield from scheduler.run(
                 (key, self._painting(pixels, mask), mask.size) for key, pixels, mask in photographs
@@ -139,15 +140,19 @@ class Restorer:
         scan = None if self.opaque else pixels
         return (yield from coarse_to_fine(pixels, mask, size=self.window, context=self.context, scan=scan))
 
+    def _room(self, shape: Shape) -> int:
+        """Windows of a shape that go through the network at once: they have as many pixels as a batch of full ones."""
+        return max(1, self.batch_size * self.window**2 // (shape[0] * shape[1]))
+
     def _write(self, cuts: list[Cut]) -> NDArray[np.float32]:
-        """The windows as the generator writes them, (B, S, S, 3) float32, 0 to 255."""
+        """The windows, all of one shape, as the generator writes them, (B, H, W, 3) float32, 0 to 255."""
         guesses = np.stack([cut.guess for cut in cuts])
         holes = np.stack([cut.hole for cut in cuts])
         scans = np.stack([cut.scan for cut in cuts])
         parts: list[NDArray[np.float32]] = []
         done = 0
         while done < len(cuts):
-            some = slice(done, done + self.batch_size)
+            some = slice(done, done + self._room(holes.shape[1:]))
             try:
                 parts.append(self._through_network(guesses[some], holes[some], scans[some]))
             except torch.OutOfMemoryError:
@@ -178,7 +183,7 @@ class Restorer:
     def _through_network(
         self, guesses: NDArray[np.uint8], holes: NDArray[np.bool_], scans: NDArray[np.uint8]
     ) -> NDArray[np.float32]:
-        """Guesses and scans (B, S, S, 3) uint8 and holes (B, S, S) bool to (B, S, S, 3) float32, 0 to 255."""
+        """Guesses and scans (B, H, W, 3) uint8 and holes (B, H, W) bool to (B, H, W, 3) float32, 0 to 255."""
         count = len(guesses)
         if self.device.type == "cuda":
             guesses, holes, scans = _filled_up(guesses), _filled_up(holes), _filled_up(scans)
@@ -190,8 +195,9 @@ class Restorer:
         return samples[:count].cpu().numpy()
 
     def _to_device(self, pictures: NDArray[np.uint8]) -> Tensor:
-        """(B, S, S, 3) uint8 to (B, 3, S, S) in [-1, 1]; (B, S, S, 3) in memory is what channels_last means."""
-        return torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+        """(B, H, W, 3) uint8 to (B, 3, H, W) in [-1, 1]."""
+        planes = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).contiguous()
+        return planes.float().div_(127.5).sub_(1.0)
 
 
 def _check(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:

@@ -2,7 +2,7 @@
 
 A scratch takes a few windows, the coarsest level of a torn corner takes one: a network that were given one
 photograph's next level at a time would mostly run half empty. Here the windows of all photographs in flight
-wait in one queue, and a batch takes whatever is ready.
+wait in one queue for each of their few shapes, and a batch takes whatever of one shape is ready.
 """
 
 import heapq
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.restoring.levels import Cut, Level, Painting
-from archive_restore.restoring.windows import Window
+from archive_restore.restoring.windows import Shape, Window
 
 Key = TypeVar("Key")
 
@@ -24,7 +24,7 @@ BATCHES_AHEAD = 2
 """Batches that are cut out while the network is busy with the one before."""
 
 Write = Callable[[list[Cut]], NDArray[np.float32]]
-"""The network: the cuts of B windows to (B, S, S, 3) float32, 0 to 255, in their order."""
+"""The network: the cuts of B windows of one shape to (B, H, W, 3) float32, 0 to 255, in their order."""
 
 Outcome = NDArray[np.uint8] | Exception
 """The restored pixels of a photograph, or why there are none."""
@@ -61,20 +61,20 @@ class Scheduler(Generic[Key]):
     Parameters
     ----------
     write : the network
-    batch_size : asked before each batch, since it may shrink: windows that go through the network at once
+    room : asked before each batch, since it may shrink: windows of a shape that go through the network at once
     max_pixels : px; no further photograph is admitted while those in flight have as many. One photograph is
         admitted whatever its size.
     cutters : threads in which windows are cut out while the network is busy
     """
 
     def __init__(
-        self, write: Write, *, batch_size: Callable[[], int], max_pixels: int, cutters: Executor
+        self, write: Write, *, room: Callable[[Shape], int], max_pixels: int, cutters: Executor
     ) -> None:
         self._write = write
-        self._batch_size = batch_size
+        self._room = room
         self._max_pixels = max_pixels
         self._cutters = cutters
-        self._ready: list[_Task[Key]] = []  # a heap
+        self._ready: dict[Shape, list[_Task[Key]]] = {}  # heaps, none of them empty
         self._cutting: deque[list[tuple[_Task[Key], Future[Cut]]]] = deque()
         self._leaving: deque[tuple[_Photograph[Key], Outcome]] = deque()
         self._in_flight = 0  # px
@@ -108,8 +108,8 @@ class Scheduler(Generic[Key]):
                     cut.cancel()
 
     def _has_room(self) -> bool:
-        wanted = self._batch_size() * (BATCHES_AHEAD - len(self._cutting))
-        return len(self._ready) < wanted and self._in_flight < self._max_pixels
+        full = sum(len(tasks) // self._room(shape) for shape, tasks in self._ready.items())
+        return full + len(self._cutting) < BATCHES_AHEAD and self._in_flight < self._max_pixels
 
     def _admit(self, key: Key, painting: Painting, pixels: int) -> None:
         photograph = _Photograph(self._admitted, key, painting, pixels)
@@ -129,7 +129,8 @@ class Scheduler(Generic[Key]):
             self._finish(photograph, error)
         else:
             for index, window in enumerate(level.windows):
-                heapq.heappush(self._ready, _Task((photograph.number, index), photograph, level, window))
+                tasks = self._ready.setdefault(window.shape, [])
+                heapq.heappush(tasks, _Task((photograph.number, index), photograph, level, window))
 
     def _finish(self, photograph: _Photograph[Key], outcome: Outcome) -> None:
         photograph.finished = True
@@ -143,16 +144,26 @@ class Scheduler(Generic[Key]):
 
     def _cut_ahead(self) -> None:
         """Starts cutting full batches; a part of one only when nothing is under way that could fill it."""
-        size = self._batch_size()
-        while len(self._cutting) < BATCHES_AHEAD and (len(self._ready) >= size or not self._cutting):
-            batch: list[tuple[_Task[Key], Future[Cut]]] = []
-            while self._ready and len(batch) < size:
-                task = heapq.heappop(self._ready)
-                if not task.photograph.finished:
-                    batch.append((task, self._cutters.submit(task.level.cut, task.window)))
-            if not batch:
+        while len(self._cutting) < BATCHES_AHEAD:
+            full = [shape for shape, tasks in self._ready.items() if len(tasks) >= self._room(shape)]
+            shapes = full or ([] if self._cutting else list(self._ready))
+            if not shapes:
                 return
-            self._cutting.append(batch)
+            batch = self._begun(min(shapes, key=lambda shape: self._ready[shape][0]))
+            if batch:
+                self._cutting.append(batch)
+
+    def _begun(self, shape: Shape) -> list[tuple[_Task[Key], Future[Cut]]]:
+        """The oldest windows of a shape, being cut; none if their photographs have failed meanwhile."""
+        batch: list[tuple[_Task[Key], Future[Cut]]] = []
+        tasks = self._ready[shape]
+        while tasks and len(batch) < self._room(shape):
+            task = heapq.heappop(tasks)
+            if not task.photograph.finished:
+                batch.append((task, self._cutters.submit(task.level.cut, task.window)))
+        if not tasks:
+            del self._ready[shape]
+        return batch
 
     def _write_next(self) -> None:
         """Puts the oldest batch through the network and its results where they belong."""

@@ -1,16 +1,21 @@
 """Spoils files of every format and decodes them: nothing may crash, hang, or take more memory than it should.
 
-usage: python -m tests.benchmarks.fuzz [--mutations N] [--seconds S] [--memory MIB] [--seed K] [NAMES...]
+usage: python -m tests.benchmarks.fuzz [--mutations N] [--seconds S] [--memory MIB] [--seed K] [--part I/N]
+    [--state FILE] [NAMES...]
 
 Each format (all of tests/formats.py, or those whose names begin with NAMES) is mutated N times: bits flipped, bytes
 overwritten, numbers made huge, pieces cut out, doubled, or swapped, the end cut off. Child processes decode, and
 encode what decodes; each is limited to S seconds a file and MIB of memory beyond what it has when it starts. Printed
 per format: mutations, decoded, refused, and what must be 0: crashes, hangs, memory errors, other exceptions, refusals
 that do not name the file. Exit code 1 if any is not 0.
+
+--part 2/5 takes the second of every five formats. --state FILE remembers what is through: stopped, and started again
+with the same options, it goes on; several parts may share the file.
 """
 
 import argparse
 import contextlib
+import json
 import multiprocessing
 import resource
 import signal
@@ -25,14 +30,16 @@ import numpy as np
 
 from archive_restore.errors import PhotographError
 from archive_restore.photos import codecs
-from tests.formats import BLOCKS, EXACT, PAGES
+from tests.formats import BLOCKS, EXACT, HEIF, PAGES
 
-FORMATS = EXACT | BLOCKS | PAGES
+FORMATS = EXACT | BLOCKS | PAGES | HEIF
 MAX_PIXELS = 4_000_000
 """Allowed to what decodes; a lying header must not reach further."""
 
 MUST_NOT = ("crash", "hang", "memory", "exception", "unnamed")
 COLUMNS = ("decoded", "refused", *MUST_NOT)
+TOGETHER = 500
+"""Mutations after which the state is written."""
 HUGE = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
@@ -96,11 +103,12 @@ def child(pipe: Connection, name: str, start: int, stop: int, seed: int, memory:
     path.unlink()
 
 
-def fuzz(name: str, mutations: int, seconds: float, seed: int, memory: int) -> Counter[str]:
-    """The outcomes of one format. A child that dies or hangs costs its file, and another one goes on."""
+def fuzz(name: str, start: int, mutations: int, seconds: float, seed: int, memory: int) -> Counter[str]:
+    """The outcomes of one format's mutations from `start` on. A child that dies or hangs costs its file, and another
+    one goes on."""
     counts: Counter[str] = Counter()
     context = multiprocessing.get_context("spawn")
-    number = 0
+    number = start
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         while number < mutations:
             mine, theirs = context.Pipe(duplex=False)
@@ -129,6 +137,29 @@ def fuzz(name: str, mutations: int, seconds: float, seed: int, memory: int) -> C
     return counts
 
 
+class State:
+    """Lines of JSON: format, seed, first mutation, last mutation, outcomes."""
+
+    def __init__(self, path: Path | None, seed: int) -> None:
+        self._path, self._seed = path, seed
+
+    def before(self, name: str) -> tuple[int, Counter[str]]:
+        """How many mutations of a format are through, and their outcomes."""
+        done, counts = 0, Counter[str]()
+        lines = self._path.read_text().splitlines() if self._path and self._path.exists() else []
+        for line in lines:
+            told = json.loads(line)
+            if (told["format"], told["seed"], told["start"]) == (name, self._seed, done):
+                done, counts = told["stop"], counts + Counter(told["outcomes"])
+        return done, counts
+
+    def add(self, name: str, start: int, stop: int, counts: Counter[str]) -> None:
+        if self._path is not None:
+            line = {"format": name, "seed": self._seed, "start": start, "stop": stop, "outcomes": counts}
+            with self._path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -138,13 +169,23 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--memory", type=int, default=512, metavar="MIB")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--part", default="1/1", metavar="I/N")
+    parser.add_argument("--state", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     chosen = [name for name in FORMATS if not arguments.names or name.startswith(tuple(arguments.names))]
+    part, parts = map(int, arguments.part.split("/"))
+    chosen = chosen[part - 1 :: parts]
+    state = State(arguments.state, arguments.seed)
     print(f"{'format':40}{'mutations':>10}" + "".join(f"{column:>10}" for column in COLUMNS) + "   seconds")
     wrong = 0
     for name in chosen:
         began = time.monotonic()
-        counts = fuzz(name, arguments.mutations, arguments.seconds, arguments.seed, arguments.memory)
+        done, counts = state.before(name)
+        while done < arguments.mutations:
+            stop = min(done + TOGETHER, arguments.mutations)
+            more = fuzz(name, done, stop, arguments.seconds, arguments.seed, arguments.memory)
+            state.add(name, done, stop, more)
+            done, counts = stop, counts + more
         wrong += sum(counts[column] for column in MUST_NOT)
         figures = "".join(f"{counts[column]:>10}" for column in COLUMNS)
         print(f"{name:40}{counts.total():>10}{figures}{time.monotonic() - began:>10.0f}", flush=True)

@@ -68,7 +68,8 @@ def make(folder: Path, files: int) -> tuple[Path, Home]:
             paths = [archive / f"{n // FILES_A_FOLDER:05}" / f"IMG_{n:07}.jpg" for n in some]
             with connection.transaction():
                 connection.execute_many(
-                    "INSERT INTO photographs VALUES (?, ?, 'jpeg', 4000, 3000, 'normal', 't')",
+                    "INSERT INTO photographs (id, sha256, format, width, height, policy, scanned_at) "
+                    "VALUES (?, ?, 'jpeg', 4000, 3000, 'normal', 't')",
                     [(n + 1, f"{n:064x}") for n in some],
                 )
                 damaged = [n for n in some if n % 10 < DAMAGED_OF_TEN]

@@ -70,8 +70,11 @@ STAGES: tuple[Place, ...] = (
     ("composite", levels.Level, "composite"),
     ("grain", restorer, "match_grain"),
     ("encode", inpaint, "encode"),
+    ("regions for the record", inpaint, "regions_of"),
     ("write, fsync", pipeline, "write_durably"),
     ("read back", pipeline, "decode"),
+    ("compare", pipeline, "compare"),
+    ("load the network", inpaint, "load_model"),
 )
 """All that `inpaint` does but the network."""
 
@@ -119,14 +122,14 @@ def whole_against_floor(folder: Folder, device: torch.device, model: str | None,
 
 
 def show_stages(stages: dict[str, Stage], meter: NetworkMeter, whole: float) -> None:
-    print(f"{'stage':20s}{'calls':>8s}{'wall s':>9s}{'CPU s':>8s}  where")
+    print(f"{'stage':24s}{'calls':>8s}{'wall s':>9s}{'CPU s':>8s}  where")
     for name, stage in sorted(stages.items(), key=lambda item: -item[1].wall):
         where = "beside the network" if stage.beside else "between its batches"
-        print(f"{name:20s}{stage.calls:8d}{stage.wall:9.2f}{stage.cpu:8.2f}  {where if stage.calls else ''}")
+        print(f"{name:24s}{stage.calls:8d}{stage.wall:9.2f}{stage.cpu:8.2f}  {where if stage.calls else ''}")
     between = {name: stage.wall for name, stage in stages.items() if not stage.beside}
     waiting = whole - meter.seconds - sum(between.values())
     print(
-        f"{'waiting and the rest':20s}{'':8s}{waiting:9.2f}{'':8s}  for windows, photographs, files, copies"
+        f"{'waiting and the rest':24s}{'':8s}{waiting:9.2f}{'':8s}  for windows, photographs, files, copies"
     )
     parts = {"the network": meter.seconds, **between, "waiting and the rest": waiting}
     bound = max(parts, key=lambda name: parts[name])
@@ -135,7 +138,7 @@ def show_stages(stages: dict[str, Stage], meter: NetworkMeter, whole: float) -> 
 
 def described(meter: NetworkMeter) -> str:
     shapes = ", ".join(
-        f"{count} of {shape[0]}x{shape[2]} px" for shape, count in meter.batches.most_common(3)
+        f"{count} of {shape[0]}x{shape[2]}x{shape[3]} px" for shape, count in meter.batches.most_common(3)
     )
     intact = 100 * (1 - meter.hole_pixels / meter.pixels)
     return (

@@ -1,6 +1,6 @@
-"""Calibrates a trained damage segmenter on held-out photographs, and enters it into a folder of weights.
+"""Scores a trained damage segmenter on held-out photographs, and enters it into a folder of weights.
 
-usage: python -m tests.benchmarks.calibrate_detector CHECKPOINT HELD_OUT --out FOLDER [--shapes FOLDER] [--samples N]
+usage: python -m tests.benchmarks.enter_detector CHECKPOINT HELD_OUT --out FOLDER [--shapes FOLDER] [--samples N]
 
 CHECKPOINT is what train_detector leaves in its run's folder; HELD_OUT a folder of photographs that it was not trained
 on. Damage is drawn over them with other seeds; most stay undamaged, as in an archive. Prints F1 (2 px tolerance) of
@@ -18,7 +18,6 @@ from archive_restore.detection import Sensitivity
 from archive_restore.detection.masks import HYSTERESIS, Hysteresis, followed
 from archive_restore.networks.detector import NAME, DamageSegmenter, Detector, laid_out
 from archive_restore.networks.weights import ModelCard, save_model
-from archive_restore.training.detection_calibration import fitted, rescale
 from archive_restore.training.detection_samples import DetectorSample, read_shapes, sample
 from archive_restore.training.sources import Photographs, find_entries
 from tests.benchmarks.detection import figures
@@ -37,7 +36,7 @@ def main() -> int:
     parser.add_argument("held_out", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shapes", type=Path)
-    parser.add_argument("--samples", type=int, default=200)
+    parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--data", default="", help="for the card: what it was trained on")
     parser.add_argument("--trained", default="", help="for the card: when, on what, how long")
     arguments = parser.parse_args()
@@ -52,10 +51,7 @@ def main() -> int:
         sample(photographs[n % len(photographs)], SIZE, np.random.default_rng([SEED, n]), shapes)
         for n in range(arguments.samples)
     ]
-    scale, shift = fitted(network, samples[::2])
-    rescale(network, scale, shift)
-    print(f"logits times {scale:.3f} plus {shift:.3f}, fitted to {len(samples[::2])} samples")
-    scores = judged(network, samples[1::2])
+    scores = judged(network, samples)
     card = ModelCard(
         NAME, "", "", NAME, samples=state["seen"], data=arguments.data, trained=arguments.trained
     )

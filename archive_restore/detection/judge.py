@@ -1,0 +1,133 @@
+"""The segmenter's regions, judged as wholes: what is called damage pixel by pixel may be a collar or a kerb as a whole.
+
+A small network weighs traits that a person can read, fitted to drawn damage on photographs that the segmenter was
+not trained on (tests/benchmarks/fit_judge.py).
+"""
+
+import json
+from functools import cache
+from importlib import resources
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.detection.filters import Floats
+from archive_restore.detection.shapes import Regions
+from archive_restore.detection.verdict import Weights, parse
+
+TRAITS = (
+    "mean_odds",  # logarithm of the segmenter's odds
+    "most_odds",
+    "area",  # logarithm, as are width and length; in thousandths of the long side
+    "width",
+    "length",
+    "bend",
+    "light",  # 1 if lighter than what surrounds it
+    "frame",  # 1 if it touches the edge of the picture
+    "gap",  # tone inside less tone around; tones in fiftieths of grey levels
+    "clarity",  # the gap over the spread around
+    "distinctness",  # the gap over the spread inside
+    "inside_spread",  # logarithm of grey levels, as is the next
+    "around_spread",
+    "above_black",  # tone above the picture's darkest hundredth
+    "below_white",
+    "called",  # logarithm of the share of the picture that is called
+    "light_width",  # width of what is light, else 0
+)
+LARGEST_BEND = 20.0
+TONE = 50.0  # grey levels that count as one
+LITTLE = 1e-5  # a share as good as none
+PROBE = 4  # every so many-th pixel tells the picture's range of tones
+
+# Weight of a pixel's own odds beside its region's, and a shift that keeps as much called as before.
+OWN_SHARE = 0.5
+SHIFT = 0.3
+
+
+def odds_of(scores: NDArray[np.uint8]) -> Floats:
+    """Logarithms of the odds of probabilities in 255ths."""
+    values = scores.astype(np.float32)
+    return np.log((values + 0.5) / (255.5 - values))
+
+
+def traits(
+    regions: Regions,
+    scores: NDArray[np.uint8],
+    luminance: NDArray[np.uint8],
+    *,
+    called: float,
+    tones: tuple[float, float],
+) -> Floats:
+    """(N, T) traits of the regions of a picture, columns as in TRAITS.
+
+    Parameters
+    ----------
+    regions : of the picture or a part of it
+    scores, luminance : (h, w) uint8, of the same part; the segmenter's probabilities in 255ths, and grey levels
+    called : share of the whole picture that the regions cover
+    tones : the picture's range of grey levels, as `range_of` gives it
+    """
+    form, whole, ring = regions.form, regions.whole, regions.ring
+    odds = odds_of(scores.ravel()[whole.position])
+    most = np.full(len(whole.size), -np.inf, np.float32)
+    np.maximum.at(most, whole.owner, odds)
+    inside = luminance.ravel()[whole.position].astype(np.float32)
+    around = luminance.ravel()[ring.position].astype(np.float32)
+    tone, ring_tone = whole.mean(inside), ring.mean(around)
+    spread, ring_spread = whole.spread(inside, tone), ring.spread(around, ring_tone)
+    black, white = tones
+    gap = tone - ring_tone
+    columns = {
+        "mean_odds": whole.mean(odds),
+        "most_odds": most,
+        "area": np.log(whole.size * regions.unit**2),
+        "width": np.log(form.width),
+        "length": np.log(form.length),
+        "bend": np.minimum(form.bend, LARGEST_BEND),
+        "light": form.light,
+        "frame": form.frame,
+        "gap": gap / TONE,
+        "clarity": np.abs(gap) / (ring_spread + 5),
+        "distinctness": np.abs(gap) / (spread + 3),
+        "inside_spread": np.log(spread + 2),
+        "around_spread": np.log(ring_spread + 2),
+        "above_black": (tone - black) / TONE,
+        "below_white": (white - tone) / TONE,
+        "called": np.full(len(gap), np.log(called + LITTLE)),
+        "light_width": form.light * np.log(form.width),
+    }
+    return np.stack([columns[name] for name in TRAITS], axis=1).astype(np.float32)
+
+
+def range_of(picture: NDArray[np.uint8]) -> tuple[float, float]:
+    """The grey levels of the darkest and of the lightest hundredth of a picture (h, w) or (h, w, 3), RGB."""
+    probe = np.ascontiguousarray(picture[::PROBE, ::PROBE])
+    if probe.ndim == 3:
+        probe = np.asarray(cv2.cvtColor(probe, cv2.COLOR_RGB2GRAY), np.uint8)
+    black, white = np.percentile(probe, [1, 99])
+    return float(black), float(white)
+
+
+@cache
+def panel() -> tuple[Weights, ...]:
+    """The judges of judge.json beside this module."""
+    stored = json.loads(resources.files(__package__).joinpath("judge.json").read_text("ascii"))
+    if stored["traits"] != list(TRAITS):
+        raise RuntimeError("judge.json was fitted to other traits; run python -m tests.benchmarks.fit_judge")
+    return tuple(parse(judge) for judge in stored["panel"])
+
+
+def odds(weighed: Floats) -> Floats:
+    """(N, T) traits to (N,) logarithms of the odds of damage, the judges' mean."""
+    return np.asarray(np.mean([weights.odds(weighed) for weights in panel()], axis=0), np.float32)
+
+
+def reconsidered(scores: NDArray[np.uint8], regions: Regions, region_odds: Floats) -> NDArray[np.uint8]:
+    """The scores (h, w), in 255ths, of the regions' pixels with what is thought of their region; others as they are."""
+    result = scores.copy()
+    position, owner = regions.whole.position, regions.whole.owner
+    own = odds_of(scores.ravel()[position])
+    together = OWN_SHARE * own + (1 - OWN_SHARE) * region_odds[owner] + SHIFT
+    result.ravel()[position] = np.rint(255 / (1 + np.exp(-together))).astype(np.uint8)
+    return result

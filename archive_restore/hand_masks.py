@@ -1,0 +1,299 @@
+"""The `masks` workflows: masks go out to be edited in other programs, come back, and are told back to automatic.
+
+What somebody painted is keyed by the photograph's content, as everything here is: it stays with a photograph that
+is scanned again, rescored, moved or renamed, and nothing but another import or a reset changes it.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from archive_restore.detection import PAINTED, Policy
+from archive_restore.errors import InputError, StorageError, printable
+from archive_restore.home import Home
+from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, WorkerLock
+from archive_restore.masking import Masked, Masking, masked
+from archive_restore.painting import Edited, Painted, Painting, Unchanged, Useless, Written, export, read
+from archive_restore.photos.archive import FoundFile, check_archive, check_output, walk
+from archive_restore.photos.files import write_durably, write_mask
+from archive_restore.processes import Lost, default_processes, in_processes
+from archive_restore.progress import Progress
+
+LIST: Final = "archive-restore-masks.jsonl"
+"""In the folder of masks: of which archive they are, and for each its photograph's sha256 and its fingerprint."""
+
+SUFFIX: Final = b".png"
+"""Appended to the whole name of a photograph, so that a.jpg and a.tif keep two masks."""
+
+
+@dataclass(frozen=True)
+class LeftAlone:
+    """A mask that was not taken, or not written, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass
+class MasksSummary:
+    """What was done."""
+
+    masks: int = 0  # written, taken over, or told back to automatic
+    unchanged: int = 0  # as they had been exported, or as they are in use
+    requeued: int = 0  # restored photographs that are restored anew
+    left_alone: list[LeftAlone] = field(default_factory=list)
+
+
+@dataclass
+class _List:
+    """What is known of a folder of masks."""
+
+    archive: Path | None = None
+    masks: dict[bytes, tuple[str, str]] = field(
+        default_factory=dict
+    )  # sha256 and fingerprint, by path in the folder
+
+    @classmethod
+    def read(cls, folder: Path) -> "_List":
+        """An empty one, if there is none."""
+        try:
+            lines = (folder / LIST).read_text("utf-8").splitlines()
+            head, *rows = [json.loads(line) for line in lines if line]
+            return cls(
+                Path(head["archive"]),
+                {os.fsencode(row["mask"]): (row["photograph"], row["fingerprint"]) for row in rows},
+            )
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{printable(folder / LIST)} cannot be read ({error}). Remove it: masks are then found by their "
+                "paths."
+            ) from None
+
+    def write(self, folder: Path) -> None:
+        head: dict[str, str] = {"archive": os.fspath(self.archive or "")}
+        rows = [
+            {"mask": os.fsdecode(path), "photograph": sha256, "fingerprint": told}
+            for path, (sha256, told) in sorted(self.masks.items())
+        ]
+        text = "".join(json.dumps(row) + "\n" for row in [head, *rows])
+        write_durably(folder / LIST, text.encode("ascii"))
+
+
+def export_masks(
+    archive: Archive, out: Path, *, every: bool, ledger: Ledger, home: Home, progress: Progress
+) -> MasksSummary:
+    """Writes the mask of each damaged photograph to `out`, that of sub/a.jpg to sub/a.jpg.png; all, with `every`.
+
+    A mask there that somebody edited and that was not imported yet is kept.
+
+    Raises
+    ------
+    InputError
+        `out` lies in an archive, or holds the masks of another one.
+    StorageError
+        The masks cannot be written.
+    """
+    for known in ledger.archives():
+        check_output(known.root, out)
+    listed = _List.read(out)
+    if listed.archive not in (None, archive.root):
+        raise InputError(
+            f"{printable(out)} holds masks of {printable(listed.archive or out)}. Name another folder."
+        )
+    listed.archive = archive.root
+    summary = MasksSummary()
+    counts = ledger.counts(archive.id)
+    progress.start("Exporting masks", counts.photographs - counts.unreadable if every else counts.damaged)
+    tasks = (
+        Painting(out / os.fsdecode(path), photograph, home, listed.masks.get(path, ("", None))[1])
+        for photograph in ledger.masked(archive.id)
+        if every or photograph.covered or photograph.by_hand
+        for path in [photograph.relative + SUFFIX]
+    )
+    try:
+        for task, result in in_processes(export, tasks, processes=default_processes()):
+            progress.advance()
+            if isinstance(result, Written):
+                summary.masks += 1
+                path = task.photograph.relative + SUFFIX
+                listed.masks[path] = task.photograph.sha256, result.fingerprint
+            else:
+                reason = (
+                    "it was edited and is not imported yet; it is kept"
+                    if isinstance(result, Edited)
+                    else result.reason
+                )
+                summary.left_alone.append(LeftAlone(task.path, reason))
+    finally:
+        progress.stop()
+        if listed.masks:
+            listed.write(out)
+    return summary
+
+
+def import_masks(
+    folder: Path, *, archive: Path | None, ledger: Ledger, home: Home, progress: Progress
+) -> MasksSummary:
+    """Takes over the masks in `folder` that somebody painted. What was restored with another mask is queued again.
+
+    Parameters
+    ----------
+    folder : of `sub/a.jpg.png` for sub/a.jpg
+    archive : of which they are; None: as they were exported, or the only one there is
+
+    Raises
+    ------
+    InputError
+        There is no such folder or archive.
+    LockedError
+        A scan or a run is at work.
+    StorageError
+        The masks cannot be kept. The same command goes on.
+    """
+    folder = check_archive(folder)
+    listed = _List.read(folder)
+    known = _archive_of(archive or listed.archive, ledger)
+    if folder == known.root or known.root in folder.parents:
+        raise InputError(
+            f"{printable(folder)} holds the photographs. Name the folder that the masks were exported to."
+        )
+    summary = MasksSummary()
+    with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+        progress.start("Importing masks", None)
+        try:
+            tasks = _paintings(folder, listed, known, ledger, home, summary)
+            for task, result in in_processes(read, tasks, processes=default_processes()):
+                progress.advance()
+                _take(task, result, ledger, summary)
+        finally:
+            progress.stop()
+    return summary
+
+
+def _archive_of(root: Path | None, ledger: Ledger) -> Archive:
+    archives = ledger.archives()
+    if root is not None:
+        archives = [known for known in archives if known.root == root.expanduser().resolve()]
+    if len(archives) == 1:
+        return archives[0]
+    raise InputError(
+        "Of which archive are these masks? Add --archive ARCHIVE."
+        if archives
+        else f"{printable(root) if root else 'No archive'} was scanned. See archive-restore status."
+    )
+
+
+def _paintings(
+    folder: Path, listed: _List, archive: Archive, ledger: Ledger, home: Home, summary: MasksSummary
+) -> Iterator[Painting]:
+    """The masks in the folder, each with its photograph; what is of no photograph is left alone."""
+    for found in walk(folder):
+        path = found.path(folder)
+        photograph, reason = _photograph_of(found, listed, archive, ledger)
+        if photograph is None:
+            summary.left_alone.append(LeftAlone(path, reason))
+            continue
+        exported = listed.masks.get(found.relative, ("", None))[1]
+        yield Painting(path, photograph, home, exported)
+
+
+def _photograph_of(
+    found: FoundFile, listed: _List, archive: Archive, ledger: Ledger
+) -> tuple[MaskedPhotograph | None, str]:
+    """The photograph of a mask, or why there is none."""
+    if not found.relative.lower().endswith(SUFFIX):
+        return None, "it is no PNG; save the mask as PNG"
+    if found.relative in listed.masks:
+        sha256: str | None = listed.masks[found.relative][0]
+    else:
+        relative = found.relative[: -len(SUFFIX)]
+        known = ledger.known_at(archive.id, [relative]).get(relative)
+        if known is None:
+            name = printable(os.fsdecode(relative))
+            return None, f"there is no photograph {name} in {printable(archive.root)} that was scanned"
+        sha256 = known.sha256
+    photograph = ledger.masked_content(archive.id, sha256) if sha256 else None
+    return photograph, "its photograph has changed or is gone since; scan, then export the masks again"
+
+
+def _take(
+    task: Painting, result: Painted | Unchanged | Useless | Lost, ledger: Ledger, summary: MasksSummary
+) -> None:
+    match result:
+        case Unchanged():
+            summary.unchanged += 1
+        case Painted():
+            # First the ledger: killed in between, the file still differs, and the same command goes on.
+            summary.requeued += ledger.remask(
+                task.photograph.id,
+                policy=PAINTED,
+                covered=result.covered,
+                regions=result.regions,
+                by_hand=True,
+                again=True,
+            )
+            write_mask(task.home.edited_mask(task.photograph.sha256), result.mask)
+            summary.masks += 1
+        case Useless(reason) | Lost(reason):
+            summary.left_alone.append(LeftAlone(task.path, reason))
+
+
+def reset_masks(
+    places: Sequence[tuple[Archive, bytes | None]], *, ledger: Ledger, home: Home, progress: Progress
+) -> MasksSummary:
+    """Masks by hand become what the detectors make of the photographs, by what their archives take for damage.
+
+    Parameters
+    ----------
+    places : archives, and paths below them
+
+    Raises
+    ------
+    LockedError
+        A scan or a run is at work.
+    StorageError
+        A mask cannot be written, or removed. The same command goes on.
+    """
+    summary = MasksSummary()
+    with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+        progress.start("Resetting masks", None)
+        try:
+            for archive, under in places:
+                policy = Policy() if archive.policy is None else Policy.parsed(archive.policy)
+                for photograph in ledger.masked(archive.id, under):
+                    if photograph.by_hand or home.edited_mask(photograph.sha256).exists():
+                        _reset(Masking(photograph, policy, home, write=True), archive, ledger, summary)
+                        progress.advance()
+        finally:
+            progress.stop()
+    return summary
+
+
+def _reset(task: Masking, archive: Archive, ledger: Ledger, summary: MasksSummary) -> None:
+    photograph, edited = task.photograph, task.home.edited_mask(task.photograph.sha256)
+    result = masked(task)
+    if not isinstance(result, Masked):
+        ledger.read_again(photograph.id)
+        path = archive.root / os.fsdecode(photograph.relative)
+        reason = "there is no score map to make its mask from; scan its archive, then reset it again"
+        summary.left_alone.append(LeftAlone(path, reason))
+        return
+    summary.requeued += ledger.remask(
+        photograph.id,
+        policy=task.policy.text,
+        covered=result.covered,
+        regions=result.regions,
+        again=result.changed,
+    )
+    try:
+        edited.unlink(missing_ok=True)  # last: as long as it is there, the same command finds it
+    except OSError as error:
+        raise StorageError(
+            f"Cannot remove {printable(edited)}: {error.strerror}. Correct that, then try again."
+        ) from error
+    summary.masks += 1

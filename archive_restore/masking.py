@@ -1,0 +1,92 @@
+"""The mask of one photograph made anew from its score map, in a process of its own; the photograph is not read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.detection import Policy, Region, ScoreMap, threshold
+from archive_restore.errors import PhotographError
+from archive_restore.home import Home
+from archive_restore.ledger import MaskedPhotograph, RegionRow
+from archive_restore.photos.files import read_mask, write_mask
+
+
+@dataclass(frozen=True)
+class Masking:
+    """A task."""
+
+    photograph: MaskedPhotograph
+    policy: Policy
+    home: Home
+    write: bool  # the detected mask, if it is another one than before
+
+
+@dataclass(frozen=True)
+class Masked:
+    """What the policy makes of the photograph."""
+
+    regions: list[RegionRow]
+    covered: int  # px in the mask
+    changed: bool  # the mask differs from the one in use
+
+
+@dataclass(frozen=True)
+class Unscored:
+    """There is no score map, or none that can be read."""
+
+
+def masked(task: Masking) -> Masked | Unscored:
+    """Makes the detected mask of a photograph by a policy. What somebody painted stays, and stays in use.
+
+    Raises
+    ------
+    StorageError
+        The mask cannot be written; the next one would fare no better.
+    """
+    cv2.setNumThreads(1)  # the processes share the cores
+    photograph, home = task.photograph, task.home
+    scores = read_score_map(home.score_map(photograph.sha256))
+    if scores is None:
+        return Unscored()
+    shape = (photograph.height, photograph.width)
+    mask, regions = threshold(scores, task.policy.level, shape, task.policy.kinds)
+    detected = home.detected_mask(photograph.sha256)
+    in_use = home.mask(photograph.sha256)
+    changed = not np.array_equal(mask, mask_at(in_use, shape))
+    differs = changed if in_use == detected else not np.array_equal(mask, mask_at(detected, shape))
+    # Empty, too: what was restored once is given back as it was only if there is a mask that says so.
+    if task.write and differs:
+        write_mask(detected, mask)
+    return Masked([row_of(region) for region in regions], int(mask.sum()), changed)
+
+
+def read_score_map(path: Path) -> ScoreMap | None:
+    """A stored score map; None if there is none, or none that this version can read."""
+    try:
+        return ScoreMap.from_png(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def mask_at(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """The (H, W) mask there, which is empty if there is none, or none that fits."""
+    try:
+        return read_mask(path, shape)
+    except PhotographError:
+        return np.zeros(shape, bool)
+
+
+def row_of(region: Region) -> RegionRow:
+    """A region as the ledger keeps it."""
+    return RegionRow(
+        kind=region.kind,
+        left=region.left,
+        top=region.top,
+        width=region.width,
+        height=region.height,
+        area=region.area,
+        score=region.score,
+    )

@@ -1,0 +1,168 @@
+"""Masks as files for other programs: what somebody painted is read, compared and named, a process a photograph."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.detection import painted
+from archive_restore.errors import PhotographError
+from archive_restore.home import Home
+from archive_restore.ledger import MaskedPhotograph, RegionRow
+from archive_restore.masking import mask_at, read_score_map, row_of
+from archive_restore.photos import png
+from archive_restore.photos.files import MASK_MAX_PIXELS, write_mask
+
+Mask = NDArray[np.bool_]
+
+HALF: Final = 0.5
+"""Of full white: from here on a sample is damaged; brushes have soft edges."""
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A task: a mask outside, the photograph it is of, and what it was when it was last written there."""
+
+    path: Path
+    photograph: MaskedPhotograph
+    home: Home
+    exported: str | None  # fingerprint; None: it was never written there
+
+
+@dataclass(frozen=True)
+class Written:
+    """A mask that is outside now as it is in use."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A mask outside that somebody changed and that is not in use; it is left as it is."""
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """A mask outside that is as it was written there, or as it is in use."""
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A mask that somebody painted, to be taken over."""
+
+    bits: bytes  # eight pixels a byte, rows one after the other
+    shape: tuple[int, int]
+    covered: int  # px
+    regions: list[RegionRow]
+
+    @property
+    def mask(self) -> Mask:
+        """(H, W) bool."""
+        bits = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=self.shape[0] * self.shape[1])
+        return bits.reshape(self.shape).astype(bool)
+
+
+@dataclass(frozen=True)
+class Useless:
+    """A file that cannot be a mask of its photograph, and why."""
+
+    reason: str
+
+
+def fingerprint(mask: Mask) -> str:
+    """What tells a (H, W) mask from others of its photograph, however its file was written."""
+    return hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()
+
+
+def export(task: Painting) -> Written | Edited | Useless:
+    """Writes the mask in use to its path, unless somebody changed what is there.
+
+    Raises
+    ------
+    StorageError
+        It cannot be written; the next one would fare no better.
+    """
+    photograph, shape = task.photograph, _shape(task.photograph)
+    mask = mask_at(task.home.mask(photograph.sha256), shape)
+    told = fingerprint(mask)
+    try:
+        if task.path.exists():
+            there = fingerprint(read_painting(task.path, shape))
+            if there == told:
+                return Written(told)
+            if there != task.exported:
+                return Edited()
+        write_mask(task.path, mask)
+    except PhotographError as error:
+        return Useless(error.reason)
+    return Written(told)
+
+
+def read(task: Painting) -> Painted | Unchanged | Useless:
+    """What somebody painted, unless nobody changed it."""
+    photograph, shape = task.photograph, _shape(task.photograph)
+    try:
+        mask = read_painting(task.path, shape)
+    except PhotographError as error:
+        return Useless(error.reason)
+    if fingerprint(mask) == task.exported:
+        return Unchanged()
+    in_use = task.home.mask(photograph.sha256)
+    known = photograph.by_hand == (in_use == task.home.edited_mask(photograph.sha256))
+    if known and np.array_equal(mask, mask_at(in_use, shape)):
+        return Unchanged()
+    regions = painted(mask, read_score_map(task.home.score_map(photograph.sha256)))
+    return Painted(
+        np.packbits(mask).tobytes(), shape, int(mask.sum()), [row_of(region) for region in regions]
+    )
+
+
+def read_painting(path: Path, shape: tuple[int, int]) -> Mask:
+    """A mask that any program wrote as PNG: of any depth, grey, colour or palette, with soft edges, transparent.
+
+    Returns
+    -------
+    (H, W) bool, True where the brightest colour, as far as it is opaque, is at least half of white.
+
+    Raises
+    ------
+    PhotographError
+        It cannot be read, is no PNG, or is not as large as its photograph.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PhotographError(path, f"it cannot be read: {error.strerror}") from None
+    width, height = png.dimensions(path, data)
+    if (height, width) != shape:
+        turned = (
+            " It is turned: photographs are masked as their scanners stored them."
+            if (width, height) == shape and height != width
+            else ""
+        )
+        raise PhotographError(
+            path,
+            f"it is {width}x{height} px, its photograph {shape[1]}x{shape[0]} px; paint it at the photograph's size."
+            + turned,
+        )
+    if width * height > MASK_MAX_PIXELS:
+        raise PhotographError(path, f"it has more than {MASK_MAX_PIXELS:,} px")
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype not in (np.uint8, np.uint16):
+        raise PhotographError(path, "the PNG is damaged; save it again")
+    samples = np.asarray(decoded)
+    white = 65535 if samples.dtype == np.uint16 else 255
+    if samples.ndim == 2:
+        return np.asarray(samples >= HALF * white)
+    brightest = samples[..., :3].max(axis=2)
+    if samples.shape[2] == 3:
+        return np.asarray(brightest >= HALF * white)
+    return np.asarray(brightest.astype(np.float32) * samples[..., 3] >= HALF * white * white)
+
+
+def _shape(photograph: MaskedPhotograph) -> tuple[int, int]:
+    return photograph.height, photograph.width

@@ -1,0 +1,172 @@
+"""The workflow of `rescore`: another choice of what is damage, from the stored score maps alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from archive_restore.detection import Policy
+from archive_restore.examine import ScanOptions
+from archive_restore.home import Home
+from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, State, WorkerLock
+from archive_restore.masking import Masked, Masking, Unscored, masked
+from archive_restore.processes import Lost, default_processes, in_processes
+from archive_restore.progress import Progress
+
+WAITING: Final = (State.QUEUED, State.HELD)
+
+
+@dataclass
+class Standing:
+    """How much of an archive is damage, by one choice."""
+
+    photographs: int = 0  # files in which damage is found
+    pixels: int = 0  # px in their masks
+
+
+@dataclass
+class RescoreSummary:
+    """What another choice changed in one archive, or would change. Files are counted: duplicates each."""
+
+    archive: Path
+    policy_before: Policy  # for new photographs; a mask there was may have been made by another one
+    policy: Policy
+    pixels: int  # px of the whole archive
+    before: Standing
+    after: Standing
+    changed: int = 0  # masks that are others now
+    joining: int = 0  # files that join the queue, held ones included
+    leaving: int = 0  # files in which no damage is left
+    held: int = 0  # files that are held for a look, after it
+    restored: int = 0  # restored files for which there is another mask now
+    requeued: int = 0  # of them, those that are restored anew
+    by_hand: int = 0  # files whose masks somebody painted, which stay
+    unscored: int = 0  # files without a score map; the next scan reads them
+
+
+def rescore(
+    archive: Archive,
+    *,
+    ledger: Ledger,
+    home: Home,
+    options: ScanOptions,
+    again: bool,
+    dry_run: bool,
+    progress: Progress,
+) -> RescoreSummary:
+    """Makes the masks, regions and jobs of an archive anew, by what is damage from now on.
+
+    What was restored keeps the mask by which it was, unless it is to be restored `again`. A photograph that also
+    lies in another archive has one mask in both. With `dry_run` everything stays as it is.
+
+    Raises
+    ------
+    LockedError
+        A scan or a run is at work.
+    StorageError
+        A mask or the ledger cannot be written. The same command goes on.
+    """
+    before = Policy() if archive.policy is None else Policy.parsed(archive.policy)
+    policy = options.policy(before)
+    share = archive.max_coverage if options.max_coverage is None else options.max_coverage
+    summary = RescoreSummary(
+        archive.root, before, policy, ledger.pixels(archive.id), before=Standing(), after=Standing()
+    )
+    with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+        if not dry_run:
+            ledger.choose(archive.id, policy=policy.text, max_coverage=options.max_coverage)
+        rescoring = _Rescoring(ledger, policy, share, again, dry_run, summary, progress)
+        counts = ledger.counts(archive.id)
+        progress.start("Rescoring", counts.photographs - counts.unreadable)
+        try:
+            tasks = (
+                Masking(one, policy, home, write=not dry_run and not one.restored)
+                for one in rescoring.to_mask(ledger.masked(archive.id))
+            )
+            for task, result in in_processes(masked, tasks, processes=options.jobs or default_processes()):
+                rescoring.take(task, result)
+        finally:
+            progress.stop()
+    return summary
+
+
+@dataclass
+class _Rescoring:
+    """Tells the ledger of each photograph as soon as it is masked, and counts."""
+
+    ledger: Ledger
+    policy: Policy
+    share: float  # of 1
+    again: bool
+    dry_run: bool
+    summary: RescoreSummary
+    progress: Progress
+
+    def to_mask(self, photographs: Iterator[MaskedPhotograph]) -> Iterator[MaskedPhotograph]:
+        """All but those whose masks somebody painted."""
+        for photograph in photographs:
+            if photograph.by_hand:
+                self.summary.by_hand += photograph.files
+                self._stays(photograph)
+                self.progress.advance(photograph.files)
+            else:
+                yield photograph
+
+    def take(self, task: Masking, result: Masked | Unscored | Lost) -> None:
+        """A photograph of which it is known what the policy makes."""
+        photograph = task.photograph
+        self.progress.advance(photograph.files)
+        if not isinstance(result, Masked):
+            self.summary.unscored += photograph.files
+            self._stays(photograph)
+            if not self.dry_run and not photograph.restored:
+                self.ledger.read_again(photograph.id)
+            return
+        if photograph.restored and result.changed:
+            self.summary.restored += _done(photograph)
+            if not self.again:
+                self._stays(photograph)
+                return
+            self.summary.requeued += _done(photograph)
+        self._count(photograph, result)
+        if self.dry_run or not (result.changed or photograph.policy != self.policy.text):
+            return
+        redo = photograph.restored and result.changed
+        self.ledger.remask(
+            photograph.id,
+            policy=self.policy.text,
+            covered=result.covered,
+            regions=result.regions,
+            again=redo,
+        )
+        if redo:  # only now: killed in between, it is queued with the mask of before, and is met again
+            masked(replace(task, write=True))
+
+    def _stays(self, photograph: MaskedPhotograph) -> None:
+        found = photograph.files if photograph.covered else 0
+        for standing in (self.summary.before, self.summary.after):
+            standing.photographs += found
+            standing.pixels += photograph.covered * photograph.files
+        self.summary.held += photograph.states.count(State.HELD)
+
+    def _count(self, photograph: MaskedPhotograph, result: Masked) -> None:
+        """What becomes of the files, as the ledger will decide it."""
+        summary, files = self.summary, photograph.files
+        summary.changed += files if result.changed else 0
+        for standing, covered in ((summary.before, photograph.covered), (summary.after, result.covered)):
+            standing.photographs += files if covered else 0
+            standing.pixels += covered * files
+        large = result.covered > max(self.share * photograph.pixels, photograph.allowed)
+        waiting = sum(state in WAITING for state in photograph.states)
+        again = _done(photograph) if self.again and result.changed else 0
+        if result.covered:
+            joining = files - len(photograph.states) + again
+            summary.joining += joining
+            summary.held += (waiting + joining) if large else 0
+        else:
+            summary.joining += again
+            summary.leaving += waiting
+
+
+def _done(photograph: MaskedPhotograph) -> int:
+    return sum(state in (State.DONE, State.LEASED) for state in photograph.states)

@@ -1,0 +1,75 @@
+"""The first guess of one level of a photograph, made block by block as windows want it.
+
+Windows overlap and share their holes; what every window filled by itself would be filled twice.
+"""
+
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.restoring.prefill import SHALLOW, depth, prefill, prefill_deep
+
+BLOCK = 256
+"""px; side of the squares in which holes are filled. Larger ones save nothing: their holes tie each other up."""
+
+AROUND = 24
+"""px around a block that are filled with it and thrown away; the rim of a hole tells no farther."""
+
+Place = tuple[slice, slice]
+
+
+class FirstGuess:
+    """A picture whose holes are filled, where somebody looks.
+
+    Parameters
+    ----------
+    pixels : (H, W) or (H, W, 3) uint8
+    mask : (H, W) bool, True = hole
+    coarse : like `pixels`, the restored coarser picture, doubled; None where no hole is deep
+    """
+
+    def __init__(
+        self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_], coarse: NDArray[np.uint8] | None
+    ) -> None:
+        self._pixels = pixels
+        self._mask = mask
+        self._coarse = coarse
+        self._filled = pixels.copy()
+        rows, columns = (range(-(-side // BLOCK)) for side in mask.shape)
+        # A block that is being filled is waited for; those that are filled are no longer here.
+        self._missing = {(row, column): threading.Lock() for row in rows for column in columns}
+
+    def within(self, place: Place) -> NDArray[np.uint8]:
+        """What the guess shows at a place, a view of it. May be asked by several threads at once."""
+        rows, columns = (range(side.start // BLOCK, -(-side.stop // BLOCK)) for side in place)
+        for block in [(row, column) for row in rows for column in columns]:
+            lock = self._missing.get(block)
+            if lock is not None:
+                with lock:
+                    if block in self._missing:
+                        self._fill(*block)
+                        del self._missing[block]
+        return self._filled[place]
+
+    def _fill(self, row: int, column: int) -> None:
+        block, around = self._grown(row, column, 0), self._grown(row, column, AROUND)
+        hole = self._mask[block]
+        if not hole.any():
+            return
+        inside = tuple(slice(b.start - a.start, b.stop - a.start) for a, b in zip(around, block, strict=True))
+        picture, holes = self._pixels[around], self._mask[around]
+        depths = depth(holes) if self._coarse is not None else None
+        if self._coarse is None or depths is None or depths.max() <= SHALLOW:
+            guess = prefill(picture, holes)
+        else:
+            guess = prefill_deep(picture, holes, self._coarse[around], depths)
+        self._filled[block][hole] = guess[inside][hole]
+
+    def _grown(self, row: int, column: int, margin: int) -> Place:
+        """A block with `margin` px around it, inside the picture."""
+        rows, columns = (
+            slice(max(0, index * BLOCK - margin), min(side, (index + 1) * BLOCK + margin))
+            for index, side in zip((row, column), self._mask.shape, strict=True)
+        )
+        return rows, columns
