@@ -9,7 +9,7 @@ from archive_restore import examine as examining
 from archive_restore.errors import DeviceError
 from archive_restore.examine import Detector, Examination, Examined, ScanOptions, examine, usable, verifier
 from archive_restore.networks import detector
-from archive_restore.networks.detector import NAME, DamageSegmenter
+from archive_restore.networks.detector import FOLDER, NAME, DamageSegmenter
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.photos.archive import FoundFile
 from archive_restore.photos.files import read_mask
@@ -55,7 +55,7 @@ def examined(folder: Path, options: ScanOptions) -> np.ndarray:
 
 
 def test_the_learned_detector_decides_when_its_weights_are_there(weights: Path, tmp_path: Path) -> None:
-    save_model(sure_of_everything(), weights, ModelCard(NAME, "", "", NAME))
+    save_model(sure_of_everything(), weights / FOLDER, ModelCard(NAME, "", "", NAME))
     notes = Notes()
     assert usable(LEARNED, notes) == LEARNED
     assert notes.notes == []
@@ -72,8 +72,8 @@ def test_without_weights_the_heuristics_look_alone_and_it_is_said(weights: Path)
 
 
 def test_changed_weights_are_not_used_either(weights: Path) -> None:
-    card = save_model(sure_of_everything(), weights, ModelCard(NAME, "", "", NAME))
-    (weights / card.file).write_bytes(b"something else")
+    card = save_model(sure_of_everything(), weights / FOLDER, ModelCard(NAME, "", "", NAME))
+    (weights / FOLDER / card.file).write_bytes(b"something else")
     notes = Notes()
     assert usable(LEARNED, notes).detector is Detector.HEURISTIC
     assert "changed" in notes.notes[0]
@@ -89,5 +89,5 @@ def test_a_device_that_is_not_there_is_an_error_not_a_fallback(weights: Path) ->
 
 
 def test_the_weights_are_loaded_once(weights: Path) -> None:
-    save_model(sure_of_everything(), weights, ModelCard(NAME, "", "", NAME))
+    save_model(sure_of_everything(), weights / FOLDER, ModelCard(NAME, "", "", NAME))
     assert examining.verifier(Detector.LEARNED, None) is examining.verifier(Detector.LEARNED, None)
