@@ -49,12 +49,6 @@ ROOTS = np.minimum(16 * np.sqrt(np.arange(256)), 255).astype(np.uint8)
 
 PLANES = FOLD * FOLD + 2 * 4 + CHROMA
 
-SMALL_PX = 1300
-"""A picture whose long side is below this is also looked at enlarged: its hairs are a pixel wide."""
-
-ENLARGED = 1.7
-"""So many times."""
-
 
 class Block(nn.Module):
     """x + norm(conv(act(norm(conv(x))))), both 3x3 and dilated (He et al., CVPR 2016). (B, C, H, W) to the same."""
@@ -211,22 +205,9 @@ class Detector:
         self.precision = native_precision(self.device)
         self.network = laid_out(fuse(deepcopy(network).eval()).to(self.device, self.precision))
 
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The probability of damage in 255ths, (H, W) uint8, of a picture (H, W, 3) or (H, W) uint8, RGB.
-
-        Of a small picture it is the mean of two looks, as it is and enlarged.
-        """
-        probabilities = self._look(picture)
-        height, width = probabilities.shape
-        if max(height, width) >= SMALL_PX:
-            return probabilities
-        large = cv2.resize(picture, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
-        closer = self._look(np.asarray(large, np.uint8))
-        closer = np.asarray(cv2.resize(closer, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        return np.asarray(cv2.addWeighted(probabilities, 0.5, closer, 0.5, 0), np.uint8)
-
     @torch.inference_mode()
-    def _look(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The probability of damage in 255ths, (H, W) uint8, of a picture (H, W, 3) or (H, W) uint8, RGB."""
         height, width = picture.shape[:2]
         bottom, right = -height % STRIDE, -width % STRIDE
         padded = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
