@@ -103,7 +103,7 @@ def restore_all(work: Work[Task], restorer: Restorer) -> None:
 
 def leave_a_core_to_the_rest() -> None:
     """Gives the network all cores but one: its threads wait for each other by spinning, and one that shares its core
-    with a decoder holds up the others. Of two cores, 20 photographs take 24 s so, and 29 s with both."""
+    with a decoder holds up the others."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     torch.set_num_threads(min(torch.get_num_threads(), max(1, cores - 1)))
 
