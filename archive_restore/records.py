@@ -3,7 +3,6 @@
 It stands for itself: a photograph that leaves the archive with its record needs no ledger.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore import __version__
-from archive_restore.errors import PhotographError, StorageError, printable
+from archive_restore.errors import PhotographError
 from archive_restore.photos.codecs import (
     Photograph,
     change_of_mode,
@@ -27,7 +26,7 @@ from archive_restore.photos.codecs import (
     read_header,
     sha256,
 )
-from archive_restore.photos.files import write_durably
+from archive_restore.photos.files import remove_file, write_durably
 from archive_restore.photos.large import Data
 from archive_restore.photos.names import LONGEST_NAME
 
@@ -168,21 +167,8 @@ def read_record(output: Path) -> Record | None:
 
 
 def remove_record(output: Path) -> None:
-    """Removes the record of `output`, if there is one.
-
-    Raises
-    ------
-    StorageError
-        It cannot be removed.
-    """
-    path = record_path(output)
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-    except OSError as error:
-        raise StorageError(
-            f"Cannot remove {printable(path)}: {error.strerror}. Correct that, then try again."
-        ) from error
+    """Removes the record of `output`, if there is one; StorageError if it cannot be removed."""
+    remove_file(record_path(output))
 
 
 def regions_of(mask: NDArray[np.bool_]) -> list[dict[str, Any]]:

@@ -1,14 +1,14 @@
 """The workflow of `revert`: restored photographs are removed again, and the ledger says so."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from archive_restore.errors import InputError, StorageError, printable
+from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Job, Ledger, State, WorkerLock
 from archive_restore.photos.codecs import file_sha256
+from archive_restore.photos.files import remove_file
 from archive_restore.records import remove_record
 
 
@@ -54,13 +54,7 @@ def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = F
                 summary.kept.append(Kept(output, reason))
                 continue
             # First the files: killed in between, the same command finds the job still done and goes on.
-            try:
-                with contextlib.suppress(FileNotFoundError):
-                    output.unlink()
-            except OSError as error:
-                raise StorageError(
-                    f"Cannot remove {printable(output)}: {error.strerror}. Correct that, then try again."
-                ) from error
+            remove_file(output)
             remove_record(output)
             ledger.revert(job, again=again)
             summary.reverted.append(output)

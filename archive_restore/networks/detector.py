@@ -21,6 +21,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from archive_restore.errors import WeightsError, printable
+from archive_restore.networks.devices import cpu_computes_in_bfloat16
 from archive_restore.networks.weights import read_checked, read_manifest, shipped_models
 
 NAME = "damage-segmenter"
@@ -28,9 +29,6 @@ NAME = "damage-segmenter"
 
 FOLDER = "detector"
 """Of the shipped weights; the generators have theirs above it."""
-
-NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
-"""Features of a CPU that make bfloat16 faster than float32; without them it is emulated, and slower."""
 
 FOLD = 4
 """Side of the blocks of pixels that are folded into channels, px."""
@@ -243,9 +241,7 @@ def laid_out(network: DamageSegmenter) -> DamageSegmenter:
 
 def native_precision(device: torch.device) -> torch.dtype:
     """bfloat16 where the CPU computes in it, else float32."""
-    # A torch that cannot say gets the type that is right everywhere.
-    features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    native = device.type == "cpu" and any(features.get(name) for name in NATIVE_BFLOAT16)
+    native = device.type == "cpu" and cpu_computes_in_bfloat16()
     return torch.bfloat16 if native else torch.float32
 
 

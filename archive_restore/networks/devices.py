@@ -51,3 +51,13 @@ def why_no_cuda() -> str:
     if torch.version.cuda is None:
         return "this torch was built without CUDA"
     return "torch finds no GPU; is the driver installed?"
+
+
+NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
+"""Features of a CPU that make bfloat16 faster than float32; without them it is emulated, and slower."""
+
+
+def cpu_computes_in_bfloat16() -> bool:
+    """Whether this CPU has instructions for bfloat16; False from a torch that cannot say."""
+    features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(features.get(name) for name in NATIVE_BFLOAT16)

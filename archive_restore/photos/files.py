@@ -197,3 +197,19 @@ def _sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def remove_file(path: Path) -> None:
+    """Removes a file of ours, if it is there.
+
+    Raises
+    ------
+    StorageError
+        It cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot remove {printable(path)}: {error.strerror}. Correct that, then try again."
+        ) from error

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from archive_restore.errors import DeviceError, WeightsError
+from archive_restore.networks.devices import cpu_computes_in_bfloat16
 from archive_restore.networks.weights import LoadedModel
 from archive_restore.restoring.grain import match_grain
 from archive_restore.restoring.levels import Cut, Painting, coarse_to_fine
@@ -31,9 +32,6 @@ GPU_BYTES_PER_WINDOW = 64 << 20
 
 MAX_PIXELS_IN_FLIGHT = 24_000_000
 """px of the photographs that are being restored side by side. One takes 3 to 12 bytes a pixel."""
-
-NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
-"""Features of a CPU that make bfloat16 faster than float32; without them it is emulated, and slower."""
 
 MAX_CUTTERS = 8
 """Threads that cut windows out; a modern GPU takes windows faster than one thread makes first guesses."""
@@ -223,9 +221,7 @@ def half_precision(device: torch.device) -> torch.dtype | None:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     if device.type == "cpu":
-        # A torch that cannot say gets the type that is right everywhere.
-        features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-        return torch.bfloat16 if any(features.get(name) for name in NATIVE_BFLOAT16) else None
+        return torch.bfloat16 if cpu_computes_in_bfloat16() else None
     return None
 
 
