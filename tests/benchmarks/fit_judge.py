@@ -28,7 +28,7 @@ from archive_restore.networks.detector import Detector, load_detector
 from archive_restore.training.detection_samples import read_shapes, sample
 from archive_restore.training.sources import Photographs, find_entries
 
-SEED = 1827  # of the drawn damage; training and calibration have others
+SEED = 1827  # of the drawn damage; training and enter_detector have others
 SIZE = 448  # px
 HELD_OUT = 5  # every so many-th sample
 NEAR = np.ones((5, 5), np.uint8)  # called pixels this near to damage are right
