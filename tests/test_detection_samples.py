@@ -5,7 +5,8 @@ import pytest
 from archive_restore.errors import InputError
 from archive_restore.training import detection_defects, detection_samples
 from archive_restore.training.detection_samples import read_shapes, sample
-from archive_restore.training.detection_scenery import SCENERY, SHARES, box_of
+from archive_restore.training.scenery import SCENERY
+from archive_restore.training.scenery.laying import box_of
 from tests.drawn import scene
 
 
@@ -57,15 +58,10 @@ def test_damage_is_often_softened_by_the_scanner_that_saw_it(monkeypatch):
 @pytest.mark.parametrize("name", SCENERY)
 def test_scenery_is_drawn_within_the_range_and_only_where_it_is(name):
     picture = np.full((120, 160, 3), 120, np.float32)
-    SCENERY[name](picture, np.random.default_rng(3))
+    SCENERY[name].draw(picture, np.random.default_rng(3))
     assert picture.min() >= -1
     assert picture.max() <= 256
     assert (picture != 120).any()
-
-
-def test_the_shares_of_scenery_make_one():
-    assert sum(SHARES) == pytest.approx(1)
-    assert len(SHARES) == len(SCENERY)
 
 
 @pytest.mark.parametrize("kind", detection_defects.WEIGHTS)

@@ -7,7 +7,7 @@ import pytest
 
 from archive_restore.detection import score, threshold
 from archive_restore.errors import WeightsError
-from archive_restore.training.detection_scenery import SCENERY
+from archive_restore.training.scenery import SCENERY
 from tests.drawn import scene
 from tests.hard_negatives import CUT_OUT, DRAWN, decorated
 
@@ -74,6 +74,6 @@ def test_real_things_that_look_like_damage_are_left_alone(thing, detector):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_heuristics_leave_what_training_draws_alone(name, seed):
     picture = cv2.cvtColor(scene(seed=seed, grain=2.0), cv2.COLOR_GRAY2RGB).astype(np.float32)
-    SCENERY[name](picture, np.random.default_rng(seed))
+    SCENERY[name].draw(picture, np.random.default_rng(seed))
     picture = np.clip(cv2.GaussianBlur(picture, (0, 0), 0.6), 0, 255).astype(np.uint8)
     assert called(picture, None) == 0

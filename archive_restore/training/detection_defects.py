@@ -25,7 +25,7 @@ WEIGHTS = {
     "creases": 0.8,
     "cracks": 1.0,
     "tears": 0.5,
-    "spots": 0.8,
+    "spots": 1.4,
     "stains": 0.4,
     "folds": 0.6,
 }

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from archive_restore.errors import InputError, printable
 from archive_restore.training import ageing, detection_defects
 from archive_restore.training.detection_defects import Defect
-from archive_restore.training.detection_scenery import box_of, decorate
+from archive_restore.training.scenery import decorate
+from archive_restore.training.scenery.laying import box_of
 
 Floats = NDArray[np.float32]
 

@@ -1,56 +1,16 @@
-"""What detectors take for damage and is not: lettering, frames, wires, bars, stars, eyes, collars, pearls, whiskers.
+"""What people made and detectors take for damage: lettering, frames, wires, bars, trusses, buttons.
 
-Drawn over training photographs before damage is, and never marked as damage. Each `draw_*` function lays one thing
-over an (H, W, 3) float32 picture, 0 to 255, in place.
+Each `draw_*` function lays one thing over an (H, W, 3) float32 picture, 0 to 255, in place.
 """
-
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 from numpy.random import Generator as Random
-from numpy.typing import NDArray
 
 from archive_restore.training import damage
-
-Picture = NDArray[np.float32]
+from archive_restore.training.scenery.laying import Picture, grey_tone, lay, strokes, unit
 
 LETTERS = tuple("ABCDEFGHIJKLMNOPRSTUVWabcdefghilmnoprstuvy0123456789.,:-&' ")
-
-
-def lay(picture: Picture, opacity: NDArray[np.float32], tone: NDArray[np.floating]) -> None:
-    """Lays one tone (3,) over the picture at `opacity` (H, W), 0 to 1, in place."""
-    box = box_of(opacity)
-    if box is not None:
-        inside = picture[box]
-        inside += (tone.astype(np.float32) - inside) * opacity[box][..., None]
-
-
-def unit(drawing: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """0 to 255 as 0 to 1."""
-    return drawing.astype(np.float32) / np.float32(255)
-
-
-def box_of(opacity: NDArray[np.float32]) -> tuple[slice, slice] | None:
-    """The smallest box outside of which the opacity (H, W) is 0; None if it is so everywhere."""
-    left, top, width, height = cv2.boundingRect((opacity > 0).view(np.uint8))
-    return (slice(top, top + height), slice(left, left + width)) if width else None
-
-
-def grey_tone(random: Random, light: float) -> NDArray[np.float64]:
-    """A nearly neutral tone: light with this probability, else dark."""
-    level = random.uniform(175, 255) if random.random() < light else random.uniform(0, 75)
-    return np.clip(level + random.normal(0, 7, 3), 0, 255)
-
-
-def strokes(
-    random: Random, shape: tuple[int, int], lines: list[NDArray[np.float64]], width: float
-) -> Picture:
-    """Opacity (H, W) of antialiased lines of one width, each (N, 2) points x, y."""
-    opacity = np.zeros(shape, np.float32)
-    for points in lines:
-        damage.stroke(opacity, points, np.full(len(points), width))
-    return opacity
 
 
 def draw_lettering(picture: Picture, random: Random) -> None:
@@ -148,48 +108,6 @@ def draw_bars(picture: Picture, random: Random) -> None:
     )
 
 
-def draw_stars(picture: Picture, random: Random) -> None:
-    """Stars, snow, foam and glints: soft points of very different brightness all over a region, and never darker
-    than what they lie on."""
-    height, width = picture.shape[:2]
-    points = np.zeros((height, width), np.float32)
-    count = int(random.integers(20, 200))
-    low, high = np.sort(random.uniform(0, height, 2))
-    rows, columns = random.uniform(low, high + 1, count), random.uniform(0, width, count)
-    inside = (rows < height) & (columns < width)
-    points[rows[inside].astype(int), columns[inside].astype(int)] = (
-        random.uniform(0.1, 1, int(inside.sum())) ** 2
-    )
-    sigma = float(random.uniform(0.5, 2.5))
-    points = np.asarray(cv2.GaussianBlur(points, (0, 0), sigma), np.float32)
-    points /= max(float(points.max()), 1e-6)
-    if random.random() < 0.5:
-        picture *= np.float32(random.uniform(0.15, 0.7))
-    lay(picture, points, np.array((250.0, 250.0, 248.0)))
-
-
-def draw_eyes(picture: Picture, random: Random) -> None:
-    """Eyes with catch-lights, buttons, buckles: a bright point or two within a dark disc."""
-    shape = picture.shape[:2]
-    x, y = damage.somewhere(random, shape)
-    radius, apart = random.uniform(2, 14), random.uniform(2.5, 7)
-    skin = float(np.mean(picture[int(min(y, shape[0] - 1)), int(min(x, shape[1] - 1))]))
-    for side in range(int(random.integers(1, 3))):
-        centre = (x + side * apart * radius, y + random.normal(0, 1))
-        white, iris, light = (np.zeros(shape, np.uint8) for _ in range(3))
-        ellipse = (tuple(map(float, centre)), (3.2 * radius, 1.8 * radius), float(random.normal(0, 8)))
-        cv2.ellipse(white, ellipse, 255, -1, cv2.LINE_AA)
-        cv2.circle(iris, tuple(round(16 * v) for v in centre), round(13 * radius), 255, -1, cv2.LINE_AA, 4)
-        spot = (centre[0] + random.normal(0, 0.3) * radius, centre[1] - 0.3 * radius)
-        spot_radius = max(0.6, random.uniform(0.12, 0.35) * radius)
-        cv2.circle(
-            light, tuple(round(16 * v) for v in spot), round(16 * spot_radius), 255, -1, cv2.LINE_AA, 4
-        )
-        lay(picture, unit(white), np.full(3, min(235.0, skin + random.uniform(5, 70))))
-        lay(picture, unit(iris), np.full(3, random.uniform(10, 80)))
-        lay(picture, unit(light), np.full(3, random.uniform(190, 255)))
-
-
 def draw_collars(picture: Picture, random: Random) -> None:
     """Collars, cuffs, sheets of paper: plain bright polygons with sharp corners, and sometimes a shadow."""
     height, width = picture.shape[:2]
@@ -230,44 +148,48 @@ def draw_pearls(picture: Picture, random: Random) -> None:
     )
 
 
-def draw_whiskers(picture: Picture, random: Random) -> None:
-    """Whiskers, eyelashes, grass: a fan of short smooth curves from nearly one place."""
-    shape = picture.shape[:2]
-    root = np.array(damage.somewhere(random, shape))
-    angle, spread = random.uniform(0, 2 * np.pi), random.uniform(0.3, 1.2)
-    length = random.uniform(12, 90)
+def draw_truss(picture: Picture, random: Random) -> None:
+    """Bridges, cranes, pylons, railings, tripods: dark straight members that meet in joints."""
+    height, width = picture.shape[:2]
+    size, angle = random.uniform(8, 40), random.normal(0, 0.25)
+    along, up = np.array((np.cos(angle), np.sin(angle))), np.array((np.sin(angle), -np.cos(angle)))
+    first, count = np.array(damage.somewhere(random, (height, width))), int(random.integers(3, 16))
+    rise = random.uniform(0, 0.02)
     lines = []
-    for _ in range(int(random.integers(4, 16))):
-        turned = angle + random.uniform(-spread, spread)
-        points = damage.wander(random, (0, 0), turned, length * random.uniform(0.5, 1.2), 0.04, 4.0)
-        lines.append(points + root + random.normal(0, 5, 2))
-    lay(picture, strokes(random, shape, lines, float(random.uniform(0.6, 1.8))), grey_tone(random, 0.6))
+    for number in range(-count, count):
+        here, there = (
+            first + size * k * along + rise * (size * k) ** 2 / size * up * -0.1 for k in (number, number + 1)
+        )
+        top = here + size * random.uniform(0.9, 1.1) * up
+        lines += [np.stack((here, there)), np.stack((here, top)), np.stack((top, there))]
+        lines.append(np.stack((top, top + size * along)))
+    lay(
+        picture,
+        strokes(random, (height, width), lines, float(random.uniform(0.7, 3.5))),
+        grey_tone(random, 0.15),
+    )
 
 
-def draw_branches(picture: Picture, random: Random) -> None:
-    """Bare branches and twigs: they divide as cracks do, and are dark and taper."""
-    opacity = damage.draw_cracks(random, picture.shape[:2], float(random.uniform(0.8, 2.5)))
-    lay(picture, opacity, grey_tone(random, 0.0))
-
-
-SCENERY: dict[str, Callable[[Picture, Random], None]] = {
-    "lettering": draw_lettering,
-    "frame": draw_frame,
-    "wires": draw_wires,
-    "bars": draw_bars,
-    "stars": draw_stars,
-    "eyes": draw_eyes,
-    "collars": draw_collars,
-    "pearls": draw_pearls,
-    "whiskers": draw_whiskers,
-    "branches": draw_branches,
-}
-
-SHARES = (0.2, 0.18, 0.1, 0.1, 0.04, 0.06, 0.2, 0.05, 0.04, 0.03)
-"""How often each is drawn, in the order of `SCENERY`."""
-
-
-def decorate(picture: Picture, random: Random) -> None:
-    """Draws one or two of them."""
-    for name in random.choice(list(SCENERY), int(random.integers(1, 3)), p=SHARES, replace=False):
-        SCENERY[str(name)](picture, random)
+def draw_buttons(picture: Picture, random: Random) -> None:
+    """Buttons, rivets, berries and animals' eyes: dark discs with one small glint at the same place in each."""
+    shape = picture.shape[:2]
+    light = random.uniform(-0.5, 0.5, 2)
+    radius = random.uniform(2.5, 12)
+    for _ in range(int(random.integers(1, 12))):
+        centre = np.array(damage.somewhere(random, shape))
+        r = radius * random.uniform(0.8, 1.2)
+        for at, size, tone in (
+            (centre, r, random.uniform(10, 90)),
+            (centre + r * light, 0.22 * r, random.uniform(190, 255)),
+        ):
+            disc = np.zeros(shape, np.uint8)
+            cv2.circle(
+                disc,
+                tuple(int(v) for v in np.round(16 * at)),
+                max(8, round(16 * size)),
+                255,
+                -1,
+                cv2.LINE_AA,
+                4,
+            )
+            lay(picture, damage.soften(unit(disc), 0.5), np.full(3, tone))

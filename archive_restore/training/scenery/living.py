@@ -1,0 +1,135 @@
+"""What nature made, and what people wear of it: stars, eyes, whiskers, branches, birds, folds of clothes, leaves.
+
+Each `draw_*` function lays one thing over an (H, W, 3) float32 picture, 0 to 255, in place.
+"""
+
+import cv2
+import numpy as np
+from numpy.random import Generator as Random
+
+from archive_restore.training import damage
+from archive_restore.training.scenery.laying import Picture, grey_tone, lay, strokes, unit
+
+
+def draw_stars(picture: Picture, random: Random) -> None:
+    """Stars, snow, foam and glints: soft points of very different brightness all over a region, and never darker
+    than what they lie on."""
+    height, width = picture.shape[:2]
+    points = np.zeros((height, width), np.float32)
+    count = int(random.integers(20, 200))
+    low, high = np.sort(random.uniform(0, height, 2))
+    rows, columns = random.uniform(low, high + 1, count), random.uniform(0, width, count)
+    inside = (rows < height) & (columns < width)
+    points[rows[inside].astype(int), columns[inside].astype(int)] = (
+        random.uniform(0.1, 1, int(inside.sum())) ** 2
+    )
+    sigma = float(random.uniform(0.5, 2.5))
+    points = np.asarray(cv2.GaussianBlur(points, (0, 0), sigma), np.float32)
+    points /= max(float(points.max()), 1e-6)
+    if random.random() < 0.5:
+        picture *= np.float32(random.uniform(0.15, 0.7))
+    lay(picture, points, np.array((250.0, 250.0, 248.0)))
+
+
+def draw_eyes(picture: Picture, random: Random) -> None:
+    """Eyes with catch-lights, buttons, buckles: a bright point or two within a dark disc."""
+    shape = picture.shape[:2]
+    x, y = damage.somewhere(random, shape)
+    radius, apart = random.uniform(2, 14), random.uniform(2.5, 7)
+    skin = float(np.mean(picture[int(min(y, shape[0] - 1)), int(min(x, shape[1] - 1))]))
+    for side in range(int(random.integers(1, 3))):
+        centre = (x + side * apart * radius, y + random.normal(0, 1))
+        white, iris, light = (np.zeros(shape, np.uint8) for _ in range(3))
+        ellipse = (tuple(map(float, centre)), (3.2 * radius, 1.8 * radius), float(random.normal(0, 8)))
+        cv2.ellipse(white, ellipse, 255, -1, cv2.LINE_AA)
+        cv2.circle(iris, tuple(round(16 * v) for v in centre), round(13 * radius), 255, -1, cv2.LINE_AA, 4)
+        spot = (centre[0] + random.normal(0, 0.3) * radius, centre[1] - 0.3 * radius)
+        spot_radius = max(0.6, random.uniform(0.12, 0.35) * radius)
+        cv2.circle(
+            light, tuple(round(16 * v) for v in spot), round(16 * spot_radius), 255, -1, cv2.LINE_AA, 4
+        )
+        lay(picture, unit(white), np.full(3, min(235.0, skin + random.uniform(5, 70))))
+        lay(picture, unit(iris), np.full(3, random.uniform(10, 80)))
+        lay(picture, unit(light), np.full(3, random.uniform(190, 255)))
+
+
+def draw_whiskers(picture: Picture, random: Random) -> None:
+    """Whiskers, eyelashes, grass: a fan of short smooth curves from nearly one place."""
+    shape = picture.shape[:2]
+    root = np.array(damage.somewhere(random, shape))
+    angle, spread = random.uniform(0, 2 * np.pi), random.uniform(0.3, 1.2)
+    length = random.uniform(12, 90)
+    lines = []
+    for _ in range(int(random.integers(4, 16))):
+        turned = angle + random.uniform(-spread, spread)
+        points = damage.wander(random, (0, 0), turned, length * random.uniform(0.5, 1.2), 0.04, 4.0)
+        lines.append(points + root + random.normal(0, 5, 2))
+    lay(picture, strokes(random, shape, lines, float(random.uniform(0.6, 1.8))), grey_tone(random, 0.6))
+
+
+def draw_branches(picture: Picture, random: Random) -> None:
+    """Bare branches and twigs: they divide as cracks do, and are dark and taper."""
+    opacity = damage.draw_cracks(random, picture.shape[:2], float(random.uniform(0.8, 2.5)))
+    lay(picture, opacity, grey_tone(random, 0.0))
+
+
+def draw_silhouettes(picture: Picture, random: Random) -> None:
+    """Birds, aeroplanes, leaves and lamps before a plain sky: small dark bodies with wings, sharp as the scene is."""
+    height, width = picture.shape[:2]
+    for _ in range(int(random.integers(1, 7))):
+        centre = np.array(damage.somewhere(random, (height, width)))
+        size, turn = np.exp(random.uniform(np.log(2.5), np.log(22))), random.uniform(0, 2 * np.pi)
+        spread, sweep, body = random.uniform(0.5, 1.1), random.uniform(-0.3, 0.6), random.uniform(0.1, 0.25)
+        outline = np.array(
+            [
+                (1, 0),
+                (0.2, body),
+                (-sweep, spread),
+                (-sweep - 0.25, spread),
+                (-0.3, body),
+                (-1, body / 2),
+                (-1.1, 0.3),
+                (-1.1, -0.3),
+                (-1, -body / 2),
+                (-0.3, -body),
+                (-sweep - 0.25, -spread),
+                (-sweep, -spread),
+                (0.2, -body),
+            ]
+        )
+        c, s = np.cos(turn), np.sin(turn)
+        outline = centre + size * outline @ np.array([(c, s), (-s, c)])
+        drawn = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(drawn, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        lay(picture, damage.soften(unit(drawn), float(random.uniform(0.3, 0.9))), grey_tone(random, 0.1))
+
+
+def draw_folds(picture: Picture, random: Random) -> None:
+    """Folds, seams and hems of clothes, wrinkles: soft lines, dark on one side and light on the other, that taper."""
+    shape = picture.shape[:2]
+    for _ in range(int(random.integers(2, 9))):
+        length = random.uniform(15, 120)
+        points = damage.wander(
+            random, damage.somewhere(random, shape), random.uniform(0, 7), length, 0.08, 4.0
+        )
+        taper = np.sin(np.linspace(0.15, np.pi - 0.15, len(points)))
+        aside = np.array((np.cos(1.6), np.sin(1.6))) * random.uniform(1, 3)
+        for offset, light, strength in ((0, 0.05, (0.3, 0.9)), (1, 0.95, (0.1, 0.5))):
+            opacity = np.zeros(shape, np.float32)
+            damage.stroke(opacity, points + offset * aside, random.uniform(0.8, 3.5) * taper + 0.3)
+            opacity = damage.soften(opacity, float(random.uniform(0.6, 1.6)))
+            lay(picture, opacity * np.float32(random.uniform(*strength)), grey_tone(random, light))
+
+
+def draw_leaves(picture: Picture, random: Random) -> None:
+    """Foliage in the sun: hundreds of overlapping leaves of every tone, so that no tone stands out in one polarity."""
+    height, width = picture.shape[:2]
+    top, bottom = np.sort(random.uniform(-0.2, 1.2, 2)) * height
+    leaf, hue = random.uniform(2, 9), random.uniform(0.6, 1.1, 3)
+    for _ in range(int(random.integers(150, 900))):
+        centre = (float(random.uniform(0, width)), float(random.uniform(top, bottom + 1)))
+        axes = (float(leaf * random.uniform(0.7, 2)), float(leaf * random.uniform(0.3, 0.9)))
+        tone = np.clip(random.uniform(25, 235) * hue, 0, 255)
+        cv2.ellipse(
+            picture, (centre, axes, float(random.uniform(0, 180))), tuple(map(float, tone)), -1, cv2.LINE_AA
+        )
