@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from archive_restore.cores import usable_cores
 from archive_restore.detection import PAINTED, Policy
 from archive_restore.errors import InputError, StorageError, printable
 from archive_restore.home import Home
@@ -19,7 +20,7 @@ from archive_restore.masking import Masked, Masking, masked
 from archive_restore.painting import Edited, Painted, Painting, Unchanged, Useless, Written, export, read
 from archive_restore.photos.archive import FoundFile, check_archive, check_output, walk
 from archive_restore.photos.files import write_durably, write_mask
-from archive_restore.processes import Lost, default_processes, in_processes
+from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
 
 LIST: Final = "archive-restore-masks.jsonl"
@@ -116,7 +117,7 @@ def export_masks(
         for path in [photograph.relative + SUFFIX]
     )
     try:
-        for task, result in in_processes(export, tasks, processes=default_processes()):
+        for task, result in in_processes(export, tasks, processes=usable_cores()):
             progress.advance()
             if isinstance(result, Written):
                 summary.masks += 1
@@ -167,7 +168,7 @@ def import_masks(
         progress.start("Importing masks", None)
         try:
             tasks = _paintings(folder, listed, known, ledger, home, summary)
-            for task, result in in_processes(read, tasks, processes=default_processes()):
+            for task, result in in_processes(read, tasks, processes=usable_cores()):
                 progress.advance()
                 _take(task, result, ledger, summary)
         finally:

@@ -11,13 +11,14 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+from archive_restore.cores import usable_cores
 from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, KindCount, Ledger, MaskedPhotograph, State
 from archive_restore.overlays import BOX, COLOURS, Hidden, Overlay, Pair, overlay
 from archive_restore.photos.archive import output_folder
 from archive_restore.photos.files import write_durably
-from archive_restore.processes import Lost, default_processes, in_processes
+from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
 
 FORMATS: Final = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
@@ -147,7 +148,7 @@ def _in_order(
     tasks = (Overlay(archive.root / os.fsdecode(one.relative), one.sha256, home) for one in waiting)
     early: dict[int, Pair | Hidden | Lost] = {}
     following = 0
-    for task, picture in in_processes(overlay, tasks, processes=default_processes()):
+    for task, picture in in_processes(overlay, tasks, processes=usable_cores()):
         early[place[task.sha256]] = picture
         progress.advance()
         while following in early:

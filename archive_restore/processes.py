@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -171,13 +170,6 @@ class Processes(Generic[Task, Result]):
                 self._idle.append(_Process(self._work))
                 self._all.append(self._idle[-1])
             return self._idle.pop()
-
-
-def default_processes() -> int:
-    """One a core that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:

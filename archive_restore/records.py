@@ -176,8 +176,11 @@ def regions_of(mask: NDArray[np.bool_]) -> list[dict[str, Any]]:
     names = ("left", "top", "width", "height", "area")
     regions = []
     for start in range(0, len(mask), BAND):
-        band = mask[start : start + BAND].astype(np.uint8)
-        _, _, boxes, _ = cv2.connectedComponentsWithStats(band, connectivity=8)
+        band = np.ascontiguousarray(mask[start : start + BAND]).view(np.uint8)
+        _, top, _, height = cv2.boundingRect(band)
+        if not height:
+            continue
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(band[top : top + height], connectivity=8)
         found = [dict(zip(names, map(int, box), strict=True)) for box in boxes[1:]]
-        regions += [region | {"top": region["top"] + start} for region in found]
+        regions += [region | {"top": region["top"] + start + top} for region in found]
     return regions

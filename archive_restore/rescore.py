@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from archive_restore.cores import usable_cores
 from archive_restore.detection import Policy
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, State, WorkerLock
 from archive_restore.masking import Masked, Masking, Unscored, masked
-from archive_restore.processes import Lost, default_processes, in_processes
+from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
 
 WAITING: Final = (State.QUEUED, State.HELD)
@@ -83,7 +84,7 @@ def rescore(
                 Masking(one, policy, home, write=not dry_run and not one.restored)
                 for one in rescoring.to_mask(ledger.masked(archive.id))
             )
-            for task, result in in_processes(masked, tasks, processes=options.jobs or default_processes()):
+            for task, result in in_processes(masked, tasks, processes=options.jobs or usable_cores()):
                 rescoring.take(task, result)
         finally:
             progress.stop()

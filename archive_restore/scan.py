@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
+from archive_restore.cores import usable_cores
 from archive_restore.detection import PAINTED, Policy, Region
 from archive_restore.detection.infrared import Verdict
 from archive_restore.errors import InputError, printable
@@ -36,7 +37,7 @@ from archive_restore.masking import row_of
 from archive_restore.photos.archive import FoundFile, check_archive, check_output, output_folder, walk
 from archive_restore.photos.companions import infrared_of_file
 from archive_restore.photos.files import remove_stray_temporaries
-from archive_restore.processes import Lost, default_processes, in_processes
+from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
 
 __all__ = ["DetectSummary", "Detector", "ScanOptions", "ScanSummary", "SetAside", "detect_paths", "scan"]
@@ -350,7 +351,7 @@ def _examine_all(
 def _results(
     work: Callable[[Examination], Found], tasks: Iterable[Examination], options: ScanOptions
 ) -> Iterator[tuple[Examination, Found | Lost]]:
-    return in_processes(work, tasks, processes=options.jobs or default_processes())
+    return in_processes(work, tasks, processes=options.jobs or usable_cores())
 
 
 @dataclass

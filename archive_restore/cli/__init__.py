@@ -11,6 +11,7 @@ from importlib import import_module
 import typer
 
 from archive_restore import __version__
+from archive_restore.cores import share_cores
 from archive_restore.errors import ArchiveRestoreError, ExitCode
 
 COMMANDS = (
@@ -91,4 +92,5 @@ for _name in COMMANDS:
 
 def main() -> None:
     """The console script `archive-restore`."""
+    share_cores()
     app()

@@ -6,6 +6,7 @@ pixel whose picture stayed as it was keeps its samples, so 16-bit samples lose n
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,14 +107,17 @@ def put_back(
     """
     tones = tones or tones_of(samples, page)
     before = pictures(samples, page, tones)
-    moved = [_differs(old, new) & mask for old, new in zip(before, restored, strict=True)]
-    where = np.logical_or.reduce(moved)
+    inside = [(_rows(old[mask]), _rows(new[mask])) for old, new in zip(before, restored, strict=True)]
+    moved = [(old != new).any(axis=1) for old, new in inside]
+    some = np.logical_or.reduce(moved)
     result = samples.copy()
-    if not where.any():
+    if not some.any():
         return result
-    planes = [new[where].reshape(int(where.sum()), -1) for new in restored]
+    where = mask.copy()
+    where[mask] = some
+    planes = [new[some] for _, new in inside]
     stayed = [
-        np.repeat(~one[where][:, None], new.shape[1], axis=1) for one, new in zip(moved, planes, strict=True)
+        np.repeat(~one[some][:, None], new.shape[1], axis=1) for one, new in zip(moved, planes, strict=True)
     ]
     values, keep = np.concatenate(planes, axis=1), np.concatenate(stayed, axis=1)
     values = 255 - values if page.colours is Colours.CMYK else values
@@ -204,6 +208,6 @@ def _stored(values: NDArray[np.generic], page: Page, tones: Tones) -> Samples:
     return spread
 
 
-def _differs(first: Picture, second: Picture) -> Mask:
-    differs = first != second
-    return np.asarray(differs if differs.ndim == 2 else differs.any(axis=2))
+def _rows(values: NDArray[Any]) -> NDArray[Any]:
+    """(N,) or (N, C) as (N, C)."""
+    return values[:, None] if values.ndim == 1 else values

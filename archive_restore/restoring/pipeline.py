@@ -4,8 +4,6 @@
 between is here. Whatever the length of the queue, memory holds a bounded number of pixels in each stage.
 """
 
-import os
-import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from archive_restore.cores import usable_cores
 from archive_restore.errors import ArchiveRestoreError, PhotographError
 from archive_restore.photos import large
 from archive_restore.photos.codecs import Photograph, Samples, decode
@@ -72,8 +70,6 @@ class Work(Protocol[Task]):
 
 def restore_all(work: Work[Task], restorer: Restorer) -> None:
     """Takes every task of `work` through reading, restoring and writing."""
-    if restorer.device.type == "cpu":
-        leave_a_core_to_the_rest()
 
     def load(task: Task) -> Loaded | str:
         try:
@@ -99,13 +95,6 @@ def restore_all(work: Work[Task], restorer: Restorer) -> None:
                 work.finished(one.task)
             else:
                 work.failed(one.task, reason)
-
-
-def leave_a_core_to_the_rest() -> None:
-    """Gives the network all cores but one: its threads wait for each other by spinning, and one that shares its core
-    with a decoder holds up the others."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    torch.set_num_threads(min(torch.get_num_threads(), max(1, cores - 1)))
 
 
 def write_checked(
@@ -211,7 +200,7 @@ def _restored(begun: Iterator[tuple[Task, Loaded]], restorer: Restorer) -> Itera
 @contextmanager
 def _threads(name: str) -> Iterator[ThreadPoolExecutor]:
     """Threads whose waiting work is dropped when an error ends the pipeline."""
-    executor = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1), thread_name_prefix=name)
+    executor = ThreadPoolExecutor(min(MAX_THREADS, usable_cores()), thread_name_prefix=name)
     try:
         yield executor
     finally:

@@ -1,6 +1,5 @@
 """Photographs and masks in, restored photographs out."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from archive_restore.cores import usable_cores
 from archive_restore.errors import DeviceError, WeightsError
 from archive_restore.networks.devices import cpu_computes_in_bfloat16
 from archive_restore.networks.weights import LoadedModel
@@ -123,7 +123,7 @@ class Restorer:
         DeviceError
             The device fails, or not even one window fits into its memory.
         """
-        cutters = 1 if self.device.type == "cpu" else min(MAX_CUTTERS, os.cpu_count() or 1)
+        cutters = 1 if self.device.type == "cpu" else min(MAX_CUTTERS, usable_cores())
         with ThreadPoolExecutor(cutters, thread_name_prefix="cut") as executor:
             scheduler: Scheduler[Key] = Scheduler(
                 self._write, room=self._room, max_pixels=max_pixels, cutters=executor

@@ -14,6 +14,10 @@ usage: python -m tests.benchmarks.speed [--device cpu|cuda:N] [--model NAME] [--
 --photographs names a folder of photographs, which are scaled to size; without it scenes are drawn.
 """
 
+import tests.benchmarks.polite  # noqa: F401
+
+# isort: split
+
 import argparse
 import os
 import shlex
