@@ -182,7 +182,7 @@ def examine(task: Examination) -> Examined | Refused:
         else:
             by_hand = _edited(found, task.home)
             if found.regions:
-                write_mask(task.home.detected_mask(found.sha256), found.mask)
+                write_mask(task.home.detected_mask(found.sha256), found.mask, compact=True)
             # Last: where there is a score map, the photograph is through.
             write_durably(task.home.score_map(found.sha256), found.score_map.to_png())
     except PhotographError as error:

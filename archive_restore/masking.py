@@ -59,7 +59,7 @@ def masked(task: Masking) -> Masked | Unscored:
     differs = changed if in_use == detected else not np.array_equal(mask, mask_at(detected, shape))
     # Empty, too: what was restored once is given back as it was only if there is a mask that says so.
     if task.write and differs:
-        write_mask(detected, mask)
+        write_mask(detected, mask, compact=True)
     return Masked([row_of(region) for region in regions], int(mask.sum()), changed)
 
 

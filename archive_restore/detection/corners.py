@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.filters import components, dilated, square
+from archive_restore.detection.filters import dilated, square
 from archive_restore.detection.planes import Plane
 
 # Corners are large: they are looked for on the first level whose long side is at most this.
@@ -79,10 +79,11 @@ def grown_from_corner(plane: Plane, turns: int) -> Gap | None:
     if plane.chroma is not None:
         chroma = np.rot90(plane.chroma, turns)
         near &= np.hypot(chroma[..., 0] - 128.0, chroma[..., 1] - 128.0) <= MOST_CHROMA
-    labels, _ = components(near.astype(np.uint8), connectivity=4)
     if not near[0, 0]:
         return None
-    region = labels == labels[0, 0]
+    grown = near.astype(np.uint8)
+    cv2.floodFill(grown, None, (0, 0), 2, flags=4)
+    region = grown == 2
     right, down = _run(region[0]), _run(region[:, 0])
     if region[-1].any() or region[:, -1].any():
         return None

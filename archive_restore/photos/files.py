@@ -141,15 +141,18 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return np.asarray(samples >= MASK_THRESHOLD)
 
 
-def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
-    """Writes a (H, W) bool mask durably as a grey 8-bit PNG, 255 = damaged."""
+def write_mask(path: Path, mask: NDArray[np.bool_], *, compact: bool = False) -> None:
+    """Writes a (H, W) bool mask durably as a grey PNG, white = damaged: of 8 bits a sample, which every editor can
+    paint on, or `compact`, of one bit and three times as fast."""
     if mask.dtype != np.bool_ or mask.ndim != 2:
         raise ValueError(f"a mask is (H, W) bool, not {mask.shape} {mask.dtype}")
+    if compact:
+        write_durably(path, png.one_bit(mask))
+        return
     # Runs of one value: this is ten times as fast as zlib's usual ways, and as small.
     strategy, unfiltered = imagecodecs.PNG.STRATEGY.RLE, imagecodecs.PNG.FILTER.NO
     samples = mask.view(np.uint8) * np.uint8(255)
-    encoded = imagecodecs.png_encode(samples, level=1, strategy=strategy, filter=unfiltered)
-    write_durably(path, bytes(encoded))
+    write_durably(path, bytes(imagecodecs.png_encode(samples, level=1, strategy=strategy, filter=unfiltered)))
 
 
 def _make_folders(folder: Path) -> None:

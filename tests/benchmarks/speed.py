@@ -21,10 +21,8 @@ import tests.benchmarks.polite  # noqa: F401
 import argparse
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -38,6 +36,7 @@ from archive_restore.networks.weights import load_model
 from archive_restore.progress import NullProgress
 from archive_restore.restoring import levels, pipeline, restorer
 from tests.benchmarks import mixed
+from tests.benchmarks.commands import run_command
 from tests.benchmarks.mixed import Folder
 from tests.benchmarks.pictures import Picture
 from tests.benchmarks.rivals import RADIUS
@@ -59,8 +58,6 @@ GPU_COUNT = 200
 SCRATCHED_MEGAPIXELS = 12.0
 SCRATCHED_SHARE = 0.03
 
-USAGE = Path(__file__).with_name("usage.py")
-
 STAGES: tuple[Place, ...] = (
     ("decode", inpaint, "decode"),
     ("read the mask", inpaint, "read_mask"),
@@ -81,15 +78,6 @@ STAGES: tuple[Place, ...] = (
     ("load the network", inpaint, "load_model"),
 )
 """All that `inpaint` does but the network."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A command that was run to its end: wall seconds, CPU seconds and peak memory, MB."""
-
-    seconds: float
-    cpu: float
-    peak: float
 
 
 def whole_against_floor(folder: Folder, device: torch.device, model: str | None, out: Path) -> None:
@@ -202,17 +190,6 @@ def inpaint_command(folder: Folder, device: torch.device, model: str | None, out
     chosen = ["--model", model] if model else []
     where = [str(folder.photographs), "--masks", str(folder.masks), "--out", str(out)]
     return [sys.executable, "-m", "archive_restore", "inpaint", *where, "--device", str(device), *chosen]
-
-
-def run_command(command: list[str]) -> Finished:
-    """Runs a command that must succeed; what it said is shown only if it does not."""
-    measured = [sys.executable, str(USAGE), *command]
-    done = subprocess.run(
-        measured, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    )
-    if done.returncode:
-        sys.exit(f"{shlex.join(command)} failed:\n{done.stdout}")
-    return Finished(*map(float, done.stdout.splitlines()[-1].split()))
 
 
 def main() -> int:

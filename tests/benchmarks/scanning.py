@@ -1,0 +1,75 @@
+"""Measures how fast a folder is scanned, against only decoding it with OpenCV in as many processes.
+
+usage: python -m tests.benchmarks.scanning FOLDER [--jobs N] [--detector learned|heuristic]
+
+The scan's start-up, most of it torch, is measured by scanning one photograph a process, and taken off.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+
+from archive_restore.home import HOME_VARIABLE
+from tests.benchmarks.commands import Finished, run_command
+from tests.benchmarks.pictures import SUFFIXES
+
+
+def decode(path: Path) -> int:
+    """px of the photograph."""
+    cv2.setNumThreads(1)
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return 0 if picture is None else picture.shape[0] * picture.shape[1]
+
+
+def decoding(paths: list[Path], jobs: int) -> tuple[float, int]:
+    """Seconds by the clock for decoding them all, and their px."""
+    with get_context("spawn").Pool(jobs) as pool:
+        pool.map(decode, paths[:jobs], chunksize=1)  # starts the processes
+        began = time.monotonic()
+        pixels = sum(pool.imap_unordered(decode, paths))
+        return time.monotonic() - began, pixels
+
+
+def scanning(paths: list[Path], jobs: int, detector: str) -> Finished:
+    """`scan` over links to them, start-up included."""
+    with tempfile.TemporaryDirectory() as temporary:
+        archive = Path(temporary) / "archive"
+        archive.mkdir()
+        for number, path in enumerate(paths):
+            (archive / f"{number:05d}{path.suffix}").hardlink_to(path.resolve())
+        command = [sys.executable, "-m", "archive_restore", "scan", str(archive), "--jobs", str(jobs)]
+        home = {HOME_VARIABLE: str(Path(temporary) / "home")}
+        return run_command([*command, "--detector", detector], home)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--detector", default="learned")
+    arguments = parser.parse_args()
+    paths = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    count, jobs = len(paths), arguments.jobs
+    if count <= jobs:
+        sys.exit(f"{arguments.folder} has {count} photographs; more than {jobs} are needed")
+    start_up = scanning(paths[:jobs], jobs, arguments.detector)
+    whole = scanning(paths, jobs, arguments.detector)
+    floor, pixels = decoding(paths, jobs)
+    each, decoded = (whole.seconds - start_up.seconds) / (count - jobs), floor / count
+    print(f"{count} photographs, {pixels / 1e6:.0f} megapixels, {jobs} processes, {arguments.detector}")
+    print(
+        f"scan: {whole.seconds:.1f} s, start-up {start_up.seconds:.1f} s of them, largest process {whole.peak:.0f} MB"
+    )
+    print(f"a photograph: {each:.3f} s, decoding it {decoded:.3f} s: {each / decoded:.1f} times")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
