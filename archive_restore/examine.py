@@ -51,6 +51,7 @@ class ScanOptions:
     output: Path | None = None  # where restored photographs will go; None: beside the archive
     detector: Detector = Detector.LEARNED
     device: str | None = None  # where the learned one computes; None: the CPU
+    anew: bool = False  # search also what has not changed since a former scan
 
     def policy(self, before: Policy) -> Policy:
         """What is damage, where it was `before` what it was."""
@@ -181,7 +182,8 @@ def examine(task: Examination) -> Examined | Refused:
                 write_mask(task.mask, found.mask)
         else:
             by_hand = _edited(found, task.home)
-            if found.regions:
+            # Empty, too, where there was damage before: what was restored then is given back by a mask that says so.
+            if found.regions or task.home.detected_mask(found.sha256).exists():
                 write_mask(task.home.detected_mask(found.sha256), found.mask, compact=True)
             # Last: where there is a score map, the photograph is through.
             write_durably(task.home.score_map(found.sha256), found.score_map.to_png())

@@ -3,6 +3,7 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -114,7 +115,7 @@ def scan(
     InputError
         The archive cannot be read, or lies where outputs go.
     LockedError
-        Another scan is at work.
+        Another scan is at work; or a run, and all is to be searched anew.
     StorageError
         Score maps, masks or the ledger cannot be written. What was recorded stays.
     """
@@ -125,10 +126,12 @@ def scan(
             remove_stray_temporaries(folder)
         archive_id = ledger.add_archive(archive)
         policy, share = _choose(archive_id, ledger, options)
-        compared = _Comparison(archive_id, archive, [*outputs, home.root], ledger, home)
-        survey = _survey(compared, ledger, progress)
-        recorder = _Recorder(archive_id, ledger, home, policy, progress, survey.policies, log)
-        _examine_all(compared, survey.to_examine, recorder, options, progress)
+        compared = _Comparison(archive_id, archive, [*outputs, home.root], ledger, home, options.anew)
+        # A run must not meet a mask that is already new while the ledger still has the old one's regions.
+        with WorkerLock(home.worker_lock) if options.anew else nullcontext():
+            survey = _survey(compared, ledger, progress)
+            recorder = _Recorder(archive_id, ledger, home, policy, progress, survey.policies, log)
+            _examine_all(compared, survey.to_examine, recorder, options, progress)
         ledger.archive_scanned(archive_id)
     masks = recorder.policies
     return ScanSummary(
@@ -259,6 +262,7 @@ class _Comparison:
     exclude: list[Path]
     ledger: Ledger
     home: Home
+    anew: bool  # all files are searched
 
     def files(
         self, on_error: Callable[[Path, OSError], None] | None = None
@@ -271,7 +275,7 @@ class _Comparison:
                 yield found, known.get(found.relative)
 
     def must_read(self, found: FoundFile, before: KnownFile | None) -> bool:
-        return before is None or _must_read(before, found, self.home)
+        return self.anew or before is None or _must_read(before, found, self.home)
 
 
 class _Ids:
@@ -301,10 +305,13 @@ def _survey(compared: _Comparison, ledger: Ledger, progress: Progress) -> _Surve
         if before is None or _must_read(before, found, compared.home):
             survey.to_examine += 1
             continue
-        survey.unchanged += 1
         stay.add(before.file_id)
         if before.missing:
             found_again.append(before.file_id)
+        if compared.anew:
+            survey.to_examine += 1
+            continue
+        survey.unchanged += 1
         if before.policy is not None:
             survey.policies[before.policy] += 1
     there = ledger.present(compared.archive_id)
@@ -339,7 +346,7 @@ def _examine_all(
         if compared.must_read(found, before)
     )
     unknown = []
-    for task, result in _results(examine_new, tasks, options):
+    for task, result in _results(examine if options.anew else examine_new, tasks, options):
         if isinstance(result, SeenBefore) and not recorder.adopt(task.file, result.sha256):
             unknown.append(task)
         elif not isinstance(result, SeenBefore):

@@ -13,6 +13,14 @@ DEFAULT_MAX_PIXELS = 200_000_000
 """px; `photos.codecs.DEFAULT_MAX_PIXELS`."""
 
 # Checked by the workflow, not by typer: a missing archive is exit code 3 with advice, not a usage error.
+Anew = Annotated[
+    bool,
+    typer.Option(
+        "--anew",
+        help="Search every photograph, also the unchanged: with a new version, another --detector, or infrared files "
+        "that came later. Masks by hand stay, and so does what is restored.",
+    ),
+]
 Archive = Annotated[
     Path, typer.Argument(metavar="ARCHIVE", help="The folder of photographs.", show_default=False)
 ]

@@ -7,6 +7,7 @@ import typer
 
 from archive_restore.cli.options import (
     DEFAULT_MAX_PIXELS,
+    Anew,
     Archive,
     Detector,
     Device,
@@ -39,6 +40,7 @@ def scan(
     max_coverage: MaxCoverage = None,
     preview: Preview = None,
     detector: Detector = "learned",
+    anew: Anew = False,
     jobs: Jobs = None,
     gpu: Gpu = None,
     device: Device = None,
@@ -70,6 +72,7 @@ def scan(
         jobs=jobs,
         detector=scanning.Detector(detector),
         device=device_name(gpu, device),
+        anew=anew,
     )
     with open_ledger(home.ledger) as ledger, telling(quiet) as progress:
         network_share_note(home, progress)
