@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 from archive_restore.detection import judge
-from archive_restore.detection.detect import regions_in, seen_twice
+from archive_restore.detection.detect import regions_in, seen_often
 from archive_restore.detection.filters import Floats
 from archive_restore.detection.verdict import ODDEST
 from archive_restore.networks.detector import Detector, load_detector
@@ -62,7 +62,7 @@ def gathered(
     for n in range(count):
         random = np.random.default_rng([SEED, n])
         one = sample(photographs[n % len(photographs)], SIZE, random, shapes)
-        regions, x = regions_in(one.picture, seen_twice(one.picture, detector))
+        regions, x = regions_in(one.picture, seen_often(one.picture, detector))
         if not len(x):
             continue
         near = np.asarray(cv2.dilate(one.truth.astype(np.uint8), NEAR)).ravel()
