@@ -94,7 +94,7 @@ def _both_ways(picture: cv2.typing.MatLike, verifier: Verifier) -> Floats:
         verifier(np.asarray(picture, np.uint8)),
         verifier(np.asarray(cv2.flip(picture, 1), np.uint8)),
     )
-    return (seen.astype(np.float32) + mirrored[:, ::-1]) / 2
+    return (seen.astype(np.float32) + mirrored[:, ::-1]) / np.float32(2)
 
 
 def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
