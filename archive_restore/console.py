@@ -14,6 +14,7 @@ from types import TracebackType
 
 from rich import box
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, ProgressColumn, Task
 from rich.table import Table
 from rich.text import Text
@@ -98,6 +99,11 @@ def _cell(value: Cell) -> str:
             return f"{value:,.2f}"
         case _:
             return value
+
+
+def size(count: int) -> str:
+    """Bytes in words: 3.5 MB."""
+    return decimal(count)
 
 
 def duration(seconds: float) -> str:

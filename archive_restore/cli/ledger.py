@@ -60,14 +60,14 @@ def _check() -> None:
 
 
 def _backup(paths: list[Path]) -> None:
-    from archive_restore.console import say
+    from archive_restore.console import say, size
     from archive_restore.home import default_home
     from archive_restore.upkeep import backup
 
     if len(paths) > 1:
         raise InputError("Name one file to copy the ledger to, or none.")
     written = backup(default_home(), paths[0] if paths else None)
-    say(f"Copied to {printable(written)} ({written.stat().st_size / 1e6:,.1f} MB).")
+    say(f"Copied to {printable(written)} ({size(written.stat().st_size)}).")
 
 
 def _rebuild(paths: list[Path]) -> None:

@@ -171,7 +171,7 @@ def _show_done(summary: "RunSummary") -> None:
 
 def _show_estimate(ahead: "Estimate", *, aloud: bool) -> None:
     """What is to do: on standard error, or as a result if that was asked for."""
-    from archive_restore.console import duration, say, say_aside
+    from archive_restore.console import duration, say, say_aside, size
 
     tell = say if aloud else say_aside
     if not ahead.photographs:
@@ -186,10 +186,7 @@ def _show_estimate(ahead: "Estimate", *, aloud: bool) -> None:
         parts.append(f"about {duration(ahead.seconds)} at the pace of the last runs")
     tell(f"To do: {'; '.join(parts)}.")
     for disk in ahead.disks:
-        tell(
-            f"Needs about {disk.needed / 1e9:,.2f} GB in {printable(disk.folder)}, {disk.free / 1e9:,.1f} GB "
-            "are free."
-        )
+        tell(f"Needs about {size(disk.needed)} in {printable(disk.folder)}; {size(disk.free)} are free.")
     for disk in ahead.too_full:
         tell(f"That is not enough in {printable(disk.folder)}: the run will pause there until you make room.")
 
