@@ -18,18 +18,12 @@ MOST_CALLED = {"heuristic": 0.0, "learned": 0.0005}
 KNOWN_WEAKNESSES = {
     "heuristic": {"jewellery": 0.015},
     "learned": {
-        "jewellery": 0.016,
-        "catch_lights": 0.008,
-        "eyes": 0.001,
-        "whiskers": 0.001,
-        "stars": 0.025,
-        "snow": 0.03,
-        "foliage": 0.012,
-        "a cat with whiskers": 0.002,
-        "galaxies and stars": 0.02,
-        "a rocket with its masts": 0.015,
-        "a cup with highlights": 0.008,
-        "a man with a camera": 0.012,
+        "jewellery": 0.006,
+        "stars": 0.015,
+        "snow": 0.012,
+        "foliage": 0.001,
+        "galaxies and stars": 0.002,
+        "a rocket with its masts": 0.009,
     },
 }
 """Share of a picture called today, and half as much again. Lower them as detectors get better; never raise one."""

@@ -123,7 +123,7 @@ def main() -> int:
     )
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--sensitivity", type=Sensitivity, default=Sensitivity.NORMAL)
-    parser.add_argument("--detector", type=Detector, default=Detector.HEURISTIC)
+    parser.add_argument("--detector", type=Detector, default=Detector.LEARNED)
     parser.add_argument("--sheets", type=Path, help="write overlay sheets into this folder")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
