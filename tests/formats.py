@@ -72,9 +72,15 @@ def maker_note() -> bytes:
     return b"Nikon\0\2\x10\0\0" + head + fields + bytes(4) + quality + lens
 
 
-@cache  # littlecms writes the time into it
+PROFILE_TIME = struct.pack(">6H", 1931, 5, 1, 12, 0, 0)
+"""ICC.1:2022, 7.2.1: bytes 24 to 35, of which littlecms makes the present second."""
+
+
+@cache
 def icc(name: str = "sRGB") -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
+    """The same bytes whenever it is asked for."""
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
+    return made[:24] + PROFILE_TIME + made[36:]
 
 
 def saved(path: Path, pixels: Pixels, **options: object) -> Path:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.benchmarks import fuzz, mixed, sheets, speed, stopwatch
+from archive_restore.photos.codecs import decode
+from tests.benchmarks import fuzz, large_tiff, mixed, sheets, speed, stopwatch
 from tests.benchmarks.pictures import read_picture, write_picture
 from tests.benchmarks.restoration import Case, score
 from tests.benchmarks.rivals import rivals
@@ -42,6 +43,20 @@ def test_fuzzing_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     state.add("png", 500, 800, fuzz.Counter(refused=300))
     assert fuzz.State(tmp_path / "state", seed=1).before("png") == (800, {"decoded": 400, "refused": 400})
     assert fuzz.State(tmp_path / "state", seed=2).before("png") == (0, {})
+
+
+@pytest.mark.parametrize("compression", [None, "deflate", "lzw"])
+@pytest.mark.parametrize(("channels", "depth"), [(1, 8), (3, 16), (4, 8)])
+def test_the_large_tiff_is_what_it_says_it_is(
+    compression: str | None, channels: int, depth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_tiff, "WIDTH", 1000)
+    kind = large_tiff.LargeTiff(1, channels, depth, compression)
+    kind.make(tmp_path / "large.tif")
+    photograph = decode(tmp_path / "large.tif")
+    (page,) = photograph.header.pages
+    assert (page.width, page.height, page.colours.samples, page.depth) == (1000, 1000, channels, depth)
+    assert 4.5 < np.diff(photograph.pixels.astype(float), axis=0).std() / (257 if depth > 8 else 1) < 5.5
 
 
 def test_a_perfect_repair_scores_as_one() -> None:

@@ -221,8 +221,14 @@ UNSUPPORTED: dict[str, tuple[Callable[[Path], object], str]] = {
         ),
         "animated PNG",
     ),
-    "float tiff": (lambda p: tifffile.imwrite(p, np.zeros((4, 4), np.float32)), "floating-point"),
-    "12-bit tiff": (lambda p: p.write_bytes(handmade_tiff(bytes(96), BITS_12)), "12-bit grey TIFF"),
+    "float tiff": (
+        lambda p: tifffile.imwrite(p, np.zeros((4, 4), np.float32)),
+        "a TIFF of floating-point samples; save it with 16-bit unsigned ones first",
+    ),
+    "12-bit tiff": (
+        lambda p: p.write_bytes(handmade_tiff(bytes(96), BITS_12)),
+        "a 12-bit grey TIFF; save it with 8 or 16 bits first",
+    ),
     "second page of floats": (
         two_pages,
         "page 2 is a TIFF of floating-point samples; save it with 16-bit unsigned ones",

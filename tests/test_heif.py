@@ -10,7 +10,7 @@ from PIL import Image
 from archive_restore.errors import PhotographError, UnreadablePhotographError, UnsupportedPhotographError
 from archive_restore.photos import codecs, isobmff
 from archive_restore.photos.fidelity import compare
-from archive_restore.photos.isobmff import Item, Picture
+from archive_restore.photos.heif_items import Item, Picture
 from tests.formats import HEIF, HEIGHT, WIDTH, XMP, avif, icc, mask, picture, repainted
 
 
@@ -131,3 +131,30 @@ def test_alpha_is_left_alone(tmp_path: Path) -> None:
     pixels = np.swapaxes(photograph.pixels, 0, 1)
     restored = as_png(photograph, np.swapaxes(repainted(pixels, 3), 0, 1))
     assert np.array_equal(restored.pixels[..., 3], photograph.pixels[..., 3])
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+def test_lists_of_places_that_take_no_bytes_are_refused_at_once() -> None:
+    endless = bytes(4) + b"\0\0" + struct.pack(">H", 400) + struct.pack(">HHH", 1, 0, 0xFFFF) * 400
+    with pytest.raises(ValueError, match="too many places"):
+        isobmff.primary(box(b"meta", bytes(4) + box(b"iloc", endless)))
+
+
+def test_metadata_that_is_put_together_from_the_same_bytes_again_and_again_is_refused() -> None:
+    def full(kind: bytes, content: bytes, version: int = 0) -> bytes:
+        return box(kind, bytes([version, 0, 0, 0]) + content)
+
+    def item(number: int, kind: bytes) -> bytes:
+        return full(b"infe", struct.pack(">HH", number, 0) + kind + b"\0", version=2)
+
+    properties = box(b"ipco", full(b"ispe", struct.pack(">II", 4, 4)))
+    properties += full(b"ipma", struct.pack(">IHBB", 1, 1, 1, 1))
+    places = b"\x44\0" + struct.pack(">HHHH", 1, 2, 0, 50_000) + struct.pack(">II", 0, 1000) * 50_000
+    about = full(b"iref", box(b"cdsc", struct.pack(">HHH", 2, 1, 1)))
+    inside = full(b"iinf", struct.pack(">H", 2) + item(1, b"av01") + item(2, b"Exif"))
+    inside += full(b"pitm", struct.pack(">H", 1)) + box(b"iprp", properties) + full(b"iloc", places) + about
+    with pytest.raises(ValueError, match="larger than its file"):
+        isobmff.primary(full(b"meta", inside))

@@ -9,7 +9,9 @@ import pytest
 
 from archive_restore.photos import codecs, large
 from archive_restore.photos.photograph import Colours, Page
+from archive_restore.restoring import gathering as module
 from archive_restore.restoring import parts
+from archive_restore.restoring.gathering import Gathering
 from tests.formats import EXACT, HEIGHT, WIDTH, independent, multipage, repainted
 from tests.restored_archive import restored_archive
 
@@ -77,7 +79,7 @@ def unchanged(old: np.ndarray, new: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def gathered(one: parts.Loaded, fill: Callable[[parts.Part], int]) -> np.ndarray:
     """The page after every part came back with its holes filled by one shade."""
     tiles = list(parts.parts_of(one))
-    gathering = parts.Gathering.of(None, one, tiles)
+    gathering = Gathering.of(None, one, tiles)
     for tile in tiles:
         (picture,), hole = gathering.pictures(tile), gathering.hole(tile)
         assert not hole.all()
@@ -90,8 +92,9 @@ def gathered(one: parts.Loaded, fill: Callable[[parts.Part], int]) -> np.ndarray
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large, "LARGE", 2000)
-    for name, value in {"TILE": 32, "AROUND": 8, "FADE": 4, "LARGEST": 64, "COARSE_STRIP": 8}.items():
+    for name, value in {"TILE": 32, "AROUND": 8, "FADE": 4, "LARGEST": 64}.items():
         monkeypatch.setattr(parts, name, value)
+    monkeypatch.setattr(module, "COARSE_STRIP", 8)
 
 
 @pytest.mark.usefixtures("small_tiles")
@@ -117,7 +120,7 @@ def test_a_tile_in_the_middle_of_a_hole_is_restored_from_farther_away_and_more_c
     one = loaded(mask, pixels)
     tiles = list(parts.parts_of(one))
     assert {tile.halvings for tile in tiles} >= {0, 1, 2}
-    gathering = parts.Gathering.of(None, one, tiles)
+    gathering = Gathering.of(None, one, tiles)
     assert max(side for tile in tiles for side in gathering.hole(tile).shape) <= 64
     page = gathered(one, lambda tile: 77)
     assert (page[mask] == 77).all()

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from archive_restore.restoring.overlap import read_ahead, write_behind
+from archive_restore.restoring.overlap import MOST, read_ahead, write_behind
 
 BOTH = pytest.mark.parametrize("overlap", [read_ahead, write_behind])
 
@@ -40,6 +40,28 @@ def test_no_more_pixels_are_held_than_the_limit_and_one_item(
     for _ in overlap(items(), lambda n: n, threads, pixels=lambda n: 10, limit=limit):
         held -= 10
     assert most <= limit + 10  # the one that leaves is still being looked at by the caller
+
+
+@BOTH
+def test_of_small_photographs_no_more_are_held_than_of_large_ones(
+    overlap: Callable[..., Iterator[tuple[int, int]]],
+) -> None:
+    held = most = 0
+    release = threading.Event()
+
+    def items() -> Iterator[int]:
+        nonlocal held, most
+        for n in range(3 * MOST):
+            held += 1
+            most = max(most, held)
+            if held >= MOST:
+                release.set()
+            yield n
+
+    with ThreadPoolExecutor(1) as slow:
+        for _ in overlap(items(), lambda n: release.wait(5), slow, pixels=lambda n: 1, limit=10**9):
+            held -= 1
+    assert MOST <= most <= MOST + 1
 
 
 def test_reading_keeps_ahead_while_the_caller_is_busy(threads: ThreadPoolExecutor) -> None:

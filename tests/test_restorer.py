@@ -105,6 +105,25 @@ def test_no_sample_outside_the_mask_changes(
     assert (restored[mask] == (100 if grey else [10, 200, 90])).all()
 
 
+def test_pictures_with_and_without_fractions_share_batches_and_keep_their_types() -> None:
+    generator = Generator(widths=(8, 8, 8), blocks=1, dilations=(1,), window=64, context=12)
+    torch.manual_seed(0)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    pixels, mask = scratched(90, 120)
+    deep = pixels.astype(np.float32)
+    alone = restorer(generator).restore(pixels, mask)
+    together = dict(restorer(generator, 64).restore_many([("plain", pixels, mask), ("deep", deep, mask)]))
+    plain, exact = together["plain"], together["deep"]
+    assert not isinstance(plain, Exception)
+    assert not isinstance(exact, Exception)
+    assert (plain.dtype, exact.dtype) == (np.uint8, np.float32)
+    assert np.abs(plain.astype(int) - alone).max() <= 1
+    assert np.abs(exact - alone)[mask].max() < 1.6  # the first guess keeps its fractions as well
+    assert (exact != np.rint(exact))[mask].mean() > 0.9
+    np.testing.assert_array_equal(exact[~mask], deep[~mask])
+
+
 def test_the_untrained_generator_gives_the_first_guess_to_the_sample() -> None:
     pixels, mask = scratched(200, 300)
     generator = Generator(widths=(8, 8, 8), blocks=1, dilations=(1,), window=64, context=12)

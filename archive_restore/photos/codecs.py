@@ -7,6 +7,7 @@ from archive_restore.errors import TooLargePhotographError, UnreadablePhotograph
 from archive_restore.photos import heif, jpeg, large, png, strangers, tiff, webp
 from archive_restore.photos.large import Data
 from archive_restore.photos.photograph import Colours, Format, Header, Page, Photograph, Samples
+from archive_restore.photos.png_chunks import SIGNATURE
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -63,7 +64,7 @@ def read_header(path: Path, data: Data, *, max_pixels: int = DEFAULT_MAX_PIXELS)
         return read_header(path, bytes(data), max_pixels=max_pixels)
     elif data.startswith(b"\xff\xd8"):
         header = jpeg.header(path, data)
-    elif data.startswith(png.SIGNATURE):
+    elif data.startswith(SIGNATURE):
         header = png.header(path, data)
     elif webp.is_webp(data):
         header = webp.header(path, data)

@@ -15,6 +15,7 @@ import numpy as np
 
 from archive_restore.errors import PhotographError, UnreadablePhotographError, UnsupportedPhotographError
 from archive_restore.photos import isobmff, png
+from archive_restore.photos.heif_items import Picture
 from archive_restore.photos.ifd import read_directories
 from archive_restore.photos.photograph import Colours, Format, Header, Page, Photograph, Samples
 
@@ -120,7 +121,7 @@ def page_written(page: Page) -> Page:
     return Page(page.width, page.height, page.colours, 16 if page.depth > 8 else 8, page.extra)
 
 
-def _primary(path: Path, data: bytes) -> isobmff.Picture:
+def _primary(path: Path, data: bytes) -> Picture:
     try:
         return isobmff.primary(data)
     except (ValueError, KeyError, IndexError, struct.error) as error:
@@ -138,7 +139,7 @@ def _decoded_heic(data: bytes) -> Samples:
     return np.asarray(file[file.primary_index])
 
 
-def _shown(samples: Samples, picture: isobmff.Picture) -> Samples:
+def _shown(samples: Samples, picture: Picture) -> Samples:
     """Cropped, turned and mirrored as the file says (ISO/IEC 23008-12, 6.5.9, 6.5.10 and 6.5.12)."""
     for kind, values in picture.changes:
         match kind:

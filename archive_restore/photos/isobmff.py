@@ -2,90 +2,13 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
+
+from archive_restore.photos.heif_items import Item, Picture
 
 _MOST_ITEMS = 1 << 16
+_MOST_PLACES = 1 << 16  # of all items together: a place may be written in no bytes at all
 _EXIF, _XMP, _XMP_TYPE = b"Exif", b"mime", b"application/rdf+xml"
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
-
-
-@dataclass
-class Item:
-    """One item of a file: a picture, a piece of one, or metadata."""
-
-    kind: bytes = b""
-    content_type: bytes = b""
-    properties: list[tuple[bytes, bytes]] = field(default_factory=list)  # (kind, content), in order
-    extents: list[tuple[int, int]] = field(default_factory=list)  # (start, length), bytes of the file
-
-    def one(self, kind: bytes) -> bytes | None:
-        """The first property of a kind."""
-        return next((body for name, body in self.properties if name == kind), None)
-
-
-@dataclass(frozen=True)
-class Picture:
-    """The primary picture."""
-
-    item: Item
-    alpha: bool  # another picture says how opaque it is
-    exif: bytes | None  # a TIFF structure
-    xmp: bytes | None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) in px before it is turned."""
-        width, height = struct.unpack_from(">II", self.item.one(b"ispe") or b"", 4)
-        return width, height
-
-    @property
-    def depths(self) -> tuple[int, ...]:
-        """Bits of each channel; empty where the file leaves it to the coded picture."""
-        body = self.item.one(b"pixi")
-        return tuple(body[5 : 5 + body[4]]) if body and len(body) > 5 else ()
-
-    @property
-    def profile(self) -> bytes | None:
-        """The ICC profile."""
-        return next((body[4:] for body in self._colours() if body[:4] in (b"prof", b"rICC")), None)
-
-    @property
-    def code_points(self) -> bytes | None:
-        """Primaries and transfer function, a byte each, after ITU-T H.273."""
-        coded = next((body for body in self._colours() if body[:4] == b"nclx" and len(body) >= 11), None)
-        return None if coded is None else bytes([coded[5], coded[7]])
-
-    @property
-    def changes(self) -> list[tuple[bytes, tuple[int, ...]]]:
-        """What is done to the picture before it is shown, in its order: (b"irot", (quarters to the left,)),
-        (b"imir", (axis,)), or (b"clap", (left, top, width, height) of what is left of it, px)."""
-        width, height = self.size
-        changes: list[tuple[bytes, tuple[int, ...]]] = []
-        for kind, body in self.item.properties:
-            if kind in (b"irot", b"imir"):
-                changes.append((kind, (body[0],)))
-                if kind == b"irot" and body[0] & 1:
-                    width, height = height, width
-            elif kind == b"clap":
-                place = _cropped(body, width, height)
-                changes.append((kind, place))
-                width, height = place[2:]
-        return changes
-
-    @property
-    def shown_size(self) -> tuple[int, int]:
-        """(width, height) in px after all that."""
-        width, height = self.size
-        for kind, values in self.changes:
-            if kind == b"irot" and values[0] & 1:
-                width, height = height, width
-            elif kind == b"clap":
-                width, height = values[2:]
-        return width, height
-
-    def _colours(self) -> list[bytes]:
-        return [body for kind, body in self.item.properties if kind == b"colr"]
 
 
 def brands(data: bytes) -> list[bytes]:
@@ -130,19 +53,6 @@ def primary(data: bytes) -> Picture:
         None if exif is None else exif[4 + int.from_bytes(exif[:4]) :],
         None if xmp is None else _content(data, xmp),
     )
-
-
-def _cropped(clap: bytes, width: int, height: int) -> tuple[int, ...]:
-    """(left, top, width, height) of a clean aperture (ISO/IEC 14496-12, 12.1.4): its middle is told from the
-    picture's."""
-    values = struct.unpack_from(">IIIIiIiI", clap)
-    across, down, right, below = (Fraction(*values[at : at + 2]) for at in (0, 2, 4, 6))
-    left = right + Fraction(width - across, 2)
-    top = below + Fraction(height - down, 2)
-    place = tuple(int(value) for value in (left, top, across, down))
-    if min(left, top) < 0 or min(across, down) < 1 or left + across > width or top + down > height:
-        raise ValueError("a crop beyond the picture")
-    return place
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -195,7 +105,7 @@ def _add_places(data: bytes, start: int, end: int, items: dict[int, Item], idat:
     version, sizes = data[start], struct.unpack_from(">H", data, start + 4)[0]
     offset, length, base, index = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     index = index if version else 0
-    at = start + 6
+    at, places = start + 6, 0
 
     def number(size: int) -> int:
         nonlocal at
@@ -209,7 +119,11 @@ def _add_places(data: bytes, start: int, end: int, items: dict[int, Item], idat:
         inside = version > 0 and number(2) & 15 == 1
         number(2)
         first = number(base) + (idat if inside else 0)
-        for _ in range(number(2)):
+        several = number(2)
+        places += several
+        if places > _MOST_PLACES:
+            raise ValueError("a list of too many places")
+        for _ in range(several):
             number(index)
             place = first + number(offset), number(length)
             if name in items:
@@ -225,4 +139,6 @@ def _references(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int,
 
 
 def _content(data: bytes, item: Item) -> bytes:
+    if sum(length for _, length in item.extents) > len(data):
+        raise ValueError("metadata that is larger than its file")
     return b"".join(data[start : start + length] for start, length in item.extents)

@@ -43,7 +43,8 @@ def header(path: Path, data: bytes) -> Header:
     reason = refusal(frame)
     if reason is not None:
         raise UnsupportedPhotographError(
-            path, f"{reason}; of JPEGs only 8-bit Huffman-coded ones are restored. Convert it first"
+            path,
+            f"{reason}; of JPEGs only 8-bit Huffman-coded ones are restored: save it as TIFF or PNG first",
         )
     if not frame.width or not frame.height:
         raise UnreadablePhotographError(path, f"a JPEG that says it is {frame.width}x{frame.height} px")

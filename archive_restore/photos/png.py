@@ -5,8 +5,6 @@ Only a palette may have to give way: see `png_palette`.
 
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import imagecodecs
@@ -16,8 +14,7 @@ from numpy.typing import NDArray
 from archive_restore.errors import UnreadablePhotographError, UnsupportedPhotographError
 from archive_restore.photos import png_palette
 from archive_restore.photos.photograph import Colours, Format, Header, Page, Photograph, Samples
-
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from archive_restore.photos.png_chunks import SIGNATURE, chunks_of, content, packed_chunk
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6  # colour types, PNG (3rd edition) table 12
 _DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPHA: (8, 16), RGBA: (8, 16)}
@@ -30,14 +27,6 @@ _PICTURE_CHUNKS = frozenset({b"IHDR", b"IDAT", b"IEND"})
 _STALE_CHUNKS = frozenset({b"iDOT"})
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    kind: bytes
-    start: int  # of the length field, bytes from the start of the file
-    end: int  # after the CRC
-    data: bytes
-
-
 def header(path: Path, data: bytes) -> Header:
     """Reads IHDR and looks for transparency and animation."""
     width, height = dimensions(path, data)
@@ -46,7 +35,9 @@ def header(path: Path, data: bytes) -> Header:
         raise UnreadablePhotographError(
             path, f"a PNG of unknown colour type {colour} and {depth} bits: damaged"
         )
-    chunks = {chunk.kind: chunk.data for chunk in _chunks(data) if chunk.kind in (b"acTL", b"tRNS", b"PLTE")}
+    chunks = {
+        chunk.kind: chunk.data for chunk in chunks_of(data) if chunk.kind in (b"acTL", b"tRNS", b"PLTE")
+    }
     if b"acTL" in chunks:
         raise UnsupportedPhotographError(
             path, "an animated PNG; only still pictures are restored. Export its frames first"
@@ -87,7 +78,7 @@ def decode(path: Path, data: bytes, header: Header) -> tuple[Samples, ...]:
     if not page.palette:
         return (_decoded(path, data).reshape(page.shape),)
     indices = decode_indices(path, data)
-    table = png_palette.table(_one(data, b"PLTE"), _one(data, b"tRNS"), alpha=bool(page.extra))
+    table = png_palette.table(content(data, b"PLTE"), content(data, b"tRNS"), alpha=bool(page.extra))
     if indices.max() >= len(table):
         raise UnreadablePhotographError(path, "a PNG with colours that its palette lacks: damaged")
     return (table[indices],)
@@ -108,7 +99,7 @@ def encode(photograph: Photograph, pages: tuple[Samples, ...]) -> bytes:
     replaced: dict[bytes, bytes | None] = {}
     depth, colour = page.depth, source[25]
     if page.palette:
-        chunks = {chunk.kind: chunk.data for chunk in _chunks(source)}
+        chunks = {chunk.kind: chunk.data for chunk in chunks_of(source)}
         held = png_palette.hold(samples, decode_indices(photograph.path, source), chunks, depth)
         samples, replaced, depth = held.samples, dict(held.chunks), held.depth
         colour = PALETTE if samples.ndim == 2 else RGB if samples.shape[2] == 3 else RGBA
@@ -116,13 +107,13 @@ def encode(photograph: Photograph, pages: tuple[Samples, ...]) -> bytes:
     packed = _packed(samples, PALETTE if colour == PALETTE else GREY, depth, grainy=grainy)
     size = struct.pack(">IIBBBBB", page.width, page.height, depth, colour, 0, 0, 0)
     parts, written, end = [SIGNATURE], False, len(SIGNATURE)
-    for chunk in _chunks(source):
+    for chunk in chunks_of(source):
         end = chunk.end
         if chunk.kind == b"IHDR":
-            parts.append(_chunk(b"IHDR", size))
+            parts.append(packed_chunk(b"IHDR", size))
         elif chunk.kind in replaced:
             body = replaced[chunk.kind]
-            parts.append(b"" if body is None else _chunk(chunk.kind, body))
+            parts.append(b"" if body is None else packed_chunk(chunk.kind, body))
         elif chunk.kind != b"IDAT":
             if chunk.kind not in _STALE_CHUNKS:
                 parts.append(source[chunk.start : chunk.end])
@@ -136,9 +127,9 @@ def written(samples: Samples, chunks: list[tuple[bytes, bytes]]) -> bytes:
     """A new PNG of (H, W) or (H, W, 2 to 4) uint8 or uint16 samples, with (kind, content) of chunks before them."""
     fresh = _deflated(samples, grainy=True)
     parts = [SIGNATURE]
-    for chunk in _chunks(fresh):
+    for chunk in chunks_of(fresh):
         if chunk.kind == b"IHDR":
-            parts += [fresh[chunk.start : chunk.end], *(_chunk(kind, data) for kind, data in chunks)]
+            parts += [fresh[chunk.start : chunk.end], *(packed_chunk(kind, data) for kind, data in chunks)]
         elif chunk.kind in _PICTURE_CHUNKS:
             parts.append(fresh[chunk.start : chunk.end])
     return b"".join(parts)
@@ -152,7 +143,7 @@ def one_bit(mask: NDArray[np.bool_]) -> bytes:
     runs = zlib.compressobj(1, strategy=zlib.Z_RLE)
     data = runs.compress(rows.tobytes()) + runs.flush()
     size = struct.pack(">IIBBBBB", width, height, 1, GREY, 0, 0, 0)
-    return SIGNATURE + _chunk(b"IHDR", size) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+    return SIGNATURE + packed_chunk(b"IHDR", size) + packed_chunk(b"IDAT", data) + packed_chunk(b"IEND", b"")
 
 
 def deflated(data: bytes) -> bytes:
@@ -162,7 +153,7 @@ def deflated(data: bytes) -> bytes:
 
 def profile(path: Path, data: bytes) -> bytes | None:
     """The ICC profile, inflated; None if there is none. One that cannot be inflated is given as stored."""
-    body = _one(data, b"iCCP")
+    body = content(data, b"iCCP")
     if body is None:
         return None
     packed = body.partition(b"\0")[2][1:]
@@ -174,7 +165,7 @@ def profile(path: Path, data: bytes) -> bytes | None:
 
 def _decoded(path: Path, data: bytes, colour: int | None = None) -> Samples:
     """The picture alone: libpng has opinions on profiles and texts, and prints them."""
-    needed = [chunk for chunk in _chunks(data) if chunk.kind in _PICTURE_CHUNKS]
+    needed = [chunk for chunk in chunks_of(data) if chunk.kind in _PICTURE_CHUNKS]
     if not needed or needed[-1].kind != b"IEND":
         raise UnreadablePhotographError(path, "the PNG ends before its end chunk: truncated")
     width, height = dimensions(path, data)
@@ -188,7 +179,7 @@ def _decoded(path: Path, data: bytes, colour: int | None = None) -> Samples:
         first[9] = colour
     picture = b"".join(data[chunk.start : chunk.end] for chunk in needed[1:])
     try:
-        samples: Samples = imagecodecs.png_decode(SIGNATURE + _chunk(b"IHDR", bytes(first)) + picture)
+        samples: Samples = imagecodecs.png_decode(SIGNATURE + packed_chunk(b"IHDR", bytes(first)) + picture)
     except Exception as error:  # the decoder's own exception classes differ between versions
         raise UnreadablePhotographError(path, f"damaged or truncated PNG ({error})") from None
     return samples
@@ -212,12 +203,12 @@ def _packed(samples: Samples, colour: int, depth: int, *, grainy: bool) -> bytes
     """IDAT chunks: of samples as they are at 8 and 16 bits; of spread samples, or indices, below."""
     if depth >= 8:
         fresh = _deflated(samples, grainy=grainy)
-        return b"".join(fresh[chunk.start : chunk.end] for chunk in _chunks(fresh) if chunk.kind == b"IDAT")
+        return b"".join(fresh[chunk.start : chunk.end] for chunk in chunks_of(fresh) if chunk.kind == b"IDAT")
     values = samples if colour == PALETTE else samples // (255 // ((1 << depth) - 1))
     bits = np.unpackbits(values[..., None], axis=2)[..., -depth:].reshape(len(values), -1)
     rows = np.packbits(bits, axis=1)
     filtered = np.pad(rows, ((0, 0), (1, 0)))  # each row begins with its filter, 0 = none
-    return _chunk(b"IDAT", zlib.compress(filtered.tobytes(), _COMPRESSION_LEVEL))
+    return packed_chunk(b"IDAT", zlib.compress(filtered.tobytes(), _COMPRESSION_LEVEL))
 
 
 def _key(transparent: bytes, colours: Colours, depth: int) -> tuple[int, ...] | None:
@@ -227,27 +218,3 @@ def _key(transparent: bytes, colours: Colours, depth: int) -> tuple[int, ...] | 
     values = struct.unpack(f">{colours.samples}H", transparent)
     spread = 255 // ((1 << depth) - 1) if depth < 8 else 1
     return tuple((value & ((1 << depth) - 1)) * spread for value in values)
-
-
-def _one(data: bytes, kind: bytes) -> bytes | None:
-    """The content of the first chunk of that kind."""
-    return next((chunk.data for chunk in _chunks(data) if chunk.kind == kind), None)
-
-
-def _chunks(data: bytes) -> Iterator[_Chunk]:
-    """Chunks up to and with IEND; stops silently where the file is cut off."""
-    at = len(SIGNATURE)
-    while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        end = at + 12 + length
-        if end > len(data):
-            return
-        kind = data[at + 4 : at + 8]
-        yield _Chunk(kind, at, end, data[at + 8 : end - 4])
-        if kind == b"IEND":
-            return
-        at = end
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

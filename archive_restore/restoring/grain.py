@@ -13,6 +13,8 @@ import numpy as np
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
+from archive_restore.restoring.fractions import Picture, Sample, fitted
+
 Floats = NDArray[np.float32]
 
 Patch = tuple[float, Floats]
@@ -60,15 +62,19 @@ STRONGEST = 1.5
 LEAST = 0.4
 """Levels of 255; weaker grain than the rounding to 8 bits is none."""
 
+LEAST_DEEP = 0.05
+"""The same where samples have fractions: weaker grain stays below `LEAST` in shadows that are lifted by three stops."""
+
 
 def match_grain(
-    pixels: NDArray[np.uint8], restored: NDArray[np.uint8], mask: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
+    pixels: NDArray[Sample], restored: NDArray[Sample], mask: NDArray[np.bool_]
+) -> NDArray[Sample]:
     """Draws the grain that the restored holes lack.
 
     Parameters
     ----------
-    pixels : (H, W) or (H, W, 3) uint8, the photograph before; only what is outside the mask is read
+    pixels : (H, W) or (H, W, 3), uint8 or float32 of 0 to 255, the photograph before; only what is outside the
+        mask is read
     restored : like `pixels`, equal to it outside the mask
     mask : (H, W) bool, True = hole
 
@@ -81,6 +87,7 @@ def match_grain(
         return restored.copy()
     strengths: dict[tuple[int, int], float] = {}
     patches: list[Patch] = []
+    least = LEAST if restored.dtype == np.uint8 else LEAST_DEEP
     for cell in cells:
         if len(cells) <= FEW or not _beside(cell, strengths):
             part = _around(mask.shape, cell, RING)
@@ -89,9 +96,9 @@ def match_grain(
             strength = _strength(fine, known)
             if strength is not None:
                 strengths[cell] = strength
-            patches += _patches(fine, known)
+            patches += _patches(fine, known, least)
     measured = list(strengths.values())
-    if not measured or np.median(measured) < LEAST:
+    if not measured or np.median(measured) < least:
         return restored.copy()
     usual = float(np.quantile(measured, 0.33))
     flat = _flattest(patches)
@@ -128,7 +135,7 @@ def _around(shape: tuple[int, ...], cell: tuple[int, int], margin: int) -> tuple
     return slice(first[0], last[0]), slice(first[1], last[1])
 
 
-def _fine(picture: NDArray[np.uint8], known: NDArray[np.bool_] | None = None) -> Floats:
+def _fine(picture: Picture, known: NDArray[np.bool_] | None = None) -> Floats:
     """What a Gaussian of `SMOOTH` px takes away, (h, w, C) float32; from `known` samples only, 0 elsewhere."""
     values: Floats = picture.astype(np.float32).reshape(*picture.shape[:2], -1)
     if known is not None:
@@ -198,14 +205,14 @@ def _field(patches: list[Floats], random: Random) -> Floats:
     return np.asarray(field / max(float(np.sqrt(np.square(field).mean())), 1e-6), np.float32)
 
 
-def _patches(fine: Floats, known: NDArray[np.bool_]) -> list[Patch]:
+def _patches(fine: Floats, known: NDArray[np.bool_], least: float) -> list[Patch]:
     """The flattest wholly known patches of what surrounds a cell."""
     if min(known.shape) < PATCH:
         return []
     whole = np.argwhere(_means(known.astype(np.float32), PATCH) > 0.95)
     energy = _means(_energy(fine), PATCH)
     alive = [(float(energy[row, column]), row, column) for row, column in whole.tolist()]
-    flattest = sorted(item for item in alive if item[0] > LEAST**2)[: max(1, len(alive) // 3)]
+    flattest = sorted(item for item in alive if item[0] > least**2)[: max(1, len(alive) // 3)]
     return [
         (strength, fine[row * PATCH :, column * PATCH :][:PATCH, :PATCH].copy())
         for strength, row, column in flattest[:PATCHES_EACH]
@@ -218,8 +225,8 @@ def _flattest(patches: list[Patch]) -> list[Floats]:
 
 
 def _add(
-    grained: NDArray[np.uint8],
-    restored: NDArray[np.uint8],
+    grained: NDArray[Sample],
+    restored: NDArray[Sample],
     mask: NDArray[np.bool_],
     field: Floats,
     plan: Floats,
@@ -241,7 +248,7 @@ def _add(
     lacking = np.sqrt(np.maximum(np.square(wanted) - present[inner], 0)) * mask[cell]
     drawn = field[np.ix_(down % FIELD, across % FIELD)] * lacking[..., None]
     values = restored[cell].reshape(height, width, -1) + drawn
-    grained[cell] = np.clip(np.rint(values), 0, 255).astype(np.uint8).reshape(restored[cell].shape)
+    grained[cell] = fitted(values, restored.dtype).reshape(restored[cell].shape)
 
 
 def _box(mask: NDArray[np.bool_], place: tuple[slice, slice]) -> tuple[slice, slice]:

@@ -8,6 +8,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.restoring.fractions import Picture
 from archive_restore.restoring.prefill import SHALLOW, depth, prefill, prefill_deep
 
 BLOCK = 256
@@ -24,14 +25,12 @@ class FirstGuess:
 
     Parameters
     ----------
-    pixels : (H, W) or (H, W, 3) uint8
+    pixels : (H, W) or (H, W, 3), uint8 or float32 of 0 to 255
     mask : (H, W) bool, True = hole
     coarse : like `pixels`, the restored coarser picture, doubled; None where no hole is deep
     """
 
-    def __init__(
-        self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_], coarse: NDArray[np.uint8] | None
-    ) -> None:
+    def __init__(self, pixels: Picture, mask: NDArray[np.bool_], coarse: Picture | None) -> None:
         self._pixels = pixels
         self._mask = mask
         self._coarse = coarse
@@ -40,7 +39,7 @@ class FirstGuess:
         # A block that is being filled is waited for; those that are filled are no longer here.
         self._missing = {(row, column): threading.Lock() for row in rows for column in columns}
 
-    def within(self, place: Place) -> NDArray[np.uint8]:
+    def within(self, place: Place) -> Picture:
         """What the guess shows at a place, a view of it. May be asked by several threads at once."""
         rows, columns = (range(side.start // BLOCK, -(-side.stop // BLOCK)) for side in place)
         for block in [(row, column) for row in rows for column in columns]:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.restoring.fractions import Picture, Sample
 from archive_restore.restoring.guesses import FirstGuess
 from archive_restore.restoring.prefill import DEEP, SHALLOW, depth, double, halve, prefill
 from archive_restore.restoring.windows import Canvas, Window, cover
@@ -28,13 +29,13 @@ MARGIN = 2
 class Cut(NamedTuple):
     """A window as the generator takes it; grey pictures have three equal channels.
 
-    `guess` (H, W, 3) uint8, its holes filled with a first guess; `hole` (H, W) bool, True = hole; `scan`
-    (H, W, 3) uint8, with the damage still in it, or `guess` again where nothing under the mask is to be believed.
+    `guess` (H, W, 3), its holes filled with a first guess; `hole` (H, W) bool, True = hole; `scan`
+    (H, W, 3), with the damage still in it, or `guess` again where nothing under the mask is to be believed.
     """
 
-    guess: NDArray[np.uint8]
+    guess: Picture
     hole: NDArray[np.bool_]
-    scan: NDArray[np.uint8]
+    scan: Picture
 
 
 class Level:
@@ -44,7 +45,7 @@ class Level:
 
     Parameters
     ----------
-    pixels : (H, W) or (H, W, 3) uint8
+    pixels : (H, W) or (H, W, 3), uint8 or float32 of 0 to 255
     mask : (H, W) bool, True = hole
     wanted : (H, W) bool, the holes to be written at this scale, inside `mask`
     coarse : like `pixels`, the restored coarser picture, doubled; None where no hole is deep
@@ -54,11 +55,11 @@ class Level:
 
     def __init__(
         self,
-        pixels: NDArray[np.uint8],
+        pixels: Picture,
         mask: NDArray[np.bool_],
         wanted: NDArray[np.bool_],
-        coarse: NDArray[np.uint8] | None,
-        scan: NDArray[np.uint8] | None = None,
+        coarse: Picture | None,
+        scan: Picture | None = None,
         *,
         size: int,
         context: int,
@@ -84,24 +85,24 @@ class Level:
             values = values.mean(axis=2, keepdims=True)
         self._canvas.add(window, values)
 
-    def composite(self) -> NDArray[np.uint8]:
+    def composite(self) -> Picture:
         """The picture with the wanted holes written, like `pixels`. All windows must have been pasted."""
         height, width = self._shape
         return self._canvas.composite(self._pixels)[:height, :width]
 
 
-Painting = Generator[Level, None, NDArray[np.uint8]]
+Painting = Generator[Level, None, Picture]
 """A photograph being restored: yields its levels, coarsest first, and is resumed when all windows of a level
 have been pasted; returns the restored pixels."""
 
 
 def coarse_to_fine(
-    pixels: NDArray[np.uint8],
+    pixels: Picture,
     mask: NDArray[np.bool_],
     *,
     size: int,
     context: int,
-    scan: NDArray[np.uint8] | None = None,
+    scan: Picture | None = None,
     wanted: NDArray[np.bool_] | None = None,
 ) -> Painting:
     """Restores one picture in levels.
@@ -111,7 +112,7 @@ def coarse_to_fine(
 
     Parameters
     ----------
-    pixels : (H, W) or (H, W, 3) uint8
+    pixels : (H, W) or (H, W, 3), uint8 or float32 of 0 to 255
     mask : (H, W) bool, True = hole; not all of it
     size, context : longest side of a window and margin around a hole pixel, px
     scan : like `pixels` (often the same), what shines through the damage; None if nothing is to be believed
@@ -141,8 +142,8 @@ def coarse_to_fine(
     return level.composite()
 
 
-def in_colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W) uint8 as three equal channels; (H, W, 3) as it is."""
+def in_colour(picture: Picture) -> Picture:
+    """(H, W) as three equal channels; (H, W, 3) as it is."""
     return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
 
 
@@ -158,8 +159,8 @@ def deeper_than_the_rim_tells(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def halved(
-    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], *, strip: int = STRIP
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    pixels: NDArray[Sample], mask: NDArray[np.bool_], *, strip: int = STRIP
+) -> tuple[NDArray[Sample], NDArray[np.bool_]]:
     """`prefill.halve` in strips of `strip` rows (even): the same result with float copies of one only."""
     strips = [halve(pixels[t : t + strip], mask[t : t + strip]) for t in range(0, mask.shape[0], strip)]
     return np.concatenate([picture for picture, _ in strips]), np.concatenate([hole for _, hole in strips])

@@ -1,18 +1,22 @@
 """Work beside the network: photographs are read before they are wanted and written after they are done.
 
 Both functions keep at most `limit` px in the hands of their threads (a single larger photograph is let
-through), so that memory stays flat however long the queue is.
+through), and at most `MOST` photographs, so that memory stays flat however long the queue is.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Handed = deque[tuple[Item, Future[Result]]]
+
+MOST: Final = 32
+"""Photographs in the hands of the threads. Of small ones thousands have few pixels, but all of them are to be finished
+when somebody stops the run, and are suspects when it is killed."""
 
 
 def read_ahead(
@@ -25,7 +29,7 @@ def read_ahead(
 ) -> Iterator[tuple[Item, Result]]:
     """`(item, work(item))` for each item, in order, worked on before they are asked for.
 
-    Items are drawn until they have `limit` px, then as they leave. An exception of `work` is raised here.
+    Items are drawn until they have `limit` px or are `MOST`, then as they leave. An exception of `work` is raised here.
     """
     handed: Handed[Item, Result] = deque()
     held = 0
@@ -33,7 +37,7 @@ def read_ahead(
         for item in items:
             handed.append((item, executor.submit(work, item)))
             held += pixels(item)
-            while handed and held >= limit:
+            while handed and (held >= limit or len(handed) >= MOST):
                 held -= pixels(handed[0][0])
                 yield _oldest(handed)
         while handed:
@@ -52,8 +56,8 @@ def write_behind(
 ) -> Iterator[tuple[Item, Result]]:
     """`(item, work(item))` for each item, in order, as soon as they are done.
 
-    Drawing the next item waits only while those that are not done have `limit` px. An exception of `work` is
-    raised here.
+    Drawing the next item waits only while those that are not done have `limit` px or are `MOST`. An exception of
+    `work` is raised here.
     """
     handed: Handed[Item, Result] = deque()
     held = 0
@@ -62,7 +66,7 @@ def write_behind(
             handed.append((item, executor.submit(work, item)))
             held += pixels(item)
             del item  # a restored photograph: not kept alive while the next is waited for
-            while handed and (held >= limit or handed[0][1].done()):
+            while handed and (held >= limit or len(handed) >= MOST or handed[0][1].done()):
                 held -= pixels(handed[0][0])
                 yield _oldest(handed)
         while handed:

@@ -22,8 +22,10 @@ from archive_restore.photos.codecs import Photograph, Samples, decode
 from archive_restore.photos.fidelity import compare
 from archive_restore.photos.files import write_durably
 from archive_restore.photos.large import Data
+from archive_restore.restoring.fractions import Picture
+from archive_restore.restoring.gathering import Gathering, Task
 from archive_restore.restoring.overlap import read_ahead, write_behind
-from archive_restore.restoring.parts import Gathering, Loaded, Part, Task, parts_of
+from archive_restore.restoring.parts import Loaded, Part, parts_of
 from archive_restore.restoring.restorer import Restorer
 
 MAX_PIXELS_WAITING = 24_000_000
@@ -169,7 +171,7 @@ def _restored(begun: Iterator[tuple[Task, Loaded]], restorer: Restorer) -> Itera
     """Photographs whose pictures have all come back, in the order in which they are finished."""
     spoilt: deque[Gathering[Task]] = deque()  # of which nothing came to the network
 
-    def items() -> Iterator[tuple[tuple[Gathering[Task], Part, int], NDArray[np.uint8], NDArray[np.bool_]]]:
+    def items() -> Iterator[tuple[tuple[Gathering[Task], Part, int], Picture, NDArray[np.bool_]]]:
         for task, loaded in begun:
             parts = list(parts_of(loaded))
             one = Gathering.of(task, loaded, parts)

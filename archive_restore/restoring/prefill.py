@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.restoring import splines
+from archive_restore.restoring.fractions import Sample, fitted
 
 SHALLOW = 4.0
 """Up to this distance from a known sample, px, the rim alone is the guess."""
@@ -18,12 +19,12 @@ DEEP = 8.0
 """From this distance on, px, the coarser picture alone is the guess."""
 
 
-def prefill(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def prefill(picture: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray[Sample]:
     """Fills the holes of a picture from their rims.
 
     Parameters
     ----------
-    picture : (H, W, 3) or (H, W) uint8
+    picture : (H, W, 3) or (H, W), uint8 or float32 of 0 to 255
     mask : (H, W) bool, True = hole
 
     Returns
@@ -51,7 +52,7 @@ def is_deep(mask: NDArray[np.bool_]) -> bool:
     return bool(mask.any()) and float(depth(mask).max()) > SHALLOW
 
 
-def halve(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def halve(picture: NDArray[Sample], mask: NDArray[np.bool_]) -> tuple[NDArray[Sample], NDArray[np.bool_]]:
     """Half the resolution, from known samples only.
 
     A coarse sample is the mean of the known ones among its four, and a hole only if all four are holes. An
@@ -59,12 +60,12 @@ def halve(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDArray[
 
     Parameters
     ----------
-    picture : (H, W, 3) or (H, W) uint8
+    picture : (H, W, 3) or (H, W), uint8 or float32 of 0 to 255
     mask : (H, W) bool, True = hole
 
     Returns
     -------
-    picture : (ceil(H/2), ceil(W/2)[, 3]) uint8, 0 in the holes
+    picture : (ceil(H/2), ceil(W/2)[, 3]), 0 in the holes
     mask : (ceil(H/2), ceil(W/2)) bool
     """
     if mask.shape[0] % 2 or mask.shape[1] % 2:
@@ -73,7 +74,7 @@ def halve(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDArray[
         picture = np.pad(picture, odd + ((0, 0),) * (picture.ndim - 2), mode="edge")
     size = mask.shape[1] // 2, mask.shape[0] // 2
     # INTER_AREA at exactly one half is the mean of four; of zeros and fours, how many are fours.
-    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), picture.dtype)
     if not mask.any():
         return small, np.zeros(small.shape[:2], np.bool_)
     holes = np.asarray(cv2.resize(mask.astype(np.uint8) * 4, size, interpolation=cv2.INTER_AREA))
@@ -81,27 +82,27 @@ def halve(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDArray[
     four = (2 * rows[:, None] + (0, 0, 1, 1), 2 * columns[:, None] + (0, 1, 0, 1))
     known = (~mask[four]).reshape(-1, 4, *(1,) * (picture.ndim - 2))
     total = (picture[four] * known).sum(axis=1, dtype=np.float32)
-    small[rows, columns] = np.rint(total / np.maximum(known.sum(axis=1), 1)).astype(np.uint8)
+    small[rows, columns] = fitted(total / np.maximum(known.sum(axis=1), 1), picture.dtype)
     return small, np.asarray(holes == 4, np.bool_)
 
 
-def double(picture: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+def double(picture: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
     """Twice the resolution, cut to `shape` (H, W): the inverse of `halve` where all samples were known."""
     size = (2 * picture.shape[1], 2 * picture.shape[0])
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)[: shape[0], : shape[1]])
 
 
 def prefill_deep(
-    picture: NDArray[np.uint8],
+    picture: NDArray[Sample],
     mask: NDArray[np.bool_],
-    coarse: NDArray[np.uint8],
+    coarse: NDArray[Sample],
     hole_depth: NDArray[np.float32],
-) -> NDArray[np.uint8]:
+) -> NDArray[Sample]:
     """Fills holes of which some are deep: their middle from the coarser picture, the rest from both rims.
 
     Parameters
     ----------
-    picture : (H, W, 3) or (H, W) uint8
+    picture : (H, W, 3) or (H, W), uint8 or float32 of 0 to 255
     mask : (H, W) bool, True = hole
     coarse : like `picture`, the restored coarser picture, doubled
     hole_depth : (H, W) float32, from `depth`; may be that of a larger picture of which this is a part
@@ -121,14 +122,12 @@ def coarse_weight(hole_depth: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.clip((hole_depth - SHALLOW) / (DEEP - SHALLOW), 0.0, 1.0), np.float32)
 
 
-def blend(
-    rim: NDArray[np.uint8], coarse: NDArray[np.uint8], hole_depth: NDArray[np.float32]
-) -> NDArray[np.uint8]:
+def blend(rim: NDArray[Sample], coarse: NDArray[Sample], hole_depth: NDArray[np.float32]) -> NDArray[Sample]:
     """From the rim's guess to the coarser picture's as the hole gets deeper (`SHALLOW` to `DEEP` px).
 
     Parameters
     ----------
-    rim, coarse : (H, W, 3) or (H, W) uint8
+    rim, coarse : (H, W, 3) or (H, W), uint8 or float32 of 0 to 255
     hole_depth : (H, W) float32, from `depth`
 
     Returns
@@ -139,5 +138,5 @@ def blend(
     shown = rim[deep].astype(np.float32)
     weight = coarse_weight(hole_depth[deep]).reshape(-1, *(1,) * (shown.ndim - 1))
     blended = rim.copy()
-    blended[deep] = np.rint(shown + weight * (coarse[deep] - shown)).astype(np.uint8)
+    blended[deep] = fitted(shown + weight * (coarse[deep] - shown), rim.dtype)
     return blended

@@ -13,13 +13,14 @@ from archive_restore.cores import usable_cores
 from archive_restore.errors import DeviceError, WeightsError
 from archive_restore.networks.devices import cpu_computes_in_bfloat16
 from archive_restore.networks.weights import LoadedModel
+from archive_restore.restoring.fractions import Picture, Sample
 from archive_restore.restoring.grain import match_grain
 from archive_restore.restoring.levels import Cut, Painting, coarse_to_fine
 from archive_restore.restoring.scheduler import Outcome, Scheduler
 from archive_restore.restoring.windows import Shape
 
 Key = TypeVar("Key")
-Sample = TypeVar("Sample", np.uint8, np.bool_)
+Batched = TypeVar("Batched", bound=np.generic)
 
 CPU_BATCH = 16
 """Windows of full size. A core of an EPYC 9004 takes 24 ms a window in batches of 8, 17 in batches of 16 and of 32."""
@@ -31,7 +32,8 @@ GPU_BYTES_PER_WINDOW = 64 << 20
 """Of free GPU memory, generously; a window of 128 px needs some 20 MiB at 16 bits. Too much is not fatal."""
 
 MAX_PIXELS_IN_FLIGHT = 24_000_000
-"""px of the photographs that are being restored side by side. One takes 3 to 12 bytes a pixel."""
+"""px of the photographs that are being restored side by side. One takes 3 to 12 bytes a pixel; one with fractions
+takes, and counts, four times as much."""
 
 MAX_CUTTERS = 8
 """Threads that cut windows out; a modern GPU takes windows faster than one thread makes first guesses."""
@@ -74,12 +76,12 @@ class Restorer:
         self._precision = half_precision(device)
         self._module = model.module.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def restore(self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    def restore(self, pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray[Sample]:
         """One photograph.
 
         Parameters
         ----------
-        pixels : (H, W) or (H, W, 3) uint8, RGB
+        pixels : (H, W) or (H, W, 3), RGB, uint8 or, of deeper samples, float32 of 0 to 255
         mask : (H, W) bool, True = damaged; not all of it
 
         Returns
@@ -89,11 +91,11 @@ class Restorer:
         ((_, outcome),) = self.restore_many([(None, pixels, mask)])
         if isinstance(outcome, Exception):
             raise outcome
-        return self.finish(pixels, outcome, mask)
+        return self.finish(pixels, outcome.astype(pixels.dtype, copy=False), mask)
 
     def finish(
-        self, pixels: NDArray[np.uint8], restored: NDArray[np.uint8], mask: NDArray[np.bool_]
-    ) -> NDArray[np.uint8]:
+        self, pixels: NDArray[Sample], restored: NDArray[Sample], mask: NDArray[np.bool_]
+    ) -> NDArray[Sample]:
         """The last touch to what `restore_many` gave; needs no device and may run in any thread.
 
         Parameters and result are those of `grain.match_grain`, which is left out where `grain` is False.
@@ -102,7 +104,7 @@ class Restorer:
 
     def restore_many(
         self,
-        photographs: Iterable[tuple[Key, NDArray[np.uint8], NDArray[np.bool_]]],
+        photographs: Iterable[tuple[Key, Picture, NDArray[np.bool_]]],
         *,
         max_pixels: int = MAX_PIXELS_IN_FLIGHT,
     ) -> Iterator[tuple[Key, Outcome]]:
@@ -129,10 +131,11 @@ class Restorer:
                 self._write, room=self._room, max_pixels=max_pixels, cutters=executor
             )
             yield from scheduler.run(
-                (key, self._painting(pixels, mask), mask.size) for key, pixels, mask in photographs
+                (key, self._painting(pixels, mask), mask.size * pixels.itemsize)
+                for key, pixels, mask in photographs
             )
 
-    def _painting(self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Painting:
+    def _painting(self, pixels: Picture, mask: NDArray[np.bool_]) -> Painting:
         """The levels of one photograph; what is wrong with it comes up inside, as its own failure."""
         _check(pixels, mask)
         scan = None if self.opaque else pixels
@@ -179,9 +182,9 @@ class Restorer:
 
     @torch.inference_mode()
     def _through_network(
-        self, guesses: NDArray[np.uint8], holes: NDArray[np.bool_], scans: NDArray[np.uint8]
+        self, guesses: Picture, holes: NDArray[np.bool_], scans: Picture
     ) -> NDArray[np.float32]:
-        """Guesses and scans (B, H, W, 3) uint8 and holes (B, H, W) bool to (B, H, W, 3) float32, 0 to 255."""
+        """Guesses and scans (B, H, W, 3) and holes (B, H, W) bool to (B, H, W, 3) float32, 0 to 255."""
         count = len(guesses)
         if self.device.type == "cuda":
             guesses, holes, scans = _filled_up(guesses), _filled_up(holes), _filled_up(scans)
@@ -192,15 +195,21 @@ class Restorer:
         samples = written.float().add(1.0).mul(127.5).clamp(0.0, 255.0).permute(0, 2, 3, 1)
         return samples[:count].cpu().numpy()
 
-    def _to_device(self, pictures: NDArray[np.uint8]) -> Tensor:
-        """(B, H, W, 3) uint8 to (B, 3, H, W) in [-1, 1]."""
+    def _to_device(self, pictures: Picture) -> Tensor:
+        """(B, H, W, 3) to (B, 3, H, W) in [-1, 1]."""
         planes = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).contiguous()
         return planes.float().div_(127.5).sub_(1.0)
 
 
-def _check(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
-    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)):
-        raise ValueError(f"a picture is (H, W) or (H, W, 3) uint8, not {pixels.shape} {pixels.dtype}")
+def _check(pixels: Picture, mask: NDArray[np.bool_]) -> None:
+    if (
+        pixels.dtype not in (np.uint8, np.float32)
+        or pixels.ndim not in (2, 3)
+        or pixels.shape[2:] not in ((), (3,))
+    ):
+        raise ValueError(
+            f"a picture is (H, W) or (H, W, 3), uint8 or float32, not {pixels.shape} {pixels.dtype}"
+        )
     if mask.dtype != np.bool_ or mask.shape != pixels.shape[:2]:
         raise ValueError(
             f"the mask of a picture {pixels.shape} is (H, W) bool, not {mask.shape} {mask.dtype}"
@@ -209,7 +218,7 @@ def _check(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
         raise ValueError("all of the picture is masked, so there is nothing to restore it from")
 
 
-def _filled_up(batch: NDArray[Sample]) -> NDArray[Sample]:
+def _filled_up(batch: NDArray[Batched]) -> NDArray[Batched]:
     """A batch (B, ...), its last window repeated up to the next power of two: each new size costs a GPU's
     library a search for new kernels. (A CPU has none, and pays for every window.)"""
     missing = (1 << (len(batch) - 1).bit_length()) - len(batch)

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.restoring.fractions import Picture
 from archive_restore.restoring.levels import Cut, Level, Painting
 from archive_restore.restoring.windows import Shape, Window
 
@@ -26,7 +27,7 @@ BATCHES_AHEAD = 2
 Write = Callable[[list[Cut]], NDArray[np.float32]]
 """The network: the cuts of B windows of one shape to (B, H, W, 3) float32, 0 to 255, in their order."""
 
-Outcome = NDArray[np.uint8] | Exception
+Outcome = Picture | Exception
 """The restored pixels of a photograph, or why there are none."""
 
 

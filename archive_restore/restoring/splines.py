@@ -17,6 +17,8 @@ from scipy import sparse
 from scipy.linalg import lapack
 from scipy.sparse import csgraph
 
+from archive_restore.restoring.fractions import Picture, Sample, fitted
+
 TENSION = 2.0
 """1/px². Measured on nine kinds of damage: 0.1 is best for cracks alone, 10 for missing corners alone."""
 
@@ -35,12 +37,12 @@ REACH = 2
 """px; the farthest of them."""
 
 
-def fill(picture: NDArray[np.uint8], mask: NDArray[np.bool_], tension: float = TENSION) -> NDArray[np.uint8]:
+def fill(picture: NDArray[Sample], mask: NDArray[np.bool_], tension: float = TENSION) -> NDArray[Sample]:
     """Fills the holes of a picture; free at its border.
 
     Parameters
     ----------
-    picture : (H, W, 3) or (H, W) uint8
+    picture : (H, W, 3) or (H, W), uint8 or float32 of 0 to 255
     mask : (H, W) bool, True = hole; neither none nor all of it
     tension : 1/px²
 
@@ -52,12 +54,13 @@ def fill(picture: NDArray[np.uint8], mask: NDArray[np.bool_], tension: float = T
     right = _right_side(picture, mask, tension)
     samples = _solved(_knowing(mask), _degrees(mask), tension, right)
     filled = picture.copy()
-    filled[mask] = np.clip(np.rint(samples), 0, 255).astype(np.uint8).reshape(-1, *picture.shape[2:])
+    filled[mask] = fitted(samples, picture.dtype).reshape(-1, *picture.shape[2:])
     return filled
 
 
-def _right_side(picture: NDArray[np.uint8], mask: NDArray[np.bool_], tension: float) -> NDArray[np.float64]:
-    """What the known samples say to those of the holes, (N, C). float32 holds all that is summed here exactly."""
+def _right_side(picture: Picture, mask: NDArray[np.bool_], tension: float) -> NDArray[np.float64]:
+    """What the known samples say to those of the holes, (N, C). float32 holds all that is summed of 8-bit samples
+    exactly."""
     known = cv2.copyTo(picture, (~mask).view(np.uint8)).astype(np.float32)
     # Replicated, what lies outside the picture differs by nothing: L is that of the picture's own pixels.
     once = cv2.Laplacian(known, cv2.CV_32F, ksize=1, borderType=cv2.BORDER_REPLICATE)

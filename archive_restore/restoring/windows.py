@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.restoring.fractions import Sample, fitted
+
 CELL = 8
 """px; holes are counted and windows are placed in squares of this side, so that a large photograph takes
 milliseconds. A finer grid saves 1 % of the windows' area."""
@@ -202,8 +204,8 @@ class Canvas:
         self._sums[holes] += weights * values[rows, columns]
         self._weights[holes] += weights
 
-    def composite(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """`pixels` with the holes written, (H, W) or (H, W, 3) uint8, equal to it everywhere else.
+    def composite(self, pixels: NDArray[Sample]) -> NDArray[Sample]:
+        """`pixels` with the holes written, (H, W) or (H, W, 3), equal to it everywhere else.
 
         Raises
         ------
@@ -213,6 +215,6 @@ class Canvas:
         if (self._weights == 0).any():
             raise ValueError("some hole pixels were never written")
         composed = np.ascontiguousarray(pixels).copy()
-        samples = np.clip(np.rint(self._sums / self._weights), 0, 255).astype(np.uint8)
+        samples = fitted(self._sums / self._weights, pixels.dtype)
         composed.reshape(-1, self._sums.shape[1])[self._positions] = samples
         return composed

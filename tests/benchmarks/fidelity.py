@@ -1,6 +1,7 @@
 """Prints what a restored photograph keeps of its original, for every container and mode that is restored.
 
-usage: python -m tests.benchmarks.fidelity [NAMES...] [--large MEGAPIXELS [--channels 1|3]]
+usage: python -m tests.benchmarks.fidelity [NAMES...]
+       python -m tests.benchmarks.fidelity --large MEGAPIXELS [--channels 1|3|4] [--depth 8|16] [--compression C]
 
 Each file of tests/formats.py (or those whose names begin with NAMES), given EXIF, maker notes, XMP and IPTC by exiftool
 where the container takes them, is repainted under a mask, written, and read again. In a cell, = means equal, a dash
@@ -8,27 +9,26 @@ that the original has none of it, otherwise it says what differs. "outside" coun
 of a JPEG file, coefficients outside the blocks that the mask touches. Exit code 1 if anything differs that is not said
 in the last column.
 
-With --large instead: a TIFF of so many megapixels is made and restored by `archive-restore inpaint` on the processor
-under a mask of scratches and spots; its time and its largest memory are printed.
+With --large instead: a TIFF of so many megapixels is made (grey, RGB or CMYK; in tiles with --compression deflate or
+lzw, else in strips), restored by `archive-restore inpaint` on the processor under a mask of scratches and spots, and
+read again by `archive-restore verify`; their time and their largest memory are printed.
 """
 
 import argparse
 import json
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 
 from archive_restore.photos import codecs
 from archive_restore.photos.fidelity import compare
-from archive_restore.photos.files import write_durably, write_mask
+from archive_restore.photos.files import write_durably
+from tests.benchmarks.large_tiff import LargeTiff, measure
 from tests.formats import BLOCKS, COLOURED, EXACT, HEIF, PAGES, jpeg, mask, repainted
 
 FORMATS = EXACT | BLOCKS | PAGES | COLOURED | HEIF
@@ -44,11 +44,14 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--large", type=int, metavar="MEGAPIXELS")
-    parser.add_argument("--channels", type=int, choices=(1, 3), default=3)
+    parser.add_argument("--channels", type=int, choices=(1, 3, 4), default=3)
+    parser.add_argument("--depth", type=int, choices=(8, 16), default=8)
+    parser.add_argument("--compression", choices=("deflate", "lzw"))
     parser.add_argument("names", nargs="*", metavar="NAMES")
     arguments = parser.parse_args()
     if arguments.large:
-        return large(arguments.large, arguments.channels)
+        kind = LargeTiff(arguments.large, arguments.channels, arguments.depth, arguments.compression)
+        return measure(kind)
     if shutil.which("exiftool") is None:
         sys.exit("exiftool is missing: apt install libimage-exiftool-perl")
     with tempfile.TemporaryDirectory(prefix="fidelity-") as folder:
@@ -131,72 +134,6 @@ def exiftool(*arguments: str) -> bytes:
 
 def suffix(name: str) -> str:
     return {"jpeg": "jpg", "tiff": "tif"}.get(name.split()[0], name.split()[0])
-
-
-def large(megapixels: int, channels: int) -> int:
-    """One TIFF of 10,000 px width, restored by the command from file to file."""
-    with tempfile.TemporaryDirectory(prefix="fidelity-") as name:
-        folder = Path(name)
-        photograph, width, height = folder / "large.tif", 10_000, megapixels * 100
-        make_large(photograph, width, height, channels)
-        write_mask(folder / "masks" / "large.tif.png", scratches(height, width))
-        command = [sys.executable, "-m", "archive_restore", "inpaint", str(photograph), "--device", "cpu"]
-        folders = ["--masks", str(folder / "masks"), "--out", str(folder / "out")]
-        began = time.monotonic()
-        running = subprocess.Popen([*command, *folders, "--max-pixels", str(width * height)])
-        anonymous = 0
-        while running.poll() is None:
-            anonymous = max(anonymous, held_in_memory(running.pid))
-            time.sleep(0.2)
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-        print(
-            f"{width}x{height} px, {channels} channels, {photograph.stat().st_size / 2**30:.2f} GiB: "
-            f"{time.monotonic() - began:.0f} s, at most {anonymous / 2**30:.2f} GiB of memory of its own, "
-            f"{peak / 2**30:.2f} GiB with mapped files"
-        )
-        return running.returncode
-
-
-def held_in_memory(process: int) -> int:
-    """Bytes that the system could not drop: without the pages of mapped files."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text("ascii")
-    except OSError:
-        return 0
-    line = next((line for line in status.splitlines() if line.startswith("RssAnon:")), "RssAnon: 0 kB")
-    return int(line.split()[1]) * 1024
-
-
-def make_large(path: Path, width: int, height: int, channels: int) -> None:
-    """Smooth shades with grain, in strips of 16 rows, written piece by piece."""
-    random = np.random.default_rng(0)
-    grain = random.integers(-6, 7, (16, width, channels))
-    x = np.arange(width)[:, None]
-    shape = (height, width, channels) if channels > 1 else (height, width)
-
-    def strips() -> Any:
-        for top in range(0, height, 16):
-            rows = min(16, height - top)
-            shade = 120 + 60 * np.sin(x / 900 + top / 3000 + np.arange(channels))
-            strip = np.clip(shade + np.roll(grain[:rows], top * 7, axis=1), 0, 255).astype(np.uint8)
-            yield strip if channels > 1 else strip[..., 0]
-
-    photometric = "rgb" if channels == 3 else "minisblack"
-    tifffile.imwrite(
-        path, strips(), shape=shape, dtype=np.uint8, rowsperstrip=16, photometric=photometric, metadata=None,
-        bigtiff=True,
-    )  # fmt: skip
-
-
-def scratches(height: int, width: int) -> np.ndarray:
-    """Two scratches across 6,000 rows and 60 spots; (H, W) bool."""
-    random = np.random.default_rng(1)
-    marked = np.zeros((height, width), bool)
-    for column in (2050, 5000):
-        marked[height // 3 : height // 3 + 6000, column : column + 3] = True
-    for y, x in zip(random.integers(0, height - 20, 60), random.integers(0, width - 20, 60), strict=True):
-        marked[y : y + 12, x : x + 12] = True
-    return marked
 
 
 if __name__ == "__main__":

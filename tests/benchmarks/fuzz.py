@@ -38,7 +38,7 @@ MAX_PIXELS = 4_000_000
 
 MUST_NOT = ("crash", "hang", "memory", "exception", "unnamed")
 COLUMNS = ("decoded", "refused", *MUST_NOT)
-TOGETHER = 500
+TOGETHER = 2500
 """Mutations after which the state is written."""
 HUGE = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
