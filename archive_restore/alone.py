@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from archive_restore.assignment import RunOptions, RunSummary
 from archive_restore.clock import SystemClock
 from archive_restore.decoding import decode_here
 from archive_restore.errors import LockedError
@@ -17,7 +18,7 @@ from archive_restore.night import Night
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import NullProgress
 from archive_restore.restoring.restorer import Restorer
-from archive_restore.worker import RunOptions, RunSummary, Worker
+from archive_restore.worker import Worker
 
 ALONE_LOCK: Final = "alone.lock"
 """Held by the process that restores a suspect."""

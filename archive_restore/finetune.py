@@ -5,8 +5,10 @@ if it restores held-out photographs of that archive better.
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +17,13 @@ import cv2
 import numpy as np
 import torch
 
-from archive_restore.errors import InputError, PhotographError, TrainingError, printable
+from archive_restore.errors import InputError, PhotographError, TrainingError, WeightsError, printable
 from archive_restore.home import Home
-from archive_restore.ledger import Archive, Ledger
+from archive_restore.ledger import Archive, Ledger, WorkerLock
 from archive_restore.networks.architectures import DEFAULT
-from archive_restore.networks.weights import LoadedModel, ModelCard, load_model, save_model
+from archive_restore.networks.weights import LoadedModel, ModelCard, load_model, read_manifest, save_model
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, decode, sha256
-from archive_restore.photos.files import read_mask, write_durably
+from archive_restore.photos.files import read_mask, remove_file, remove_stray_temporaries, write_durably
 from archive_restore.photos.rendering import viewable
 from archive_restore.progress import NullProgress, Progress
 from archive_restore.training.comparison import Comparison, compare
@@ -58,6 +60,12 @@ TIMED_STEPS = 6
 
 JUDGE_SEED = 20_160_627
 """Of the held-out samples."""
+
+LOCK = "finetune.lock"
+"""Held by the one finetuning at work."""
+
+ADOPTED = re.compile(r"-\d{8}-\d{6}$")
+"""How the names end that `adopt` gives."""
 
 
 @dataclass(frozen=True)
@@ -128,37 +136,53 @@ def finetune(
     ------
     InputError
         If the archive was not scanned, or several were and none is named.
+    LockedError
+        If another finetuning is at work.
     TrainingError
         If the archive is too small (with the figures), or training diverges.
     """
     archive = the_archive(ledger, options.archive)
     folder = home.root / "finetune" / hashlib.sha256(os.fsencode(archive.root)).hexdigest()[:16]
     world = world or World()
-    if world.leads:
-        gather(archive, ledger, home, folder, options, progress)
-    world.any(False)  # the others wait here until the tiles are cut out
-    material = gather(archive, ledger, home, folder, options, NullProgress())
-    refusal = material.refusal()
-    if refusal is not None:
-        raise TrainingError(
-            f"{printable(archive.root)} is too small to finetune on: {refusal}. The shipped model is kept; "
-            "add photographs and scan again"
+    lock = WorkerLock(home.root / LOCK, work="finetuning") if world.leads else nullcontext()
+    with lock:
+        if world.leads:
+            remove_leftovers(home, folder)
+            gather(archive, ledger, home, folder, options, progress)
+        world.any(False)  # the others wait here until the tiles are cut out
+        material = gather(archive, ledger, home, folder, options, NullProgress())
+        refusal = material.refusal()
+        if refusal is not None:
+            raise TrainingError(
+                f"{printable(archive.root)} is too small to finetune on: {refusal}. The shipped model is kept; "
+                "add photographs and scan again"
+            )
+        progress.note(
+            f"{material.photographs} photographs give {material.tiles} undamaged squares to train on; "
+            f"{material.held_out} photographs are held out to judge; {material.shapes} damage shapes are the "
+            "archive's own"
         )
-    progress.note(
-        f"{material.photographs} photographs give {material.tiles} undamaged squares to train on; {material.held_out} "
-        f"photographs are held out to judge; {material.shapes} damage shapes are the archive's own"
-    )
-    start = load_model(archive.model, home=home)
-    if start.card.architecture != DEFAULT:
-        start = load_model(None, home=home)
-    trainer = trained(start, folder, material, options, device, world, progress, until)
-    if not world.leads:
-        return None
-    comparison = judged(start, trainer, folder, device)
-    adopted = adopt(ledger, home, archive, start, trainer, comparison) if comparison.better else None
+        start = load_model(archive.model, home=home)
+        if start.card.architecture != DEFAULT:
+            start = load_model(None, home=home)
+        trainer = trained(start, folder, material, options, device, world, progress, until)
+        if not world.leads:
+            return None
+        comparison = judged(start, trainer, folder, device)
+        adopted = adopt(ledger, home, archive, start, trainer, comparison) if comparison.better else None
     return FinetuneSummary(
         archive.root, material, trainer.samples, start.card.name, comparison, adopted, folder
     )
+
+
+def remove_leftovers(home: Home, folder: Path) -> None:
+    """What a finetuning that was killed left: half-written files, and weights that it had not yet entered."""
+    remove_stray_temporaries(folder)
+    remove_stray_temporaries(home.models)
+    entered = {card.file for card in read_manifest(home.models)[1]}
+    for path in home.models.glob("*.safetensors"):
+        if path.name not in entered and ADOPTED.search(path.stem):
+            remove_file(path)
 
 
 def the_archive(ledger: Ledger, root: Path | None) -> Archive:
@@ -348,6 +372,10 @@ def adopt(
     ledger: Ledger, home: Home, archive: Archive, start: LoadedModel, trainer: Trainer, comparison: Comparison
 ) -> str:
     """Registers the new weights and lets `run` use them for this archive; returns their name."""
+    name = entered_before(home, trainer)
+    if name is not None:
+        ledger.use_model(archive.id, name)
+        return name
     name = f"{printable(archive.root.name) or 'archive'}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     card = ModelCard(
         name="".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name),
@@ -363,3 +391,18 @@ def adopt(
     written = save_model(trainer.averaged, home.models, card)
     ledger.use_model(archive.id, written.name)
     return written.name
+
+
+def entered_before(home: Home, trainer: Trainer) -> str | None:
+    """The model of these very weights: a finetuning that was killed may have entered it, but not yet adopted it."""
+    weights = trainer.averaged.state_dict()
+    for card in read_manifest(home.models)[1]:
+        if (card.architecture, card.samples) != (trainer.objective.architecture, trainer.samples):
+            continue
+        try:
+            known = load_model(card.name, home=home).network.state_dict()
+        except WeightsError:
+            continue
+        if all(torch.equal(known[key].half(), value.cpu().half()) for key, value in weights.items()):
+            return card.name
+    return None

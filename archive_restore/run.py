@@ -1,13 +1,16 @@
 """The workflow of `run`: everything that is queued is restored, resumably."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 from archive_restore.alone import restore_suspects, wait_for_orphan
+from archive_restore.assignment import RunOptions, RunSummary
 from archive_restore.clock import Clock, SystemClock
 from archive_restore.decoding import Decode, decoding_apart
 from archive_restore.errors import InputError, printable
+from archive_restore.handling import ArchiveGoneError
 from archive_restore.home import Home
 from archive_restore.interrupts import stop_on_interrupt
 from archive_restore.ledger import Archive, Ledger, State, WorkerLock
@@ -15,12 +18,13 @@ from archive_restore.log import Log, NullLog
 from archive_restore.networks.devices import choose_device
 from archive_restore.networks.weights import find_model, load_model
 from archive_restore.night import Night
+from archive_restore.outputs import output_path
 from archive_restore.photos.archive import check_archive, output_folder
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.photos.files import remove_stray_temporaries
 from archive_restore.progress import Progress
 from archive_restore.restoring.restorer import Restorer
-from archive_restore.worker import RunOptions, RunSummary, Worker, output_path
+from archive_restore.worker import Worker
 
 __all__ = ["RunOptions", "RunSummary", "output_path", "recover", "run", "scanned_archive"]
 
@@ -45,7 +49,7 @@ def run(
     Raises
     ------
     InputError
-        The archive was never scanned, or has vanished.
+        The archive was never scanned, or has vanished; the other archives are restored all the same.
     LockedError, DeviceError, WeightsError, StorageError, LedgerError
         Going on would not help. What is finished stays finished, the rest is queued again.
     """
@@ -59,16 +63,12 @@ def run(
         summary = RunSummary(device=str(device), recovered=recover(ledger))
         worker = Worker(ledger, home, options, progress, stop, summary, night, log, reads)
         log.event("run started", {"device": str(device), "recovered": summary.recovered})
-        restorer: Restorer | None = None
-        for archive in archives:
-            waiting = ledger.counts(archive.id).states[State.QUEUED]
-            if waiting and worker.wanted():
-                model = find_model(options.model or archive.model, home=home)[1].name
-                restore_suspects(worker, archive, model, home=home, options=options)
-                if not ledger.counts(archive.id).states[State.QUEUED]:
-                    continue
-                if restorer is None or restorer.card.name != model:
-                    restorer = Restorer(
+        kept: list[Restorer] = []  # of the last archive: loading takes seconds
+
+        def restorer_of(model: str) -> Restorer:
+            if not kept or kept[0].card.name != model:
+                kept[:] = [
+                    Restorer(
                         load_model(model, home=home),
                         device,
                         options.batch_size,
@@ -76,8 +76,22 @@ def run(
                         note=progress.note,
                         after_batch=worker.after_batch,
                     )
-                worker.empty(restorer, archive, waiting)
-        worker.remember()
+                ]
+            return kept[0]
+
+        gone: list[ArchiveGoneError] = []
+        try:
+            for archive in archives:
+                try:
+                    _empty(archive, worker, restorer_of, ledger=ledger, home=home, options=options)
+                except ArchiveGoneError as error:
+                    gone.append(error)  # the night goes on with the other archives
+                    progress.note(str(error))
+                    log.event("archive gone", {"path": printable(archive.root)})
+        finally:
+            worker.remember()
+        if gone:
+            raise gone[0]
     summary.queued = sum(ledger.counts(archive.id).states[State.QUEUED] for archive in archives)
     summary.interrupted = stop.made and summary.queued > 0
     summary.time_up = night.over() and summary.queued > 0 and not summary.interrupted
@@ -93,6 +107,25 @@ def run(
         },
     )
     return summary
+
+
+def _empty(
+    archive: Archive,
+    worker: Worker,
+    restorer_of: Callable[[str], Restorer],
+    *,
+    ledger: Ledger,
+    home: Home,
+    options: RunOptions,
+) -> None:
+    """Restores what is queued of one archive, what a run that died held first."""
+    waiting = ledger.counts(archive.id).states[State.QUEUED]
+    if not waiting or not worker.wanted():
+        return
+    model = find_model(options.model or archive.model, home=home)[1].name
+    restore_suspects(worker, archive, model, home=home, options=options)
+    if ledger.counts(archive.id).states[State.QUEUED]:
+        worker.empty(restorer_of(model), archive, waiting)
 
 
 def scanned_archive(ledger: Ledger, archive: Path) -> Archive:

@@ -1,110 +1,33 @@
 """One run over the queue: from claimed jobs to finished photographs."""
 
-import errno
 import os
 import secrets
 import socket
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
-from archive_restore.decoding import Decode, DecoderDiedError
-from archive_restore.errors import (
-    ArchiveRestoreError,
-    DiskFullError,
-    InputError,
-    PhotographError,
-    printable,
-)
+from archive_restore.assignment import RunOptions, RunSummary
+from archive_restore.attempts import Attempts
+from archive_restore.decoding import Decode
+from archive_restore.errors import ArchiveRestoreError, DiskFullError, printable
+from archive_restore.handling import Handling
 from archive_restore.home import Home
 from archive_restore.interrupts import StopRequest
 from archive_restore.ledger import Archive, Job, Ledger, Queue, RunRow
 from archive_restore.ledger.running import LONGEST_WAIT
 from archive_restore.log import Log
-from archive_restore.networks.weights import ModelCard
 from archive_restore.night import Night, free_space, has_room
 from archive_restore.photos.archive import output_folder
-from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Samples, encode, file_sha256, sha256
-from archive_restore.photos.files import read_mask
-from archive_restore.photos.names import apart, folds, written
+from archive_restore.photos.codecs import Samples
 from archive_restore.progress import Progress
-from archive_restore.records import describe, remove_record, write_record
 from archive_restore.restoring.parts import Loaded
-from archive_restore.restoring.pipeline import SetAside, restore_all, write_checked
+from archive_restore.restoring.pipeline import SetAside, restore_all
 from archive_restore.restoring.restorer import Restorer
-from archive_restore.twins import place, serves
-
-WAITS: Final = (timedelta(seconds=30), timedelta(minutes=2))
-"""Before the second and the third attempt at what failed for a reason that may pass; there is no fourth."""
-
-DEATHS: Final = 2
-"""Processes that may die of one photograph before it is set aside."""
-
-MAY_PASS: Final = frozenset(
-    getattr(errno, name)
-    for name in [
-        "EIO",
-        "EAGAIN",
-        "EBUSY",
-        "EMFILE",
-        "ENFILE",
-        "ENOMEM",
-        "ESTALE",
-        "ETIMEDOUT",
-        "ENETDOWN",
-        "ENETUNREACH",
-        "ECONNRESET",
-    ]
-    if hasattr(errno, name)
-)
-"""What a disk or a network share says that may answer again in a minute."""
 
 PAUSE_SECONDS: Final = 30.0
 """s between two looks for room on a disk that was full."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What the user chose for one run."""
-
-    archive: Path | None = None  # only this one
-    device: str | None = None  # None: the best there is
-    batch_size: int | None = None  # windows; None: by the device
-    limit: int | None = None  # photographs
-    model: str | None = None  # None: the default
-    max_pixels: int = DEFAULT_MAX_PIXELS
-    grain: bool = True  # draw the grain that repairs lack
-    recompress: bool = False  # encode a JPEG anew as a whole
-    records: bool = True  # write a record beside each restored photograph
-    until: datetime | None = None  # nothing is begun after it
-    lasting: timedelta | None = None  # nothing is begun after so much time awake
-
-
-@dataclass
-class RunSummary:
-    """What a run did."""
-
-    restored: int = 0
-    linked: int = 0  # duplicates that took what was restored in another place
-    recovered: int = 0  # written by a run that was killed, now recorded as done
-    set_aside: list[SetAside] = field(default_factory=list)
-    megapixels: float = 0.0  # of the restored photographs
-    seconds: float = 0.0
-    queued: int = 0  # still to be done
-    interrupted: bool = False
-    time_up: bool = False  # it ended because of `until` or `lasting`
-    device: str | None = None
-    outputs: list[Path] = field(default_factory=list)  # folders that restored photographs went to
-
-
-def output_path(job: Job, renamed: Mapping[bytes, bytes] | None = None) -> Path:
-    """Where the restored photograph goes; `renamed` has the paths that are others in the output."""
-    relative = (renamed or {}).get(job.relative, job.relative)
-    return output_folder(job.archive) / os.fsdecode(written(relative, job.path))
 
 
 class Worker:
@@ -126,10 +49,9 @@ class Worker:
         self._ledger = ledger
         self._home = home
         self._options = options
-        self._archive: int | None = None
-        self._model = ModelCard("", "", "", "")
-        self._renamed: Mapping[bytes, bytes] = {}
-        self._notes: dict[int, str] = {}  # by job
+        self._model = ""  # its name
+        self._handling: Handling  # of the archive at work
+        self._written: dict[int, tuple[Job, str]] = {}  # with what is to be noted; by job, until it is told
         self._progress = progress
         self._stop = stop
         self._stop_told = False
@@ -140,15 +62,14 @@ class Worker:
         self._log = log
         self._only: Job | None = None
         self._decode = decode
-        self._attempts: dict[int, int] = {}  # of jobs whose failure may pass: how many more they get at most
+        self._attempts = Attempts()
         self._began_at = night.clock.now().isoformat(timespec="seconds")
         self._seconds = 0.0  # at work
         self._claimed = 0
 
     def empty(self, restorer: Restorer, archive: Archive, waiting: int) -> None:
         """Restores what is queued of one archive, up to the run's limit."""
-        self._archive, self._model = archive.id, restorer.card
-        self._renamed = self._renames(archive)
+        self._take_up(archive, restorer)
         self._progress.start("Restoring", min(waiting, self._left))
         try:
             while self._left > 0 and self.wanted():
@@ -166,10 +87,9 @@ class Worker:
 
     def only(self, job: Job, restorer: Restorer) -> None:
         """Restores one job, which was claimed for it."""
-        self._model, self._only, self._name = restorer.card, job, job.worker or ""
-        for archive in self._ledger.archives():
-            if archive.id == job.archive_id:
-                self._renamed = self._renames(archive)
+        self._only, self._name = job, job.worker or ""
+        (archive,) = (known for known in self._ledger.archives() if known.id == job.archive_id)
+        self._take_up(archive, restorer)
         self._work(restorer)
 
     def suspects(self, archive: Archive) -> Iterator[Job]:
@@ -189,21 +109,29 @@ class Worker:
         if other.restored:
             self._note_output(job)
             self._log.event("restored alone", {"path": printable(job.path)})
+        for one in other.set_aside:
+            self._log.event("set aside", {"path": printable(one.path), "reason": one.reason})
 
     def remember(self) -> None:
         """Tells the ledger what this run got done."""
-        if self._seconds and self._model.name:
+        if self._seconds and self._model:
             self._ledger.add_run(
                 RunRow(
                     started_at=self._began_at,
                     seconds=self._seconds,
                     device=self._summary.device or "",
-                    model=self._model.name,
+                    model=self._model,
                     restored=self._summary.restored,
                     set_aside=len(self._summary.set_aside),
                     pixels=round(self._summary.megapixels * 1e6),
                 )
             )
+
+    def _take_up(self, archive: Archive, restorer: Restorer) -> None:
+        self._model = restorer.card.name
+        self._handling = Handling(
+            self._ledger, self._home, self._options, self._decode, archive, restorer.card
+        )
 
     def _work(self, restorer: Restorer) -> None:
         """What can be claimed now goes through the pipeline."""
@@ -212,6 +140,8 @@ class Worker:
             restore_all(self, restorer)
         finally:
             self._seconds += self._night.clock.monotonic() - began
+            for job, _ in list(self._written.values()):  # while the error of another ended the work
+                self.finished(job)
             self.release_mine()
 
     def release_mine(self) -> None:
@@ -251,8 +181,9 @@ class Worker:
             yield self._only
             return
         while self._left > 0 and self.wanted():
-            jobs = self._ledger.claim(self._name, 1, self._archive) or self._ledger.claim(
-                self._name, 1, self._archive, Queue.DUE
+            archive = self._handling.archive.id
+            jobs = self._ledger.claim(self._name, 1, archive) or self._ledger.claim(
+                self._name, 1, archive, Queue.DUE
             )
             if not jobs:
                 return
@@ -263,27 +194,15 @@ class Worker:
 
     def _linked(self, job: Job) -> bool:
         """Whether a duplicate that is done served this photograph as well."""
-        twin = self._ledger.twin(job)
-        model = self._model.name, self._model.sha256
-        if twin is None or not serves(
-            twin, job, model=model, settings=self._settings(), since=self._began_at
-        ):
+        linked = self._handling.link(job, self._began_at)
+        if linked is None:
             return False
-        output = output_path(job, self._renamed)
-        try:
-            self._refuse_to_replace(output)
-            how = place(twin, job, output, self._ledger, record=self._options.records)
-        except PhotographError:
-            return False  # restoring it says so in its own words
-        if how is not None:
-            self._summary.linked += 1
-            self._note_output(job)
-            self._log.event(how, {"path": printable(job.path), "from": printable(twin.path)})
-            self._progress.advance()
-        return how is not None
-
-    def _settings(self) -> dict[str, bool]:
-        return {"grain": self._options.grain, "recompress": self._options.recompress}
+        how, twin = linked
+        self._summary.linked += 1
+        self._note_output(job)
+        self._log.event(how, {"path": printable(job.path), "from": printable(twin)})
+        self._progress.advance()
+        return True
 
     def pixels(self, job: Job) -> int:
         return (job.width or 1) * (job.height or 1)
@@ -292,75 +211,14 @@ class Worker:
         return not self._stop.made and not self._night.over()
 
     def load(self, job: Job) -> Loaded:
-        with self._noting_what_may_pass(job):
-            return self._load(job)
-
-    @contextmanager
-    def _noting_what_may_pass(self, job: Job) -> Iterator[None]:
-        try:
-            yield
-        except PhotographError as error:
-            cause = error.__cause__ or error.__context__
-            if isinstance(error, DecoderDiedError):
-                self._attempts[job.id] = DEATHS - 1
-            elif isinstance(cause, OSError) and cause.errno in MAY_PASS:
-                self._attempts[job.id] = len(WAITS)
-            raise
-        except MemoryError:
-            self._attempts[job.id] = len(WAITS)
-            raise
-
-    def _load(self, job: Job) -> Loaded:
-        self._refuse_to_replace(output_path(job, self._renamed))
-        try:
-            photograph = self._decode(job.path, self._options.max_pixels)
-        except PhotographError:
-            if not job.archive.is_dir():
-                raise InputError(
-                    f"The archive {printable(job.archive)} is gone. Mount its disk, then run the same "
-                    "command again."
-                ) from None
-            raise
-        if sha256(photograph.source) != job.sha256:
-            raise PhotographError(job.path, "it has changed since the scan; scan the archive again")
-        mask_file = self._home.mask(str(job.sha256))
-        if not mask_file.exists():
-            raise PhotographError(job.path, "its mask is missing; scan the archive again, then retry")
-        header = photograph.header
-        return Loaded(photograph, read_mask(mask_file, (header.height, header.width)))
+        with self._attempts.noting(job):
+            return self._handling.load(job)
 
     def save(self, job: Job, loaded: Loaded, pages: tuple[Samples, ...]) -> None:
-        output, recompress = output_path(job, self._renamed), self._options.recompress
-        data = encode(loaded.photograph, pages, recompress=recompress)
-        digest = sha256(data)
-        self._refuse_to_replace(output)
-        if not self._ledger.write_intent(job, digest, output, self._model.name):
-            raise PhotographError(job.path, "another worker has taken it over")
-        record = describe(
-            loaded.photograph,
-            loaded.mask,
-            data,
-            name=printable(os.fsdecode(job.relative)),
-            mask_file=self._home.mask(str(job.sha256)),
-            model=(self._model.name, self._model.sha256),
-            settings=self._settings(),
-            regions=[asdict(region) for region in self._ledger.regions(job.photograph_id or 0)],
-        )
-        self._notes[job.id] = "; ".join(record.notes)
-        # The record first: what a run that was killed had written is known by its output alone.
-        if self._options.records:
-            write_record(output, record)
-        try:
-            write_checked(output, data, loaded, pages, recompressed=recompress)
-        except PhotographError:
-            remove_record(output)
-            raise
-        finished = self._ledger.finish(job, output=output, output_sha256=digest, model=self._model.name)
-        if not finished:
-            raise PhotographError(job.path, "another worker has taken it over")
+        self._written[job.id] = job, self._handling.save(job, loaded, pages)
 
     def finished(self, job: Job) -> None:
-        note = self._notes.pop(job.id, "")
+        _, note = self._written.pop(job.id, (job, ""))
         if note:
             self._progress.note(f"{printable(job.path)}: {note}")
         self._summary.restored += 1
@@ -378,9 +236,10 @@ class Worker:
             self._summary.outputs.append(folder)
 
     def failed(self, job: Job, reason: str) -> None:
-        if job.failures < self._attempts.pop(job.id, 0):
+        wait = self._attempts.wait(job)
+        if wait is not None:
             self._left += 1
-            self._ledger.postpone(job, reason, WAITS[job.failures])
+            self._ledger.postpone(job, reason, wait)
             self._progress.note(f"{printable(job.path)}: {reason}; it gets another attempt")
             self._log.event("postponed", {"path": printable(job.path), "reason": reason})
             return
@@ -392,28 +251,6 @@ class Worker:
 
     def given_back(self, job: Job) -> None:
         self._ledger.release(job)
-
-    def _renames(self, archive: Archive) -> Mapping[bytes, bytes]:
-        """Names that the output's disk would take for another file's, by path."""
-        if not folds(output_folder(archive.root)):
-            return {}
-        known = self._ledger.known_files(archive.id)
-        return apart(sorted(known, key=lambda relative: known[relative].file_id))
-
-    def _refuse_to_replace(self, output: Path) -> None:
-        """Raises unless the output's place is free, or holds what an earlier run wrote there."""
-        try:
-            if self._ledger.wrote(file_sha256(output)):
-                return
-            reason = "is not a file that this program wrote"
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError as error:
-            reason = f"cannot be read ({error.strerror})"
-        raise PhotographError(
-            output,
-            f"{printable(output)} exists already and {reason}; it is left as it is. Move it away, then retry",
-        )
 
     def after_batch(self, windows: int) -> None:
         self._windows += windows

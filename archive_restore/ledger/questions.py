@@ -128,7 +128,9 @@ class Questions(Verbs):
         """Photographs that were set aside, by path, at most `limit` of them."""
         rows = self._connection.rows(
             """
-            SELECT archives.root, files.relative, jobs.stage, jobs.reason, jobs.attempts
+            SELECT archives.root, files.relative, jobs.stage, jobs.reason,
+                -- A lease that was given back before anything was begun is no attempt.
+                CASE jobs.stage WHEN 'run' THEN max(1, jobs.failures + jobs.crashes) ELSE jobs.attempts END AS attempts
             FROM jobs JOIN files ON files.id = jobs.file_id JOIN archives ON archives.id = jobs.archive_id
             WHERE jobs.state = 'failed' AND files.missing_since IS NULL
               AND (:archive IS NULL OR jobs.archive_id = :archive)

@@ -13,13 +13,13 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-from archive_restore import cli, processes
+from archive_restore import alone, cli, processes
 from archive_restore.home import HOME_VARIABLE, Home
 
 ROOT: Final = Path(__file__).parents[2]
@@ -78,10 +78,9 @@ class Commands:
     def finish(self, *arguments: str, codes: Sequence[int] = (0,)) -> str:
         """Lets a command go through; returns what it said. RuntimeError if it ends with another code."""
         ended = self.killed(arguments, None)
-        said = self._said.read_text(errors="replace")
         if ended not in codes:
-            raise RuntimeError(f"{' '.join(arguments)} ended with {ended}:\n{said}")
-        return said
+            raise RuntimeError(f"{' '.join(arguments)} ended with {ended}:\n{self.said}")
+        return self.said
 
     def killed(self, arguments: Sequence[str], kill: Kill | None, *, fresh: bool = False) -> int | None:
         """Its exit code; None if it was killed before its end."""
@@ -116,6 +115,11 @@ class Commands:
         return True
 
     @property
+    def said(self) -> str:
+        """What the last command said."""
+        return self._said.read_text(errors="replace")
+
+    @property
     def _said(self) -> Path:
         return self.home.root.with_name(f"{self.home.root.name} said.txt")
 
@@ -128,7 +132,9 @@ class Commands:
     def _fresh(self, arguments: Sequence[str], kill: Kill | None) -> int:
         started = ["-m", "archive_restore"]
         if kill is not None and kill.point is not None:
-            armed = f"from tests.benchmarks.killing import arm; arm({kill.point!r}, {kill.calls}, {kill.whole})"
+            armed = (
+                f"from tests.benchmarks.killing import arm; arm({kill.point!r}, {kill.calls}, {kill.whole})"
+            )
             started = ["-c", f"{armed}; from archive_restore.cli import main; main()"]
         with self._said.open("wb") as said:
             process = subprocess.Popen(
@@ -143,6 +149,8 @@ class Commands:
         return process.pid
 
     def _forked(self, arguments: Sequence[str], kill: Kill | None) -> int:
+        if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 (only counted)
+            raise RuntimeError("a process with threads must not be forked; set OMP_NUM_THREADS=1")
         child = os.fork()
         if child:
             return child
@@ -194,7 +202,9 @@ def arm(point: str, calls: int, whole: bool = True) -> None:
 def fork_instead_of_spawning() -> None:
     """Lets child processes of this one be forks of it: spawned ones import for seconds.
 
-    They keep no file or pipe of it, as spawned ones do not, or they would hold its locks when it is killed.
+    They keep no file or pipe of it, as spawned ones do not, or they would hold its locks when it is killed. What was
+    held by a run that died is restored in this process: its own would open the ledger, and SQLite loses transactions
+    in a fork of a process that has it open.
     """
     forking, serve = multiprocessing.get_context("fork"), processes._serve
 
@@ -209,3 +219,11 @@ def fork_instead_of_spawning() -> None:
 
     multiprocessing.get_context = lambda method=None: forking  # type: ignore[assignment]
     processes._serve = serve_apart
+    alone.in_processes = in_this_process  # type: ignore[attr-defined]
+
+
+def in_this_process(
+    work: Callable[[Any], Any], tasks: Iterable[Any], *, processes: int
+) -> Iterator[tuple[Any, Any]]:
+    """What `in_processes` does, without processes."""
+    return ((task, work(task)) for task in tasks)

@@ -1,10 +1,10 @@
 """Does memory stay flat over a long night?
 
 `python -m tests.benchmarks.soak --photographs 20000` restores that many small photographs with a small untrained
-generator, and prints as it goes what memory its processes hold (Linux).
+generator, or as many as it can in `--minutes`, and prints as it goes what memory its processes hold (Linux).
 """
 
-import tests.benchmarks.polite  # noqa: F401, I001
+import tests.conftest  # noqa: F401, I001 (before torch)
 
 import argparse
 import gc
@@ -13,24 +13,27 @@ import resource
 import tempfile
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from archive_restore import run as running
-from archive_restore.ledger import open_ledger
+from archive_restore.ledger import State, open_ledger
 from archive_restore.log import Fact
 from archive_restore.progress import NullProgress
 from archive_restore.run import RunOptions
-from tests.benchmarks.crashes import to_restore
+from tests.benchmarks.small_archives import MODEL, to_restore
 
-LINES = 40
-"""Printed in all."""
+EVERY: Final = 250
+"""photographs between two lines."""
+
+OWN: Final = Path("/proc/self")
 
 
 class MemoryLog:
-    """Notes the memory at every fortieth of the photographs."""
+    """Notes the memory after every so many photographs."""
 
-    def __init__(self, photographs: int) -> None:
-        self._every = max(1, photographs // LINES)
+    def __init__(self) -> None:
         self._done = 0
         self._began = time.monotonic()
         self.megabytes: list[tuple[float, float]] = []
@@ -39,23 +42,24 @@ class MemoryLog:
         if name not in ("restored", "linked", "copied"):
             return
         self._done += 1
-        if self._done % self._every == 0:
-            gc.collect()
-            self.megabytes.append(held_megabytes())
-            own, decoders = self.megabytes[-1]
-            seconds = time.monotonic() - self._began
-            print(
-                f"{self._done:,} done in {seconds:.0f} s: {own:.0f} MB, processes that decode {decoders:.0f} MB, "
-                f"{len(os.listdir('/proc/self/fd'))} files open",  # noqa: PTH208 (only counted)
-                flush=True,
-            )
+        if self._done % EVERY == 0:
+            self.note()
+
+    def note(self) -> None:
+        gc.collect()
+        decoders = sum(map(resident_megabytes, children()))
+        self.megabytes.append((resident_megabytes("self"), decoders))
+        files = len(os.listdir(OWN / "fd"))  # noqa: PTH208 (only counted)
+        print(
+            f"{self._done:,} done in {time.monotonic() - self._began:.0f} s: {self.megabytes[-1][0]:.0f} MB, processes "
+            f"that decode {decoders:.0f} MB, {files} files open",
+            flush=True,
+        )
 
 
-def held_megabytes() -> tuple[float, float]:
-    """MB that this process holds now, and that its children hold together."""
-    own = os.getpid()
-    children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
-    return resident_megabytes(str(own)), sum(map(resident_megabytes, children))
+def children() -> list[str]:
+    """The processes that the threads of this one started."""
+    return [child for task in OWN.glob("task/*/children") for child in task.read_text().split()]
 
 
 def resident_megabytes(process: str) -> float:
@@ -66,25 +70,34 @@ def resident_megabytes(process: str) -> float:
     return 0.0  # it has just ended
 
 
+def cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=int, default=20_000)
+    parser.add_argument("--minutes", type=float, help="end after so many")
     chosen = parser.parse_args()
+    lasting = None if chosen.minutes is None else timedelta(minutes=chosen.minutes)
     print(f"drawing and entering {chosen.photographs:,} photographs", flush=True)
     with tempfile.TemporaryDirectory(prefix="archive-restore-soak-") as folder:
         _, home = to_restore(Path(folder).resolve(), chosen.photographs)
-        log = MemoryLog(chosen.photographs)
-        options = RunOptions(device="cpu", model="small")
-        before = resource.getrusage(resource.RUSAGE_SELF)
+        log, began = MemoryLog(), cpu_seconds()
+        options = RunOptions(device="cpu", model=MODEL, lasting=lasting)
         with open_ledger(home.ledger) as ledger:
             summary = running.run(ledger=ledger, home=home, options=options, progress=NullProgress(), log=log)
-        after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    tenth, last = log.megabytes[len(log.megabytes) // 10], log.megabytes[-1]
+            states = ledger.counts().states
+        log.note()
+    done = summary.restored + summary.linked
+    (first, decoders), (last, _) = log.megabytes[0], log.megabytes[-1]
     print(
-        f"{summary.restored:,} restored and {summary.linked:,} linked in {summary.seconds:.0f} s "
-        f"({1e3 * cpu / chosen.photographs:.0f} ms of CPU a photograph); memory {tenth[0]:.0f} + {tenth[1]:.0f} MB "
-        f"after a tenth, {last[0]:.0f} + {last[1]:.0f} MB at the end"
+        f"{summary.restored:,} restored and {summary.linked:,} linked in {summary.seconds:.0f} s, "
+        f"{1e3 * (cpu_seconds() - began) / max(done, 1):.0f} ms of CPU each, {len(summary.set_aside)} set aside, "
+        f"{states[State.QUEUED]:,} still queued; memory {first:.0f} MB after {EVERY}, {last:.0f} MB at the end, "
+        f"highest {max(own for own, _ in log.megabytes):.0f} MB; processes that decode {decoders:.0f} MB after "
+        f"{EVERY}, highest {max(theirs for _, theirs in log.megabytes):.0f} MB"
     )
 
 

@@ -1,0 +1,148 @@
+"""What a run does with one photograph: reads it with its mask, writes it with its record."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from archive_restore.assignment import RunOptions
+from archive_restore.decoding import Decode
+from archive_restore.errors import InputError, PhotographError, printable
+from archive_restore.home import Home
+from archive_restore.ledger import Archive, Job, Ledger
+from archive_restore.networks.weights import ModelCard
+from archive_restore.outputs import Outputs
+from archive_restore.photos.codecs import Samples, encode, sha256
+from archive_restore.photos.files import read_mask
+from archive_restore.records import describe, remove_record, write_record
+from archive_restore.restoring.parts import Loaded
+from archive_restore.restoring.pipeline import write_checked
+from archive_restore.twins import place, serves
+
+
+class ArchiveGoneError(InputError):
+    """The disk of an archive is not there any more."""
+
+
+class Handling:
+    """Photographs of one archive, restored by one model. Its methods are called from several threads.
+
+    Parameters
+    ----------
+    decode : reads a photograph
+    model : of which the records tell
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        home: Home,
+        options: RunOptions,
+        decode: Decode,
+        archive: Archive,
+        model: ModelCard,
+    ) -> None:
+        self.archive = archive
+        self._ledger = ledger
+        self._home = home
+        self._options = options
+        self._decode = decode
+        self._model = model
+        self._outputs = Outputs(ledger, archive)
+
+    def load(self, job: Job) -> Loaded:
+        """The photograph and its mask.
+
+        Raises
+        ------
+        PhotographError
+            This one cannot be restored.
+        ArchiveGoneError
+            The whole archive is gone.
+        """
+        self._outputs.free_place(job)
+        try:
+            photograph = self._decode(job.path, self._options.max_pixels)
+        except PhotographError:
+            self._refuse_if_gone()
+            raise
+        if sha256(photograph.source) != job.sha256:
+            raise PhotographError(job.path, "it has changed since the scan; scan the archive again")
+        mask_file = self._home.mask(str(job.sha256))
+        if not mask_file.exists():
+            raise PhotographError(job.path, "its mask is missing; scan the archive again, then retry")
+        header = photograph.header
+        return Loaded(photograph, read_mask(mask_file, (header.height, header.width)))
+
+    def save(self, job: Job, loaded: Loaded, pages: tuple[Samples, ...]) -> str:
+        """Writes the restored photograph and tells the ledger; returns what its record notes.
+
+        Raises
+        ------
+        PhotographError
+            It cannot be written there, or somebody else restores it by now.
+        StorageError
+            The disk is full or cannot be written.
+        ArchiveGoneError
+            The whole archive is gone.
+        """
+        recompress = self._options.recompress
+        data = encode(loaded.photograph, pages, recompress=recompress)
+        digest = sha256(data)
+        output = self._outputs.free_place(job)
+        # The output was probably on the same disk: written now, it would lie hidden where that is mounted.
+        self._refuse_if_gone()
+        if not self._ledger.write_intent(job, digest, output, self._model.name):
+            raise PhotographError(job.path, "another worker has taken it over")
+        record = describe(
+            loaded.photograph,
+            loaded.mask,
+            data,
+            name=printable(os.fsdecode(job.relative)),
+            mask_file=self._home.mask(str(job.sha256)),
+            model=(self._model.name, self._model.sha256),
+            settings=self._settings(),
+            regions=[asdict(region) for region in self._ledger.regions(job.photograph_id or 0)],
+        )
+        # The record first: what a run that was killed had written is known by its output alone.
+        if self._options.records:
+            write_record(output, record)
+        try:
+            write_checked(output, data, loaded, pages, recompressed=recompress)
+        except PhotographError:
+            remove_record(output)
+            raise
+        finished = self._ledger.finish(job, output=output, output_sha256=digest, model=self._model.name)
+        if not finished:
+            raise PhotographError(job.path, "another worker has taken it over")
+        return "; ".join(record.notes)
+
+    def link(self, job: Job, since: str) -> tuple[str, Path] | None:
+        """How, and from which original's, a duplicate that is done served this photograph as well; None if none can.
+
+        `since` is when the run began, ISO 8601.
+        """
+        twin = self._ledger.twin(job)
+        model = self._model.name, self._model.sha256
+        if twin is None or not serves(twin, job, model=model, settings=self._settings(), since=since):
+            return None
+        try:
+            output = self._outputs.free_place(job)
+            how = place(twin, job, output, self._ledger, record=self._options.records)
+        except PhotographError:
+            return None  # restoring it says so in its own words
+        return None if how is None else (how, twin.path)
+
+    def _refuse_if_gone(self) -> None:
+        """ArchiveGoneError if the archive is not there, or empty as the place is where its disk is mounted."""
+        try:
+            with os.scandir(self.archive.root) as entries:
+                if next(entries, None) is not None:
+                    return
+        except OSError:
+            pass
+        raise ArchiveGoneError(
+            f"The archive {printable(self.archive.root)} is gone. Mount its disk, then run the same command again."
+        ) from None
+
+    def _settings(self) -> dict[str, bool]:
+        return {"grain": self._options.grain, "recompress": self._options.recompress}
