@@ -64,7 +64,7 @@ def test_on_a_disk_that_folds_every_photograph_is_restored_under_a_name_of_its_o
         add(ledger, archive, b"A.JPG")
         add(ledger, archive, b"A.tif")
     before = {path: path.read_bytes() for path in archive.output.iterdir() if path.is_file()}
-    monkeypatch.setattr("archive_restore.worker.folds", lambda folder: True)
+    monkeypatch.setattr("archive_restore.outputs.folds", lambda folder: True)
     assert archive.run().restored == 2
     names = {path.name for path in archive.output.iterdir() if path.suffix != ".json"}
     assert names == {"a.jpg", "a.tif", "sub", "A~2.JPG", "A~2.tif"}
