@@ -2,6 +2,7 @@
 
 import io
 import lzma
+import struct
 import zlib
 from collections.abc import Callable
 
@@ -12,28 +13,36 @@ from PIL import Image
 
 from archive_restore.photos.tiff_layout import Layout
 from archive_restore.photos.tiff_tags import (
+    BITS,
+    COMPRESSION,
     DEFLATE,
     FAX,
     FAX3,
     FAX4,
     FAX_ROWS,
+    HEIGHT,
     LZMA,
     LZW,
     NONE,
     OLD_DEFLATE,
     PACKBITS,
+    PHOTOMETRIC,
+    ROWS_PER_STRIP,
+    SAMPLES,
     STRIP_BYTES,
     STRIP_OFFSETS,
     T4_OPTIONS,
+    WIDTH,
     ZSTD,
 )
 
 _FAX_NAMES = {FAX_ROWS: "tiff_ccitt", FAX3: "group3", FAX4: "group4"}  # as Pillow calls them
+_START, _LONG = 8, 4  # where a file's first strip may begin, and the type of 32-bit tags
 _MOST_MEMORY = 1 << 27  # bytes; what a damaged LZMA header may ask for
 
 _UNPACK: dict[int, Callable[[bytes, int], bytes | bytearray]] = {
     NONE: lambda packed, size: packed[:size],
-    LZW: lambda packed, size: imagecodecs.lzw_decode(packed, out=size),
+    LZW: lambda packed, size: _lzw_decoded(packed, size),
     DEFLATE: lambda packed, size: zlib.decompressobj().decompress(packed, size),
     OLD_DEFLATE: lambda packed, size: zlib.decompressobj().decompress(packed, size),
     PACKBITS: lambda packed, size: imagecodecs.packbits_decode(packed, out=size),
@@ -91,6 +100,26 @@ def _packed(rows: NDArray[np.uint8], layout: Layout, columns: int) -> bytes:
     if layout.compression == PACKBITS:  # each row by itself (TIFF 6.0, section 9)
         return b"".join(bytes(imagecodecs.packbits_encode(row.tobytes())) for row in rows)
     return bytes(_PACK[layout.compression](rows.tobytes()))
+
+
+def _lzw_decoded(packed: bytes, size: int) -> bytes:
+    """By libtiff, as the only row of a file: imagecodecs' own `lzw_decode` can crash on damaged data (2026.3.6)."""
+    tags = {
+        WIDTH: size,
+        HEIGHT: 1,
+        BITS: 8,
+        COMPRESSION: LZW,
+        PHOTOMETRIC: 1,
+        STRIP_OFFSETS: _START,
+        SAMPLES: 1,
+        ROWS_PER_STRIP: 1,
+        STRIP_BYTES: len(packed),
+    }
+    filled = packed + bytes(len(packed) % 2)
+    entries = b"".join(struct.pack("<HHII", tag, _LONG, 1, value) for tag, value in sorted(tags.items()))
+    header = struct.pack("<2sHI", b"II", 42, _START + len(filled))
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    return np.asarray(imagecodecs.tiff_decode(header + filled + directory)).tobytes()
 
 
 def _fax_decoded(packed: bytes, layout: Layout, rows: int, columns: int) -> bytes:
