@@ -51,7 +51,7 @@ class ScanOptions:
     output: Path | None = None  # where restored photographs will go; None: beside the archive
     detector: Detector = Detector.LEARNED
     device: str | None = None  # where the learned one computes; None: the CPU
-    anew: bool = False  # search also what has not changed since a former scan
+    anew: bool = False  # search also what has not changed since a former scan, unless it is restored
 
     def policy(self, before: Policy) -> Policy:
         """What is damage, where it was `before` what it was."""
@@ -182,7 +182,7 @@ def examine(task: Examination) -> Examined | Refused:
                 write_mask(task.mask, found.mask)
         else:
             by_hand = _edited(found, task.home)
-            # Empty, too, where there was damage before: what was restored then is given back by a mask that says so.
+            # Empty, too, where there was damage before.
             if found.regions or task.home.detected_mask(found.sha256).exists():
                 write_mask(task.home.detected_mask(found.sha256), found.mask, compact=True)
             # Last: where there is a score map, the photograph is through.

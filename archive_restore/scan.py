@@ -275,7 +275,15 @@ class _Comparison:
                 yield found, known.get(found.relative)
 
     def must_read(self, found: FoundFile, before: KnownFile | None) -> bool:
-        return self.anew or before is None or _must_read(before, found, self.home)
+        return before is None or _must_read(before, found, self.home) or (self.anew and self._open(before))
+
+    def _open(self, before: KnownFile) -> bool:
+        """Whether nothing was restored by this photograph's mask yet: else it has to stay, or nobody could verify that
+        only what it marks was changed."""
+        if before.sha256 is None:
+            return True
+        photograph = self.ledger.masked_content(self.archive_id, before.sha256)
+        return photograph is None or not photograph.restored
 
 
 class _Ids:
@@ -308,7 +316,7 @@ def _survey(compared: _Comparison, ledger: Ledger, progress: Progress) -> _Surve
         stay.add(before.file_id)
         if before.missing:
             found_again.append(before.file_id)
-        if compared.anew:
+        if compared.must_read(found, before):
             survey.to_examine += 1
             continue
         survey.unchanged += 1

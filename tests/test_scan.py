@@ -170,19 +170,31 @@ def test_a_folder_that_vanishes_and_returns_is_neither_forgotten_nor_read_again(
     assert (summary.unchanged, summary.counts.missing, job.state) == (2, 0, State.DONE)
 
 
-def test_a_scan_anew_searches_the_unchanged_too_and_leaves_alone_what_is_restored(archive: Path) -> None:
+def test_a_scan_anew_searches_the_unchanged_too(archive: Path) -> None:
+    _, [job] = scanned(archive)
+    assert job.sha256 is not None
+    home = home_of(archive)
+    score_map = home.score_map(job.sha256)
+    found = score_map.read_bytes()
+    score_map.write_bytes(ScoreMap(*(np.zeros(SHAPE, np.uint8) for _ in range(2))).to_png())
+    write_mask(home.detected_mask(job.sha256), np.zeros(SHAPE, bool))
+    summary, [again] = scanned(archive, options=ScanOptions(detector=Detector.HEURISTIC, jobs=1, anew=True))
+    assert (summary.unchanged, summary.examined, summary.counts.missing) == (0, 2, 0)
+    assert (again.id, again.state) == (job.id, State.QUEUED)
+    assert score_map.read_bytes() == found
+    assert read_mask(home.mask(job.sha256), SHAPE)[ACROSS_A_SCRATCH].any()
+
+
+def test_a_scan_anew_keeps_the_mask_by_which_a_photograph_was_restored(archive: Path) -> None:
     _, [job] = scanned(archive)
     finish_all(archive)
     assert job.sha256 is not None
-    score_map, home = home_of(archive).score_map(job.sha256), home_of(archive)
-    found = score_map.read_bytes()
-    score_map.write_bytes(ScoreMap(*(np.zeros(SHAPE, np.uint8) for _ in range(2))).to_png())
-    home.detected_mask(job.sha256).unlink()
-    summary, [again] = scanned(archive, options=ScanOptions(detector=Detector.HEURISTIC, jobs=1, anew=True))
-    assert (summary.unchanged, summary.examined, summary.counts.missing) == (0, 2, 0)
-    assert (again.id, again.state) == (job.id, State.DONE)
-    assert score_map.read_bytes() == found
-    assert read_mask(home.mask(job.sha256), SHAPE)[ACROSS_A_SCRATCH].any()
+    before = home_of(archive).mask(job.sha256).read_bytes()
+    options = ScanOptions(level=Sensitivity.LOW, detector=Detector.HEURISTIC, jobs=1, anew=True)
+    summary, [again] = scanned(archive, options=options)
+    assert (summary.unchanged, summary.examined, summary.counts.damaged) == (1, 1, 1)
+    assert again.state is State.DONE
+    assert home_of(archive).mask(job.sha256).read_bytes() == before
 
 
 def test_a_scan_anew_empties_the_mask_of_what_is_no_damage_any_more(archive: Path) -> None:

@@ -17,8 +17,8 @@ Anew = Annotated[
     bool,
     typer.Option(
         "--anew",
-        help="Search every photograph, also the unchanged: with a new version, another --detector, or infrared files "
-        "that came later. Masks by hand stay, and so does what is restored.",
+        help="Search all that is not restored yet, also the unchanged: with a new version, another --detector, or "
+        "infrared files that came later. Masks by hand stay.",
     ),
 ]
 Archive = Annotated[
