@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 
 from archive_restore.errors import InputError
-from archive_restore.training import detection_defects, detection_samples
+from archive_restore.training import defects, detection_samples
+from archive_restore.training.defects.laying import Defect
+from archive_restore.training.defects.real_shapes import stamp, stamped
 from archive_restore.training.detection_samples import read_shapes, sample
 from archive_restore.training.scenery import SCENERY
 from archive_restore.training.scenery.laying import box_of
@@ -42,8 +44,8 @@ def test_damage_is_often_softened_by_the_scanner_that_saw_it(monkeypatch):
     flat = np.full((200, 200, 3), 100, np.uint8)
     opacity = np.zeros((64, 64), np.float32)
     opacity[20:40, 20:40] = 1
-    defect = detection_defects.Defect(opacity, (255.0, 255.0, 255.0), 0.0, "spots")
-    monkeypatch.setattr(detection_defects, "draw_some", lambda *_: [defect])
+    defect = Defect(opacity, (255.0, 255.0, 255.0), 0.0, "spots")
+    monkeypatch.setattr(defects, "draw_some", lambda *_: [defect])
     monkeypatch.setattr(detection_samples, "DECORATED", 0.0)
     monkeypatch.setattr(detection_samples, "cut", lambda *_: (flat[:64, :64], 1.5))
     monkeypatch.setattr(detection_samples, "grain", lambda _, shape: np.zeros((*shape[:2], 1), np.float32))
@@ -64,13 +66,11 @@ def test_scenery_is_drawn_within_the_range_and_only_where_it_is(name):
     assert (picture != 120).any()
 
 
-@pytest.mark.parametrize("kind", detection_defects.WEIGHTS)
+@pytest.mark.parametrize("kind", defects.WEIGHTS)
 def test_each_kind_of_damage_can_be_drawn(kind):
     random = np.random.default_rng(0)
     opacities = [
-        defect.opacity
-        for _ in range(6)
-        for defect in detection_defects.draw(random, (96, 128), 1.0, kind, {})
+        defect.opacity for _ in range(6) for defect in defects.draw(random, (96, 128), 1.0, kind, {})
     ]
     assert all(opacity.shape == (96, 128) and opacity.min() >= 0 for opacity in opacities)
     assert max(opacity.max() for opacity in opacities) > 0.2
@@ -84,7 +84,7 @@ def test_real_shapes_are_read_every_other_one_and_stamped(tmp_path):
         cv2.imwrite(str(tmp_path / "dots" / f"{name}.png"), pixels)
     shapes = read_shapes(tmp_path)
     assert [form.shape for form in shapes["dots"]] == [(5, 5), (7, 7)]
-    opacity = detection_defects.stamped(np.random.default_rng(0), (64, 64), 1.0, "dust", shapes)
+    opacity = stamped(np.random.default_rng(0), (64, 64), 1.0, "dust", shapes)
     assert opacity.max() == pytest.approx(200 / 255, abs=0.02)
 
 
@@ -98,7 +98,7 @@ def test_a_shape_without_alpha_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize(("top", "left"), [(-3, -3), (60, 60), (-50, 10), (10, 200)])
 def test_a_shape_over_the_edge_is_cut_off(top, left):
     opacity = np.zeros((64, 64), np.float32)
-    detection_defects.stamp(opacity, np.ones((8, 8), np.float32), top, left)
+    stamp(opacity, np.ones((8, 8), np.float32), top, left)
     assert opacity.sum() == max(0, min(top + 8, 64) - max(top, 0)) * max(0, min(left + 8, 64) - max(left, 0))
 
 

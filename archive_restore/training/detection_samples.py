@@ -14,10 +14,9 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
 from archive_restore.errors import InputError, printable
-from archive_restore.training import ageing, detection_defects
-from archive_restore.training.detection_defects import Defect
+from archive_restore.training import ageing, defects
+from archive_restore.training.defects.laying import lay
 from archive_restore.training.scenery import decorate
-from archive_restore.training.scenery.laying import box_of
 
 Floats = NDArray[np.float32]
 
@@ -60,7 +59,7 @@ def sample(
     damaged = clean
     if random.random() >= INTACT:
         damaged = clean.copy()
-        for defect in detection_defects.draw_some(random, (size, size), shapes):
+        for defect in defects.draw_some(random, (size, size), shapes):
             lay(damaged, defect, random)
     if order != "glass":
         # An enlarged photograph is soft; the scanner that made it so made its damage as soft.
@@ -102,18 +101,6 @@ def cut(photograph: NDArray[np.uint8], size: int, random: Random) -> tuple[NDArr
     square = np.rot90(square, int(random.choice([0, 0, 0, 1, 2, 3])))
     softness = 0.5 * (enlarged - 1) if enlarged > 1.05 else 0.0
     return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))]), softness
-
-
-def lay(picture: Floats, defect: Defect, random: Random) -> None:
-    """Lays a defect over the picture, in place; only where it has any opacity."""
-    box = box_of(defect.opacity)
-    if box is None:
-        return
-    opacity, under = defect.opacity[box][..., None], picture[box]
-    texture = random.standard_normal(opacity.shape, np.float32) * np.float32(defect.texture)
-    tone = np.array(defect.tone, np.float32)
-    over = under * (tone / 255) if defect.stains else tone + texture
-    picture[box] = np.clip(under + (over - under) * opacity, 0, 255)
 
 
 def greatest(picture: Floats) -> Floats:

@@ -1,0 +1,138 @@
+"""Wear that `damage` does not draw: scratches along a film, stains that let the photograph through, folds with their
+shadow, bends that did not break, gouges, and patches that lost their emulsion."""
+
+import cv2
+import numpy as np
+from numpy.random import Generator as Random
+
+from archive_restore.training import damage
+from archive_restore.training.defects.laying import Defect, Floats, Shape
+
+
+def draw_tramlines(random: Random, shape: Shape) -> Floats:
+    """Scratches along a film: exactly straight, a pixel or less wide, faint, interrupted, several side by side."""
+    lying = random.random() < 0.35
+    height, width = shape[::-1] if lying else shape
+    opacity = np.zeros((height, width), np.float32)
+    columns, rows = np.arange(width, dtype=np.float32), np.arange(height)
+    x = float(random.uniform(0, width))
+    for _ in range(int(random.integers(1, 5))):
+        profile = np.exp(-(((columns - x) / random.uniform(0.35, 0.9)) ** 2))
+        first = random.uniform(-0.5, 0.8) * height
+        inside = (rows >= first) & (rows < first + random.uniform(0.15, 1.5) * height)
+        worn = damage.smooth_noise(random, (height, 2), float(random.uniform(4, 40)))[:, 0]
+        along = inside * np.clip(random.uniform(0.2, 1.2) + 0.6 * worn, 0, 1) * random.uniform(0.2, 1.0)
+        np.maximum(opacity, (along[:, None] * profile[None]).astype(np.float32), out=opacity)
+        x += float(random.normal(0, 12))
+    return np.ascontiguousarray(opacity.T) if lying else opacity
+
+
+def draw_stain(random: Random, shape: Shape, unit: float) -> Defect:
+    """A stain that lets the photograph through: water, tea, foxing; darker at its rim, or bleached."""
+    blob = (damage.draw_spots(random, shape, min(unit * random.uniform(0.5, 2.0), 2.0)) > 0.2).astype(
+        np.float32
+    )
+    opacity = damage.soften(blob, float(random.uniform(0.6, 2.5)))
+    if random.random() < 0.6:
+        rim = opacity - np.minimum(opacity, damage.soften(blob, float(random.uniform(3, 9)) * min(unit, 2)))
+        opacity = np.clip(opacity * np.float32(random.uniform(0.3, 0.8)) + 1.5 * rim, 0, 1)
+    opacity = opacity * np.float32(random.uniform(0.5, 1.0))
+    if random.random() < 0.25:
+        light = float(random.uniform(200, 255))
+        return Defect(0.6 * opacity, (light, light, light - 8), 0.0, "stains")
+    level = float(random.uniform(40, 170))
+    brown = (min(255.0, level * 1.35), level, level * float(random.uniform(0.5, 0.95)))
+    return Defect(opacity, brown, 0.0, "stains", stains=True)
+
+
+def draw_fold(random: Random, shape: Shape, unit: float) -> list[Defect]:
+    """A fold that did not break everywhere: a light line with a dark one beside it, here and there only one."""
+    line = damage.draw_crease(random, shape, unit * float(random.uniform(0.4, 0.8)))
+    shift = np.array([[1, 0, random.normal(0, 2) * unit], [0, 1, random.normal(0, 2) * unit]], np.float32)
+    shadow = np.asarray(cv2.warpAffine(line, shift, shape[::-1]), np.float32)
+    worn = np.clip(0.6 + 0.5 * damage.smooth_noise(random, shape, 40 * unit), 0, 1)
+    light, dark = float(random.uniform(190, 255)), float(random.uniform(10, 90))
+    return [
+        Defect(
+            damage.soften(shadow, 0.8) * np.float32(random.uniform(0.2, 0.8)),
+            (dark, dark, dark),
+            2.0,
+            "folds",
+        ),
+        Defect(
+            line * worn * np.float32(random.uniform(0.4, 1.0)), (light, light - 4, light - 10), 4.0, "folds"
+        ),
+    ]
+
+
+def draw_bend(random: Random, shape: Shape, unit: float) -> list[Defect]:
+    """A bend of the paper that broke little or nothing: a fine light line that comes and goes, one side of it a
+    little darker or lighter than it was."""
+    angle = float(random.uniform(0, 2 * np.pi))
+    points = damage.wander(
+        random, damage.somewhere(random, shape), angle, unit * random.uniform(50, 320), 0.012, 5.0
+    )
+    line = np.zeros(shape, np.float32)
+    damage.stroke(line, points, np.full(len(points), unit * random.uniform(0.5, 1.6)))
+    worn = np.clip(random.uniform(0.3, 1.0) + 0.5 * damage.smooth_noise(random, shape, 25 * unit), 0, 1)
+    light = float(random.uniform(190, 255))
+    broken = Defect(line * worn, (light, light - 4, light - 10), 4.0, "bends")
+    if random.random() < 0.4:
+        return [broken]
+    side = np.array((-np.sin(angle), np.cos(angle))) * unit * random.uniform(1.5, 4)
+    shade = np.zeros(shape, np.float32)
+    damage.stroke(shade, points + side, np.full(len(points), 2 * float(np.hypot(*side))))
+    shade = damage.soften(shade, float(np.hypot(*side)) / 2) * np.float32(random.uniform(0.05, 0.22))
+    level = float(random.choice([15.0, 240.0]))
+    return [Defect(shade, (level, level, level), 0.0, "bends"), broken]
+
+
+def draw_gouges(random: Random, shape: Shape, unit: float) -> Floats:
+    """Short deep marks of a nail or a blade, ragged, as wide as a pen's stroke; some cross."""
+    opacity = np.zeros(shape, np.float32)
+    at, angle = np.array(damage.somewhere(random, shape)), float(random.uniform(0, 2 * np.pi))
+    for _ in range(int(random.integers(1, 5))):
+        length = unit * float(random.uniform(12, 80))
+        start = at - length / 2 * np.array((np.cos(angle), np.sin(angle)))
+        points = damage.wander(
+            random,
+            (float(start[0]), float(start[1])),
+            angle,
+            length,
+            float(random.uniform(0.02, 0.25)),
+            3 * unit,
+        )
+        widths = unit * random.uniform(0.8, 4.5) * random.uniform(0.4, 1.5, len(points))
+        damage.stroke(opacity, points, widths)
+        at, angle = at + random.normal(0, 12 * unit, 2), angle + random.normal(0, 0.9)
+    opacity = damage.ragged(random, opacity, unit, 1.5 * unit, 1.2)
+    gaps = damage.smooth_noise(random, shape, 6 * unit) > random.uniform(-2.5, -0.7)
+    return damage.soften(opacity * gaps, float(random.uniform(0.3, 0.7)))
+
+
+def draw_losses(random: Random, shape: Shape, unit: float) -> Floats:
+    """Patches where the emulsion came off: flat paper, of sharp angular outlines with frayed rims and cracks that
+    lead away from their corners."""
+    opacity = np.zeros(shape, np.float32)
+    for _ in range(int(random.integers(1, 3))):
+        centre = np.array(damage.somewhere(random, shape))
+        turns = np.sort(random.uniform(0, 2 * np.pi, int(random.integers(5, 12))))
+        reach = unit * np.exp(random.uniform(np.log(5), np.log(45)))
+        radii = reach * random.lognormal(0, 0.45, len(turns)).clip(0.3, 2.2)
+        corners = centre + radii[:, None] * np.stack((np.cos(turns), np.sin(turns)), axis=1)
+        patch = np.zeros(shape, np.uint8)
+        cv2.fillPoly(patch, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        np.maximum(opacity, patch.astype(np.float32) / 255, out=opacity)
+        for corner in corners[random.random(len(corners)) < 0.25]:
+            away = float(np.arctan2(*(corner - centre)[::-1]))
+            path = damage.wander(
+                random,
+                (float(corner[0]), float(corner[1])),
+                away,
+                unit * random.uniform(10, 90),
+                0.15,
+                4.0,
+            )
+            damage.stroke(opacity, path, unit * np.linspace(random.uniform(1, 3.5), 0.6, len(path)))
+    frayed = damage.ragged(random, opacity, unit, 2.0 * unit, random.uniform(0.6, 1.4))
+    return damage.soften(frayed, float(random.uniform(0.3, 0.8)))
