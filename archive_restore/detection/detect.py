@@ -10,6 +10,7 @@ from archive_restore.detection import corners, creases, dust, judge, scratches, 
 from archive_restore.detection.borders import without_border
 from archive_restore.detection.candidates import Candidates, find
 from archive_restore.detection.filters import Floats, dilated, repeated, square, stretched
+from archive_restore.detection.halos import with_halos
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.palette import palette
 from archive_restore.detection.planes import Plane, halved, pyramid, working_picture
@@ -156,7 +157,8 @@ def _judged_and_named(
     painted = np.concatenate([np.zeros(1, np.uint8), kinds])[regions.labels]
     # What is too faint to be a region has the kind of the one it surrounds.
     painted = np.where(regions.labels > 0, painted, dilated(painted, square(RIM_PX)))
-    return ScoreMap(judge.reconsidered(scores[part], regions, judge.odds(weighed)), painted)
+    judged = judge.reconsidered(scores[part], regions, judge.odds(weighed))
+    return ScoreMap(with_halos(judged, regions.labels, picture[part]), painted)
 
 
 def empty(shape: tuple[int, ...]) -> ScoreMap:
