@@ -18,7 +18,7 @@ class Drawn(NamedTuple):
 
 
 SCENERY = {
-    "lettering": Drawn(made.draw_lettering, 0.17),
+    "lettering": Drawn(made.draw_lettering, 0.24),
     "frame": Drawn(made.draw_frame, 0.15),
     "wires": Drawn(made.draw_wires, 0.09),
     "bars": Drawn(made.draw_bars, 0.08),

@@ -10,6 +10,9 @@ from numpy.random import Generator as Random
 from archive_restore.training import damage
 from archive_restore.training.scenery.laying import Picture, grey_tone, lay, strokes, unit
 
+LETTER_SCALES = (0.35, 4.0)
+"""Of OpenCV's fonts: capitals of 8 to 90 px."""
+
 LETTERS = tuple("ABCDEFGHIJKLMNOPRSTUVWabcdefghilmnoprstuvy0123456789.,:-&' ")
 
 
@@ -17,8 +20,8 @@ def draw_lettering(picture: Picture, random: Random) -> None:
     """Lines of writing, on shop signs, in captions, embossed by a studio, or date stamps."""
     height, width = picture.shape[:2]
     opacity = np.zeros((height, width), np.uint8)
-    face, scale = int(random.integers(0, 8)), float(random.uniform(0.35, 2.4))
-    thickness = max(1, round(scale * random.uniform(0.8, 3.5)))
+    face, scale = int(random.integers(0, 8)), float(np.exp(random.uniform(*np.log(LETTER_SCALES))))
+    thickness = max(1, round(scale * random.uniform(0.8, 6)))
     x, y = int(random.uniform(-0.2, 0.7) * width), int(random.uniform(0, 1) * height)
     for row in range(int(random.integers(1, 5))):
         text = "".join(random.choice(LETTERS, int(random.integers(3, 20))))
