@@ -31,12 +31,18 @@ network, and the heuristics find those that have an edge."""
 WORN = {"gouges": wear.draw_gouges, "losses": wear.draw_losses}
 """What bares the paper, beside the kinds that `damage` draws."""
 
+TONED_AS = {"gouges": "tears", "losses": "tears", "scratches": "dust"}
+"""Kinds that have the tones of another one of `damage`; its scratches are seldom dark."""
+
 TRAMLINES = 0.35
 """Share of the scratches that a camera or a projector drew along the film."""
 
-MOST = {"tears": 0.3}
-MOST_OTHERS = 0.2
+MOST = {"dust": 0.2, "hairs": 0.2, "cracks": 0.2, "creases": 0.2}
+MOST_OTHERS = 0.35
 """Share of a sample that one damage covers at most: a sample that is all stain is a dark photograph."""
+
+COVERS = 0.08
+"""Opacity from which it covers."""
 
 REAL = 0.6
 """Share of the kinds that have real shapes for which these are used."""
@@ -53,7 +59,9 @@ def draw_some(random: Random, shape: Shape, shapes: Shapes) -> list[Defect]:
         p=shares / shares.sum(),
     )
     drawn = [defect for kind in kinds for defect in draw(random, shape, unit, str(kind), shapes)]
-    return [defect for defect in drawn if (defect.opacity > 0).mean() <= MOST.get(defect.kind, MOST_OTHERS)]
+    return [
+        defect for defect in drawn if (defect.opacity > COVERS).mean() <= MOST.get(defect.kind, MOST_OTHERS)
+    ]
 
 
 def draw(random: Random, shape: Shape, unit: float, kind: str, shapes: Shapes) -> list[Defect]:
@@ -91,4 +99,4 @@ def tone(random: Random, kind: str) -> tuple[float, float, float]:
         level = random.uniform(40, 230)
         values = np.clip(level + random.normal(0, 30 if random.random() < 0.5 else 5, 3), 0, 255)
         return float(values[0]), float(values[1]), float(values[2])
-    return damage.choose_tone(random, "tears" if kind in WORN else kind)
+    return damage.choose_tone(random, TONED_AS.get(kind, kind))
