@@ -22,7 +22,7 @@ SCENERY = {
     "frame": Drawn(made.draw_frame, 0.15),
     "wires": Drawn(made.draw_wires, 0.09),
     "bars": Drawn(made.draw_bars, 0.08),
-    "truss": Drawn(made.draw_truss, 0.06),
+    "truss": Drawn(made.draw_truss, 0.09),
     "collars": Drawn(made.draw_collars, 0.12),
     "pearls": Drawn(made.draw_pearls, 0.04),
     "buttons": Drawn(made.draw_buttons, 0.04),

@@ -152,7 +152,8 @@ def draw_pearls(picture: Picture, random: Random) -> None:
 
 
 def draw_truss(picture: Picture, random: Random) -> None:
-    """Bridges, cranes, pylons, railings, tripods: dark straight members that meet in joints."""
+    """Bridges, cranes, pylons, railings, tripods, glass roofs: straight members that meet in joints, light ones
+    against the dark."""
     height, width = picture.shape[:2]
     size, angle = random.uniform(8, 40), random.normal(0, 0.25)
     along, up = np.array((np.cos(angle), np.sin(angle))), np.array((np.sin(angle), -np.cos(angle)))
@@ -169,7 +170,7 @@ def draw_truss(picture: Picture, random: Random) -> None:
     lay(
         picture,
         strokes(random, (height, width), lines, float(random.uniform(0.7, 3.5))),
-        grey_tone(random, 0.15),
+        grey_tone(random, 0.4),
     )
 
 
