@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.cores import usable_cores
 from archive_restore.detection import (
     Kind,
     Level,
@@ -52,6 +53,11 @@ class ScanOptions:
     detector: Detector = Detector.LEARNED
     device: str | None = None  # where the learned one computes; None: the CPU
     anew: bool = False  # search also what has not changed since a former scan, unless it is restored
+
+    @property
+    def processes(self) -> int:
+        """How many share the photographs."""
+        return self.jobs or usable_cores()
 
     def policy(self, before: Policy) -> Policy:
         """What is damage, where it was `before` what it was."""

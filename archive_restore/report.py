@@ -74,7 +74,7 @@ class Row:
     megapixels: float
     model: str
     duplicate: str  # "linked" or "copied" from what was restored in another place
-    attempts: int
+    attempts: int  # as `status` counts them; of what was restored the last one alone
     reason: str
 
 
@@ -144,7 +144,7 @@ def rows(report: Report, ledger: Ledger) -> Iterator[Row]:
             megapixels=round((job.width or 0) * (job.height or 0) / 1e6, 3),
             model=job.model or "",
             duplicate=job.linked or "",
-            attempts=job.attempts,
+            attempts=job.tried,
             reason=job.reason or "",
         )
 

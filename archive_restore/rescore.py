@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from archive_restore.cores import usable_cores
 from archive_restore.detection import Policy
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
@@ -84,7 +83,7 @@ def rescore(
                 Masking(one, policy, home, write=not dry_run and not one.restored)
                 for one in rescoring.to_mask(ledger.masked(archive.id))
             )
-            for task, result in in_processes(masked, tasks, processes=options.jobs or usable_cores()):
+            for task, result in in_processes(masked, tasks, processes=options.processes):
                 rescoring.take(task, result)
         finally:
             progress.stop()

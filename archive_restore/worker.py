@@ -23,8 +23,9 @@ from archive_restore.photos.archive import output_folder
 from archive_restore.photos.codecs import Samples
 from archive_restore.progress import Progress
 from archive_restore.restoring.parts import Loaded
-from archive_restore.restoring.pipeline import SetAside, restore_all
+from archive_restore.restoring.pipeline import restore_all
 from archive_restore.restoring.restorer import Restorer
+from archive_restore.tally import Tally
 
 PAUSE_SECONDS: Final = 30.0
 """s between two looks for room on a disk that was full."""
@@ -56,7 +57,7 @@ class Worker:
         self._stop = stop
         self._stop_told = False
         self._summary = summary
-        self._windows = 0
+        self._tally = Tally(summary, progress, log)
         self._left = sys.maxsize if options.limit is None else options.limit  # may still be claimed
         self._night = night
         self._log = log
@@ -103,14 +104,7 @@ class Worker:
 
     def add(self, job: Job, other: RunSummary) -> None:
         """Counts in what another process did with a job that was claimed here."""
-        self._summary.restored += other.restored
-        self._summary.megapixels += other.megapixels
-        self._summary.set_aside += other.set_aside
-        if other.restored:
-            self._note_output(job)
-            self._log.event("restored alone", {"path": printable(job.path)})
-        for one in other.set_aside:
-            self._log.event("set aside", {"path": printable(one.path), "reason": one.reason})
+        self._tally.add(job, other)
 
     def remember(self) -> None:
         """Tells the ledger what this run got done."""
@@ -197,11 +191,7 @@ class Worker:
         linked = self._handling.link(job, self._began_at)
         if linked is None:
             return False
-        how, twin = linked
-        self._summary.linked += 1
-        self._note_output(job)
-        self._log.event(how, {"path": printable(job.path), "from": printable(twin)})
-        self._progress.advance()
+        self._tally.linked(job, *linked)
         return True
 
     def pixels(self, job: Job) -> int:
@@ -219,42 +209,23 @@ class Worker:
 
     def finished(self, job: Job) -> None:
         _, note = self._written.pop(job.id, (job, ""))
-        if note:
-            self._progress.note(f"{printable(job.path)}: {note}")
-        self._summary.restored += 1
-        self._summary.megapixels += self.pixels(job) / 1e6
-        self._note_output(job)
-        self._log.event(
-            "restored",
-            {"path": printable(job.path), "megapixels": self.pixels(job) / 1e6, "note": note or None},
-        )
-        self._progress.advance()
-
-    def _note_output(self, job: Job) -> None:
-        folder = output_folder(job.archive)
-        if folder not in self._summary.outputs:
-            self._summary.outputs.append(folder)
+        self._tally.restored(job, self.pixels(job), note)
 
     def failed(self, job: Job, reason: str) -> None:
         wait = self._attempts.wait(job)
         if wait is not None:
             self._left += 1
             self._ledger.postpone(job, reason, wait)
-            self._progress.note(f"{printable(job.path)}: {reason}; it gets another attempt")
-            self._log.event("postponed", {"path": printable(job.path), "reason": reason})
+            self._tally.postponed(job, reason)
             return
         self._ledger.fail(job, reason)
-        self._log.event("set aside", {"path": printable(job.path), "reason": reason})
-        self._summary.set_aside.append(SetAside(job.path, reason))
-        self._progress.note(f"{printable(job.path)}: {reason}")
-        self._progress.advance()
+        self._tally.set_aside(job, reason)
 
     def given_back(self, job: Job) -> None:
         self._ledger.release(job)
 
     def after_batch(self, windows: int) -> None:
-        self._windows += windows
-        self._progress.figures(windows=self._windows)
+        self._tally.windows(windows)
         if self._stop.made and not self._stop_told:
             self._stop_told = True
             self._progress.note("Stopping after the photographs in flight; Ctrl-C again stops at once.")

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from archive_restore import finetune as workflow
-from archive_restore import registry
+from archive_restore import adoption, material, registry
 from archive_restore.errors import InputError, TrainingError, WeightsError
-from archive_restore.finetune import FinetuneOptions, finetune
+from archive_restore.finetune import FinetuneOptions, FinetuneSummary, finetune
 from archive_restore.home import Home
 from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, State, open_ledger
 from archive_restore.networks.weights import load_model, save_model
@@ -59,7 +58,7 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
 
 
-def tune(ledger: Ledger, home: Home, **changes: object) -> workflow.FinetuneSummary:
+def tune(ledger: Ledger, home: Home, **changes: object) -> FinetuneSummary:
     options = replace(FinetuneOptions(steps=2), **changes)
     summary = finetune(ledger=ledger, home=home, options=options, device=CPU, progress=NullProgress())
     assert summary is not None
@@ -84,8 +83,8 @@ def test_photographs_without_undamaged_squares_do_not_count(tmp_path: Path, home
 
 
 def test_what_may_be_luck_is_not_adopted(tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(workflow, "FEWEST_TILES", 10)
-    monkeypatch.setattr(workflow, "compare", lambda before, after: LUCK)
+    monkeypatch.setattr(material, "FEWEST_TILES", 10)
+    monkeypatch.setattr(adoption, "compare", lambda before, after: LUCK)
     archive = draw_archive(tmp_path / "old", 24)
     with open_ledger(home.ledger) as ledger:
         record(ledger, home, archive)
@@ -100,7 +99,7 @@ def test_what_may_be_luck_is_not_adopted(tmp_path: Path, home: Home, monkeypatch
 def test_training_and_held_out_tiles_are_of_different_photographs_and_undamaged(
     tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(workflow, "FEWEST_TILES", 10)
+    monkeypatch.setattr(material, "FEWEST_TILES", 10)
     archive = draw_archive(tmp_path / "old", 24)
     with open_ledger(home.ledger) as ledger:
         record(ledger, home, archive)
@@ -121,14 +120,14 @@ def test_training_and_held_out_tiles_are_of_different_photographs_and_undamaged(
 def test_old_and_new_are_judged_on_the_same_held_out_photographs(
     tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(workflow, "FEWEST_TILES", 10)
+    monkeypatch.setattr(material, "FEWEST_TILES", 10)
     figures: list[tuple[list[float], list[float]]] = []
 
     def keep(before: list[float], after: list[float]) -> Comparison:
         figures.append((before, after))
         return LUCK
 
-    monkeypatch.setattr(workflow, "compare", keep)
+    monkeypatch.setattr(adoption, "compare", keep)
     archive = draw_archive(tmp_path / "old", 24)
     with open_ledger(home.ledger) as ledger:
         record(ledger, home, archive)
@@ -142,8 +141,8 @@ def test_old_and_new_are_judged_on_the_same_held_out_photographs(
 def test_better_weights_are_adopted_and_run_uses_them_for_that_archive_only(
     tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(workflow, "FEWEST_TILES", 10)
-    monkeypatch.setattr(workflow, "compare", lambda before, after: STEADY_GAIN)
+    monkeypatch.setattr(material, "FEWEST_TILES", 10)
+    monkeypatch.setattr(adoption, "compare", lambda before, after: STEADY_GAIN)
     archive, other = draw_archive(tmp_path / "old", 24), draw_archive(tmp_path / "other", 1)
     with open_ledger(home.ledger) as ledger:
         record(ledger, home, archive)

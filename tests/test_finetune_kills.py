@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from archive_restore import finetune as workflow
+from archive_restore import adoption
+from archive_restore.adoption import adopt, remove_leftovers
 from archive_restore.errors import LockedError
-from archive_restore.finetune import FinetuneOptions, adopt, finetune, remove_leftovers
+from archive_restore.finetune import LOCK, FinetuneOptions, finetune
 from archive_restore.home import Home
 from archive_restore.ledger import Ledger, WorkerLock, open_ledger
 from archive_restore.networks.weights import load_model, read_manifest
@@ -47,7 +48,7 @@ def names(home: Home) -> list[str]:
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(Ledger, "use_model"), (workflow, "save_model")],
+    [(Ledger, "use_model"), (adoption, "save_model")],
     ids=["before adoption", "before saving"],
 )
 def test_weights_are_entered_once_though_the_adoption_was_killed(
@@ -103,7 +104,7 @@ def test_a_second_finetuning_at_the_same_time_is_refused(tmp_path: Path) -> None
     options = replace(FinetuneOptions(steps=1), archive=archive)
     with (
         open_ledger(home.ledger) as ledger,
-        WorkerLock(home.root / workflow.LOCK, work="finetuning"),
+        WorkerLock(home.root / LOCK, work="finetuning"),
         pytest.raises(LockedError, match="Another finetuning is at work"),
     ):
         finetune(ledger=ledger, home=home, options=options, device=CPU, progress=NullProgress())

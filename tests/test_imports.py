@@ -16,6 +16,7 @@ GROUPS = {"photos", "detection", "ledger", "networks"}
 MAKERS = {"restoring", "training"}
 WORKFLOWS = {
     "scan",
+    "detect",
     "run",
     "inpaint",
     "train",

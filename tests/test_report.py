@@ -15,11 +15,11 @@ from PIL import Image, ImageOps
 
 from archive_restore.errors import InputError, StorageError
 from archive_restore.home import Home
-from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, open_ledger
+from archive_restore.ledger import Ledger, Queue, RegionRow, ScannedPhotograph, open_ledger
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.photos.files import write_mask
 from archive_restore.progress import NullProgress
-from archive_restore.report import Report, gather, parse_since, write_csv, write_report
+from archive_restore.report import Report, gather, parse_since, rows, write_csv, write_report
 from archive_restore.report_page import Contents, Root, Shown, densest, shrink_mask, upright, write_page
 
 SCRATCH = RegionRow("scratches", 3, 4, 20, 2, 40, 0.9)
@@ -246,6 +246,31 @@ def test_a_table_for_spreadsheets_has_a_row_for_each_photograph_and_no_formulas(
     assert [row["original"] for row in rows] == [str(archive / "=cmd.jpg"), str(archive / "a,b.png")]
     assert rows[0]["reason"] == "'=1+1"
     assert (rows[1]["state"], rows[1]["damage"], rows[1]["megapixels"]) == ("done", "scratches 2", "0.002")
+
+
+def test_attempts_are_counted_as_status_counts_them_and_leases_given_back_are_none(
+    ledger: Ledger, home: Home, archive: Path
+) -> None:
+    archive_id = ledger.add_archive(archive)
+    for number, name in enumerate((b"done.png", b"failed.png")):
+        found = ScannedPhotograph(name, 1, 1, f"{number:064}", "png", 60, 40, "normal")
+        ledger.record(archive_id, found, [SCRATCH])
+    for _ in range(3):
+        for job in ledger.claim("interrupted", 2):
+            assert ledger.release(job)
+    done, failed = ledger.claim("test", 2)
+    assert ledger.write_intent(done, "0" * 64)
+    assert ledger.finish(done, output=archive / "done", output_sha256="0" * 64, model="test")
+    assert ledger.postpone(failed, "the disk does not answer", timedelta())
+    (failed,) = ledger.claim("test", 1, queue=Queue.DUE)
+    assert ledger.fail(failed, "the disk does not answer")
+    ledger.record_failure(archive_id, b"broken.jpg", 0, 1, "the file is empty")
+    ledger.record_failure(archive_id, b"broken.jpg", 0, 1, "the file is empty")
+    told = {Path(row.original).name: row.attempts for row in rows(gather(ledger, archive), ledger)}
+    assert told == {"broken.jpg": 2, "done.png": 1, "failed.png": 2}
+    assert [told[failure.path.name] for failure in ledger.failures()] == [
+        failure.attempts for failure in ledger.failures()
+    ]
 
 
 def test_five_thousand_photographs_make_a_page_of_less_than_two_megabytes(

@@ -1,10 +1,11 @@
 import hashlib
 from pathlib import Path
 
+from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import RegionRow, ScannedPhotograph, State, open_ledger
 from archive_restore.progress import NullProgress
-from archive_restore.scan import ScanOptions, scan
+from archive_restore.scan import scan
 from tests.benchmarks import scale
 
 MOVED = 712

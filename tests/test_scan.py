@@ -6,13 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
+from archive_restore.detect import detect_paths
 from archive_restore.detection import Kind, ScoreMap, Sensitivity
 from archive_restore.errors import InputError, LockedError
+from archive_restore.examine import Detector, ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import Job, Stage, State, WorkerLock, open_ledger
 from archive_restore.photos.files import read_mask, write_mask
 from archive_restore.progress import NullProgress
-from archive_restore.scan import Detector, ScanOptions, ScanSummary, detect_paths, scan
+from archive_restore.scan import ScanSummary, scan
 from tests.drawn import PAPER, blank, lay, scene
 
 SHAPE = (360, 480)

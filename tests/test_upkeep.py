@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 
 from archive_restore.errors import LedgerError
+from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import State, open_ledger
 from archive_restore.progress import NullProgress
-from archive_restore.scan import ScanOptions, scan
+from archive_restore.scan import scan
 from archive_restore.upkeep import backup, rebuild
 from tests.restored_archive import RestoredArchive, restored_archive
 

@@ -19,12 +19,13 @@ def demo(out: Folder = Path("demo"), gpu: Gpu = None, device: Device = None) -> 
     Restores a copy of it in ./demo and shows it before and after. Your own ledger is not touched.
     """
     from archive_restore.console import TerminalProgress, say, show_table
+    from archive_restore.examine import ScanOptions
     from archive_restore.home import Home
     from archive_restore.ledger import open_ledger
     from archive_restore.photos.archive import output_folder
     from archive_restore.report import gather, write_report
     from archive_restore.run import RunOptions, run
-    from archive_restore.scan import ScanOptions, scan
+    from archive_restore.scan import scan
 
     options = RunOptions(device=device_name(gpu, device))
     folder = out.resolve()

@@ -34,18 +34,18 @@ def detect(
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
 ) -> None:
     """Write the mask of each photograph: of sub/a.jpg, DIR/sub/a.jpg.png, 255 where it is damaged."""
-    from archive_restore import scan as scanning
+    from archive_restore import examine
     from archive_restore.cli.policy import chosen_kinds, chosen_level
     from archive_restore.cli.set_aside import show_set_aside
     from archive_restore.console import TerminalProgress, say, show_table
-    from archive_restore.scan import ScanOptions, detect_paths
+    from archive_restore.detect import detect_paths
 
-    options = ScanOptions(
+    options = examine.ScanOptions(
         chosen_level(sensitivity, threshold),
         chosen_kinds(only, skip),
         max_pixels=max_pixels,
         jobs=jobs,
-        detector=scanning.Detector(detector),
+        detector=examine.Detector(detector),
         device=device_name(gpu, device),
     )
     with TerminalProgress() as progress:

@@ -50,7 +50,7 @@ def scan(
     verbose: Verbose = False,
 ) -> None:
     """Find the damage in an archive and queue what is damaged. A second scan reads only what changed."""
-    from archive_restore import scan as scanning
+    from archive_restore import examine
     from archive_restore.cli.policy import chosen_kinds, chosen_level
     from archive_restore.cli.report import show_pages
     from archive_restore.cli.status import chosen_archives
@@ -60,17 +60,16 @@ def scan(
     from archive_restore.ledger import State, open_ledger
     from archive_restore.log import EventLog
     from archive_restore.preview import check_sheet, write_preview
-    from archive_restore.scan import ScanOptions
     from archive_restore.scan import scan as find_damage
 
     home = default_home()
-    options = ScanOptions(
+    options = examine.ScanOptions(
         chosen_level(sensitivity, threshold),
         chosen_kinds(only, skip),
         max_coverage,
         max_pixels=max_pixels,
         jobs=jobs,
-        detector=scanning.Detector(detector),
+        detector=examine.Detector(detector),
         device=device_name(gpu, device),
         anew=anew,
     )

@@ -139,6 +139,7 @@ class Job:
     attempts: int  # leases so far, this one included
     failures: int  # attempts that failed since it was queued, or retried
     crashes: int  # runs that died while they held it, likewise
+    tried: int  # attempts in all, likewise; once it is done only the last is remembered
     worker: str | None
     reason: str | None  # why it failed, or failed last, in words
     intended_sha256: str | None  # of the output that this attempt was about to write

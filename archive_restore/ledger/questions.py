@@ -18,7 +18,7 @@ from archive_restore.ledger.jobs import (
     Stage,
     State,
 )
-from archive_restore.ledger.rows import Verbs
+from archive_restore.ledger.rows import TRIED, Verbs
 
 RUNS_OF_A_PACE: Final = 20
 """Runs from which the pace is taken: enough to even out photographs of different sizes."""
@@ -127,10 +127,8 @@ class Questions(Verbs):
     def failures(self, archive: int | None = None, limit: int | None = None) -> list[Failure]:
         """Photographs that were set aside, by path, at most `limit` of them."""
         rows = self._connection.rows(
-            """
-            SELECT archives.root, files.relative, jobs.stage, jobs.reason,
-                -- A lease that was given back before anything was begun is no attempt.
-                CASE jobs.stage WHEN 'run' THEN max(1, jobs.failures + jobs.crashes) ELSE jobs.attempts END AS attempts
+            f"""
+            SELECT archives.root, files.relative, jobs.stage, jobs.reason, {TRIED} AS attempts
             FROM jobs JOIN files ON files.id = jobs.file_id JOIN archives ON archives.id = jobs.archive_id
             WHERE jobs.state = 'failed' AND files.missing_since IS NULL
               AND (:archive IS NULL OR jobs.archive_id = :archive)

@@ -9,8 +9,17 @@ from typing import Final
 from archive_restore.ledger.connection import Connection, Row
 from archive_restore.ledger.jobs import Job, Stage, State
 
-JOB_COLUMNS: Final = """
-    SELECT jobs.*, files.relative, files.photograph_id, files.size, archives.root, photographs.sha256,
+TRIED: Final = """
+    CASE
+        WHEN jobs.stage = 'scan' THEN jobs.attempts
+        WHEN jobs.state IN ('done', 'failed') THEN max(1, jobs.failures + jobs.crashes)
+        ELSE jobs.failures + jobs.crashes
+    END
+"""
+"""Attempts. A lease that was given back before anything was begun is none."""
+
+JOB_COLUMNS: Final = f"""
+    SELECT jobs.*, {TRIED} AS tried, files.relative, files.photograph_id, files.size, archives.root, photographs.sha256,
            photographs.format, photographs.width, photographs.height, intended.sha256 AS intended_sha256,
            intended.path AS intended_output, written.path AS output, written.sha256 AS output_sha256,
            written.model, written.linked
@@ -65,6 +74,7 @@ def job_of(row: Row) -> Job:
         attempts=row["attempts"],
         failures=row["failures"],
         crashes=row["crashes"],
+        tried=row["tried"],
         worker=row["worker"],
         reason=row["reason"],
         intended_sha256=row["intended_sha256"],

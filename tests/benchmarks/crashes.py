@@ -24,7 +24,7 @@ from typing import Final
 
 import cv2
 
-from archive_restore import finetune
+from archive_restore import adoption, finetune
 from archive_restore.home import Home
 from archive_restore.ledger import Job, State, open_ledger
 from archive_restore.networks.weights import load_model, read_manifest
@@ -261,9 +261,10 @@ def kill_finetunings(folder: Path, kills: int, seed: int) -> Outcome:
 
 def judge_kindly() -> None:
     """One step of training teaches nothing; that it is adopted all the same lets adoptions be killed."""
-    finetune.SAMPLES_A_PHOTOGRAPH = 2
-    finetune.RefineHoles = partial(RefineHoles, sizes=(128,), pixels=4 * 128 * 128)  # type: ignore[attr-defined,assignment]
-    finetune.compare = lambda before, after: Comparison(24.0, 24.5, 0.5, 0.3, len(after), len(after))  # type: ignore[attr-defined]
+    adoption.SAMPLES_A_PHOTOGRAPH = 2
+    for module in (finetune, adoption):
+        module.RefineHoles = partial(RefineHoles, sizes=(128,), pixels=4 * 128 * 128)  # type: ignore[attr-defined]
+    adoption.compare = lambda before, after: Comparison(24.0, 24.5, 0.5, 0.3, len(after), len(after))  # type: ignore[attr-defined]
 
 
 def faults_of_models(home: Home) -> list[str]:

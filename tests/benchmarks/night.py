@@ -24,6 +24,7 @@ from unittest.mock import patch
 import cv2
 
 from archive_restore import decoding
+from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import State, open_ledger
 from archive_restore.log import Fact
@@ -33,7 +34,7 @@ from archive_restore.photos.files import TEMPORARY_PREFIX
 from archive_restore.progress import NullProgress
 from archive_restore.report import gather, write_report
 from archive_restore.run import RunOptions, RunSummary, run
-from archive_restore.scan import ScanOptions, scan
+from archive_restore.scan import scan
 from tests.benchmarks.killing import fork_instead_of_spawning
 from tests.benchmarks.small_archives import MODEL, add_small_model, to_scan
 from tests.tried_archive import Simulated

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import Ledger, open_ledger
 from archive_restore.progress import NullProgress
-from archive_restore.scan import ScanOptions, scan
+from archive_restore.scan import scan
 
 FILES_A_FOLDER = 1_000
 DAMAGED_OF_TEN = 6

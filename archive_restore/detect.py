@@ -1,0 +1,119 @@
+"""The workflow of `detect`: finding the damage in a few paths, without a ledger."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from archive_restore.detection import Policy, Region
+from archive_restore.errors import InputError, printable
+from archive_restore.examine import Examination, Examined, Refused, ScanOptions, examine, usable
+from archive_restore.ledger import KindCount
+from archive_restore.photos.archive import FoundFile, check_archive, check_output, walk
+from archive_restore.photos.companions import infrared_of_file
+from archive_restore.processes import Lost, in_processes
+from archive_restore.progress import Progress
+from archive_restore.set_aside import SetAside, noting_unreachable, tell_set_aside
+
+MASK_SUFFIX: Final = b".png"
+"""Appended to the whole name, so that a.jpg and a.tif keep two masks."""
+
+
+@dataclass(frozen=True)
+class DetectSummary:
+    """What `detect` found and wrote."""
+
+    photographs: int  # that have a mask now
+    damaged: int
+    kinds: list[KindCount]
+    pixels: int
+    set_aside: list[SetAside]
+    unreachable: list[SetAside]
+
+
+def detect_paths(
+    paths: Sequence[Path], *, out: Path, options: ScanOptions, progress: Progress
+) -> DetectSummary:
+    """Writes the mask of each photograph, also an empty one: of sub/a.jpg in a folder, out/sub/a.jpg.png.
+
+    Raises
+    ------
+    InputError
+        A path cannot be read, `out` would mix with the photographs, or two masks would have one name.
+    StorageError
+        The masks cannot be written.
+    """
+    unreachable: list[SetAside] = []
+    masks = _masks_of(paths, out, noting_unreachable(unreachable, progress))
+    options = usable(options, progress)
+    policy = options.policy(Policy())
+    tasks = [
+        Examination(root, file, options, mask=mask, policy=policy) for mask, (root, file) in masks.items()
+    ]
+    photographs = damaged = pixels = 0
+    by_kind: dict[str, list[list[Region]]] = defaultdict(list)
+    set_aside: list[SetAside] = []
+    progress.start("Detecting", len(tasks))
+    for task, result in in_processes(examine, tasks, processes=options.processes):
+        match result:
+            case Examined(header=header, regions=regions):
+                photographs += 1
+                pixels += header.pixels
+                damaged += bool(regions)
+                for kind in {region.kind for region in regions}:
+                    by_kind[kind].append([region for region in regions if region.kind == kind])
+            case Refused(reason) | Lost(reason):
+                set_aside.append(SetAside(task.path, reason))
+                tell_set_aside(progress, set_aside, result)
+        progress.advance()
+    kinds = [
+        KindCount(
+            kind, len(each), sum(map(len, each)), sum(region.area for found in each for region in found)
+        )
+        for kind, each in by_kind.items()
+    ]
+    kinds.sort(key=lambda kind: (-kind.photographs, -kind.regions, kind.kind))
+    return DetectSummary(photographs, damaged, kinds, pixels, set_aside, unreachable)
+
+
+def _masks_of(
+    paths: Sequence[Path], out: Path, on_error: Callable[[Path, OSError], None]
+) -> dict[Path, tuple[Path, FoundFile]]:
+    """Each photograph's folder and file by the path of its mask."""
+    masks: dict[Path, tuple[Path, FoundFile]] = {}
+    for path in paths:
+        for root, file in _photographs(path, out, on_error):
+            mask = out / os.fsdecode(file.relative + MASK_SUFFIX)
+            other = masks.setdefault(mask, (root, file))
+            if not _same_file(other[1].path(other[0]), file.path(root)):
+                raise InputError(
+                    f"{printable(other[1].path(other[0]))} and {printable(file.path(root))} would have the "
+                    f"same mask, {printable(mask)}. Detect them one after the other, into two folders."
+                )
+    return masks
+
+
+def _photographs(
+    path: Path, out: Path, on_error: Callable[[Path, OSError], None]
+) -> Iterator[tuple[Path, FoundFile]]:
+    if not path.is_file():
+        folder = check_archive(path)
+        check_output(folder, out)
+        for file in walk(folder, on_error=on_error):
+            yield folder, file
+        return
+    if _same_file(path.parent, out):
+        raise InputError(
+            f"{printable(out)} is the folder of {printable(path)}; masks there would pass for photographs. "
+            "Name another folder with --out."
+        )
+    status = path.stat()
+    infrared = infrared_of_file(path)
+    beside = None if infrared is None else os.fsencode(infrared.name)
+    yield path.parent, FoundFile(os.fsencode(path.name), status.st_size, status.st_mtime_ns, beside)
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    return first == second or (first.exists() and second.exists() and first.samefile(second))

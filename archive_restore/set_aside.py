@@ -1,0 +1,36 @@
+"""What could not be read, noted as it is met."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from archive_restore.errors import printable
+from archive_restore.examine import Refused
+from archive_restore.processes import Lost
+from archive_restore.progress import Progress
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A photograph or folder that could not be read."""
+
+    path: Path
+    reason: str
+
+
+def noting_unreachable(unreachable: list[SetAside], progress: Progress) -> Callable[[Path, OSError], None]:
+    """What a walk calls for each folder or link that it cannot open."""
+
+    def note(path: Path, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        unreachable.append(SetAside(path, reason))
+        progress.note(f"Cannot open {printable(path)}: {reason}")
+
+    return note
+
+
+def tell_set_aside(progress: Progress, set_aside: Sequence[SetAside], result: Refused | Lost) -> None:
+    """Refusals are only counted: an archive may hold thousands of one format, and all are listed later."""
+    progress.figures(set_aside=len(set_aside))
+    if isinstance(result, Lost):
+        progress.note(f"Set aside {printable(set_aside[-1].path)}: {result.reason}")
