@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from archive_restore.durable import remove_file, remove_stray_temporaries
 from archive_restore.errors import WeightsError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger
 from archive_restore.material import shapes_in, tiles_in
 from archive_restore.networks.weights import LoadedModel, ModelCard, load_model, read_manifest, save_model
-from archive_restore.photos.files import remove_file, remove_stray_temporaries
 from archive_restore.training.comparison import Comparison, compare
 from archive_restore.training.grids import save_grid
 from archive_restore.training.loop import Trainer

@@ -22,12 +22,13 @@ from archive_restore.detection import (
     threshold,
 )
 from archive_restore.detection.infrared import Verdict
+from archive_restore.durable import write_durably
 from archive_restore.errors import PhotographError, TooLargePhotographError, WeightsError
 from archive_restore.home import Home
 from archive_restore.infrared import score_pages
 from archive_restore.photos.archive import FoundFile
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Header, decode, file_sha256, sha256
-from archive_restore.photos.files import read_mask, write_durably, write_mask
+from archive_restore.photos.mask_files import read_mask, write_mask
 from archive_restore.progress import Progress
 
 THE_DEFAULT = Policy()

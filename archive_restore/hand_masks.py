@@ -13,13 +13,14 @@ from typing import Final
 
 from archive_restore.cores import usable_cores
 from archive_restore.detection import PAINTED, Policy
+from archive_restore.durable import write_durably
 from archive_restore.errors import InputError, StorageError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, WorkerLock
 from archive_restore.masking import Masked, Masking, masked
 from archive_restore.painting import Edited, Painted, Painting, Unchanged, Useless, Written, export, read
 from archive_restore.photos.archive import FoundFile, check_archive, check_output, walk
-from archive_restore.photos.files import write_durably, write_mask
+from archive_restore.photos.mask_files import write_mask
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
 

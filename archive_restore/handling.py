@@ -12,7 +12,7 @@ from archive_restore.ledger import Archive, Job, Ledger
 from archive_restore.networks.weights import ModelCard
 from archive_restore.outputs import Outputs
 from archive_restore.photos.codecs import Samples, encode, sha256
-from archive_restore.photos.files import read_mask
+from archive_restore.photos.mask_files import read_mask
 from archive_restore.records import describe, remove_record, write_record
 from archive_restore.restoring.parts import Loaded
 from archive_restore.restoring.pipeline import write_checked

@@ -13,7 +13,7 @@ from archive_restore.networks.devices import choose_device
 from archive_restore.networks.weights import ModelCard, load_model
 from archive_restore.photos.archive import check_archive, check_output, walk
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Samples, decode, encode
-from archive_restore.photos.files import read_mask
+from archive_restore.photos.mask_files import read_mask
 from archive_restore.photos.names import folded, folds, written
 from archive_restore.progress import Progress
 from archive_restore.records import describe, regions_of, remove_record, write_record

@@ -11,7 +11,7 @@ from archive_restore.detection import Policy, Region, ScoreMap, threshold
 from archive_restore.errors import PhotographError
 from archive_restore.home import Home
 from archive_restore.ledger import MaskedPhotograph, RegionRow
-from archive_restore.photos.files import read_mask, write_mask
+from archive_restore.photos.mask_files import read_mask, write_mask
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from archive_restore.durable import write_durably
 from archive_restore.errors import PhotographError
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger
 from archive_restore.photos.codecs import decode, sha256
-from archive_restore.photos.files import read_mask, write_durably
+from archive_restore.photos.mask_files import read_mask
 from archive_restore.photos.rendering import viewable
 from archive_restore.progress import Progress
 from archive_restore.training.sources import Photographs, find_entries

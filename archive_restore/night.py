@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from archive_restore.clock import Clock
+from archive_restore.durable import TEMPORARY_PREFIX, write_durably
 from archive_restore.errors import ArchiveRestoreError, InputError
 from archive_restore.ledger import Archive, Ledger
 from archive_restore.photos.archive import output_folder
-from archive_restore.photos.files import TEMPORARY_PREFIX, write_durably
 
 GLANCE_SECONDS: Final = 1.0
 """s between two looks at whether a pause is over, or somebody wants to stop."""

@@ -15,7 +15,7 @@ from archive_restore.home import Home
 from archive_restore.ledger import MaskedPhotograph, RegionRow
 from archive_restore.masking import mask_at, read_score_map, row_of
 from archive_restore.photos import png
-from archive_restore.photos.files import MASK_MAX_PIXELS, write_mask
+from archive_restore.photos.mask_files import MASK_MAX_PIXELS, write_mask
 
 Mask = NDArray[np.bool_]
 

@@ -12,12 +12,12 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from archive_restore.cores import usable_cores
+from archive_restore.durable import write_durably
 from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, KindCount, Ledger, MaskedPhotograph, State
 from archive_restore.overlays import BOX, COLOURS, Hidden, Overlay, Pair, overlay
 from archive_restore.photos.archive import output_folder
-from archive_restore.photos.files import write_durably
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
 

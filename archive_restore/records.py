@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore import __version__
+from archive_restore.durable import remove_file, write_durably
 from archive_restore.errors import PhotographError
 from archive_restore.photos.codecs import (
     Photograph,
@@ -26,7 +27,6 @@ from archive_restore.photos.codecs import (
     read_header,
     sha256,
 )
-from archive_restore.photos.files import remove_file, write_durably
 from archive_restore.photos.large import Data
 from archive_restore.photos.names import LONGEST_NAME
 

@@ -24,7 +24,7 @@ from PIL import ExifTags, Image
 from archive_restore import __version__
 from archive_restore.errors import PhotographError, StorageError, printable
 from archive_restore.photos.codecs import decode
-from archive_restore.photos.files import read_mask
+from archive_restore.photos.mask_files import read_mask
 from archive_restore.photos.rendering import viewable
 from archive_restore.progress import Progress
 

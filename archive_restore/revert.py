@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from archive_restore.durable import remove_file
 from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Job, Ledger, State, WorkerLock
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.photos.files import remove_file
 from archive_restore.records import remove_record
 
 

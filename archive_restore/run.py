@@ -9,6 +9,7 @@ from archive_restore.alone import restore_suspects, wait_for_orphan
 from archive_restore.assignment import RunOptions, RunSummary
 from archive_restore.clock import Clock, SystemClock
 from archive_restore.decoding import Decode, decoding_apart
+from archive_restore.durable import remove_stray_temporaries
 from archive_restore.errors import InputError, printable
 from archive_restore.handling import ArchiveGoneError
 from archive_restore.home import Home
@@ -21,7 +22,6 @@ from archive_restore.night import Night
 from archive_restore.outputs import output_path
 from archive_restore.photos.archive import check_archive, output_folder
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.photos.files import remove_stray_temporaries
 from archive_restore.progress import Progress
 from archive_restore.restoring.restorer import Restorer
 from archive_restore.worker import Worker

@@ -7,13 +7,13 @@ from typing import Final
 
 from archive_restore.detection import PAINTED, Policy
 from archive_restore.detection.infrared import Verdict
+from archive_restore.durable import remove_stray_temporaries
 from archive_restore.errors import InputError, printable
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import Counts, KindCount, Ledger, WorkerLock
 from archive_restore.log import Log, NullLog
 from archive_restore.photos.archive import check_archive, check_output, output_folder
-from archive_restore.photos.files import remove_stray_temporaries
 from archive_restore.progress import Progress
 from archive_restore.recording import Recorder, examine_all
 from archive_restore.set_aside import SetAside

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from archive_restore.durable import TEMPORARY_PREFIX, write_durably
 from archive_restore.errors import PhotographError, printable
 from archive_restore.ledger import Job, Ledger
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.photos.files import TEMPORARY_PREFIX, write_durably
 from archive_restore.records import read_record, write_record
 
 

@@ -10,7 +10,7 @@ from archive_restore.home import Home
 from archive_restore.ledger import Archive, Job, Ledger, State
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, decode, file_sha256
 from archive_restore.photos.fidelity import compare
-from archive_restore.photos.files import read_mask
+from archive_restore.photos.mask_files import read_mask
 from archive_restore.progress import Progress
 from archive_restore.records import read_record
 

@@ -11,7 +11,7 @@ from archive_restore.ledger import Job, Ledger, RegionRow, ScannedPhotograph, St
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.photos.codecs import decode, file_sha256
-from archive_restore.photos.files import write_mask
+from archive_restore.photos.mask_files import write_mask
 from archive_restore.progress import NullProgress
 from archive_restore.run import RunOptions, RunSummary, run
 from tests.formats import jpeg, mask, multipage, palette_png, png

@@ -11,7 +11,7 @@ from archive_restore.detection import KINDS, Kind, Policy, ScoreMap, threshold
 from archive_restore.home import Home
 from archive_restore.ledger import Job, Ledger, ScannedPhotograph, State, open_ledger
 from archive_restore.masking import mask_at, row_of
-from archive_restore.photos.files import write_mask
+from archive_restore.photos.mask_files import write_mask
 
 SHAPE = (40, 60)
 """Height and width of every photograph, px."""

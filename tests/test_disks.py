@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from archive_restore.durable import write_durably
 from archive_restore.errors import StorageError
-from archive_restore.photos.files import write_durably
 from archive_restore.photos.names import folds
 from tests.formats import png
 from tests.restored_archive import add, restored_archive

@@ -12,7 +12,7 @@ from archive_restore.networks import detector
 from archive_restore.networks.detector import FOLDER, NAME, DamageSegmenter
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.photos.archive import FoundFile
-from archive_restore.photos.files import read_mask
+from archive_restore.photos.mask_files import read_mask
 from archive_restore.progress import NullProgress
 from tests.drawn import scene
 

@@ -14,7 +14,7 @@ from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, State, 
 from archive_restore.networks.weights import load_model, save_model
 from archive_restore.photos.archive import walk
 from archive_restore.photos.codecs import sha256
-from archive_restore.photos.files import write_mask
+from archive_restore.photos.mask_files import write_mask
 from archive_restore.progress import NullProgress
 from archive_restore.run import RunOptions, run
 from archive_restore.training.comparison import Comparison

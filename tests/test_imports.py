@@ -11,7 +11,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 
-FOUNDATION = {"cores", "errors", "progress", "home", "interrupts"}
+FOUNDATION = {"cores", "durable", "errors", "progress", "home", "interrupts"}
 GROUPS = {"photos", "detection", "ledger", "networks"}
 MAKERS = {"restoring", "training"}
 WORKFLOWS = {

@@ -11,7 +11,7 @@ from archive_restore.inpaint import InpaintOptions, InpaintSummary, inpaint_path
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.photos.codecs import decode, file_sha256
-from archive_restore.photos.files import write_mask
+from archive_restore.photos.mask_files import write_mask
 from archive_restore.progress import NullProgress
 from archive_restore.records import read_record
 from tests.formats import palette_png

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from archive_restore.decoding import Decode, decode_here
+from archive_restore.durable import TEMPORARY_PREFIX
 from archive_restore.errors import ExitCode, InputError, StorageError
 from archive_restore.examine import Detector, ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import State, open_ledger
 from archive_restore.log import Fact, Log, NullLog
 from archive_restore.photos.codecs import Photograph
-from archive_restore.photos.files import TEMPORARY_PREFIX
 from archive_restore.progress import NullProgress
 from archive_restore.scan import ScanSummary, scan
 from tests.benchmarks.small_archives import to_scan

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archive_restore.detection import KINDS, PAINTED, Kind, ScoreMap, threshold
+from archive_restore.durable import write_durably
 from archive_restore.errors import InputError
 from archive_restore.home import Home
 from archive_restore.ledger import ScannedPhotograph, open_ledger
 from archive_restore.masking import row_of
 from archive_restore.overlays import BOX, COLOURS, Hidden, Overlay, Pair, coloured, overlay
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.photos.files import write_durably, write_mask
+from archive_restore.photos.mask_files import write_mask
 from archive_restore.preview import check_sheet, page_names, write_preview
 from archive_restore.progress import NullProgress
 from tests.scored_archive import block, line, scores

@@ -6,7 +6,7 @@ import pytest
 
 from archive_restore.errors import PhotographError
 from archive_restore.photos.codecs import decode, encode
-from archive_restore.photos.files import write_mask
+from archive_restore.photos.mask_files import write_mask
 from archive_restore.records import (
     BAND,
     Record,

@@ -17,7 +17,7 @@ from archive_restore.errors import InputError, StorageError
 from archive_restore.home import Home
 from archive_restore.ledger import Ledger, Queue, RegionRow, ScannedPhotograph, open_ledger
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.photos.files import write_mask
+from archive_restore.photos.mask_files import write_mask
 from archive_restore.progress import NullProgress
 from archive_restore.report import Report, gather, parse_since, rows, write_csv, write_report
 from archive_restore.report_page import Contents, Root, Shown, densest, shrink_mask, upright, write_page

@@ -10,7 +10,7 @@ from archive_restore.errors import LockedError
 from archive_restore.examine import ScanOptions
 from archive_restore.ledger import State, WorkerLock
 from archive_restore.masking import Masked, Masking, Unscored, masked
-from archive_restore.photos.files import write_mask
+from archive_restore.photos.mask_files import write_mask
 from archive_restore.progress import NullProgress
 from archive_restore.rescore import RescoreSummary, rescore
 from tests.scored_archive import ScoredArchive, block, line

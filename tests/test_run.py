@@ -19,7 +19,7 @@ from archive_restore.ledger import (
     open_ledger,
 )
 from archive_restore.photos.codecs import decode, file_sha256
-from archive_restore.photos.files import read_mask, write_mask
+from archive_restore.photos.mask_files import read_mask, write_mask
 from archive_restore.run import output_path
 from tests.tried_archive import DAMAGE, SIDE, Simulated, Tried, add, photograph, prepared
 
@@ -269,8 +269,8 @@ main()
     [
         ("ledger", "Ledger", "claim", True),
         ("ledger", "Ledger", "write_intent", True),
-        ("photos.files", "os", "replace", False),
-        ("photos.files", "os", "replace", True),
+        ("durable", "os", "replace", False),
+        ("durable", "os", "replace", True),
         ("ledger", "Ledger", "finish", False),
         ("ledger", "Ledger", "finish", True),
     ],

@@ -12,7 +12,7 @@ from archive_restore.errors import InputError, LockedError
 from archive_restore.examine import Detector, ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import Job, Stage, State, WorkerLock, open_ledger
-from archive_restore.photos.files import read_mask, write_mask
+from archive_restore.photos.mask_files import read_mask, write_mask
 from archive_restore.progress import NullProgress
 from archive_restore.scan import ScanSummary, scan
 from tests.drawn import PAPER, blank, lay, scene

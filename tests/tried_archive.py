@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from archive_restore.clock import Clock, SystemClock
 from archive_restore.decoding import Decode, decode_here
+from archive_restore.durable import TEMPORARY_PREFIX
 from archive_restore.home import HOME_VARIABLE, Home
 from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, State, open_ledger
 from archive_restore.log import EventLog
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.photos.files import TEMPORARY_PREFIX, write_mask
+from archive_restore.photos.mask_files import write_mask
 from archive_restore.progress import NullProgress
 from archive_restore.run import RunOptions, RunSummary, run
 

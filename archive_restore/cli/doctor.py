@@ -137,7 +137,7 @@ def sqlite_check(number: str, module: str) -> Check:
 
 
 def _home(home: Home) -> Check:
-    from archive_restore.photos.files import write_durably
+    from archive_restore.durable import write_durably
 
     probe = home.root / "doctor-was-here"
     write_durably(probe, b"")

@@ -6,7 +6,6 @@ package data (`models/` of the repository when run from a checkout); adopted one
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from archive_restore.durable import write_durably
 from archive_restore.errors import WeightsError, printable
 from archive_restore.home import Home
 from archive_restore.networks.architectures import Settings, architecture, build_generator
@@ -166,7 +166,7 @@ def save_model(module: nn.Module, folder: Path, card: ModelCard, *, make_default
     )
     default, cards = read_manifest(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / written.file, data)
+    write_durably(folder / written.file, data)
     others = [other for other in cards if other.name != card.name]
     write_manifest(folder, card.name if make_default or default is None else default, [*others, written])
     return written
@@ -188,14 +188,4 @@ def write_manifest(folder: Path, default: str | None, cards: list[ModelCard]) ->
         "default": default,
         "models": [asdict(card) for card in sorted(cards, key=lambda card: card.name)],
     }
-    replace_file(folder / MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Writes beside, syncs, renames over: a kill leaves the old file or the new one."""
-    temporary = path.with_name(f".archive-restore-{path.name}")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_durably(folder / MANIFEST, (json.dumps(content, indent=2) + "\n").encode())

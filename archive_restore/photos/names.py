@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
+from archive_restore.durable import TEMPORARY_PREFIX
 from archive_restore.photos.codecs import added_suffix
-from archive_restore.photos.files import TEMPORARY_PREFIX
 
 LONGEST_NAME = 255
 """Bytes; what most file systems take for one name."""

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.cores import usable_cores
+from archive_restore.durable import write_durably
 from archive_restore.errors import ArchiveRestoreError, PhotographError
 from archive_restore.photos import large
 from archive_restore.photos.codecs import Photograph, Samples, decode
 from archive_restore.photos.fidelity import compare
-from archive_restore.photos.files import write_durably
 from archive_restore.photos.large import Data
 from archive_restore.restoring.fractions import Picture
 from archive_restore.restoring.gathering import Gathering, Task

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archive_restore.durable import write_durably
 from archive_restore.errors import TrainingError, printable
 from archive_restore.interrupts import stop_on_interrupt
 from archive_restore.networks.architectures import architecture, build_generator
-from archive_restore.photos.files import write_durably
 from archive_restore.progress import Progress
 from archive_restore.training.curves import Curves
 from archive_restore.training.objectives import Batch, Objective

@@ -30,7 +30,7 @@ from archive_restore.ledger import Job, State, open_ledger
 from archive_restore.networks.weights import load_model, read_manifest
 from archive_restore.photos.archive import output_folder
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.photos.files import TEMPORARY_PREFIX
+from archive_restore.durable import TEMPORARY_PREFIX
 from archive_restore.records import record_path
 from archive_restore.training.comparison import Comparison
 from archive_restore.training.loop import CHECKPOINT, load_state

@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from archive_restore.durable import write_durably
 from archive_restore.photos import codecs
 from archive_restore.photos.fidelity import compare
-from archive_restore.photos.files import write_durably
 from tests.benchmarks.large_tiff import LargeTiff, measure
 from tests.formats import BLOCKS, COLOURED, EXACT, HEIF, PAGES, jpeg, mask, repainted
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from archive_restore.home import Home
 from archive_restore.ledger import RegionRow, ScannedPhotograph, open_ledger
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.photos.files import write_mask
+from archive_restore.photos.mask_files import write_mask
 
 WIDTH = 10_000
 """px"""

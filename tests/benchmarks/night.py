@@ -30,7 +30,7 @@ from archive_restore.ledger import State, open_ledger
 from archive_restore.log import Fact
 from archive_restore.night import estimate, next_time, parse_time
 from archive_restore.photos.codecs import Photograph, decode
-from archive_restore.photos.files import TEMPORARY_PREFIX
+from archive_restore.durable import TEMPORARY_PREFIX
 from archive_restore.progress import NullProgress
 from archive_restore.report import gather, write_report
 from archive_restore.run import RunOptions, RunSummary, run

@@ -27,7 +27,7 @@ from archive_restore.errors import PhotographError
 from archive_restore.home import default_home
 from archive_restore.networks.devices import choose_device
 from archive_restore.networks.weights import load_model
-from archive_restore.photos.files import read_mask
+from archive_restore.photos.mask_files import read_mask
 from archive_restore.restoring.restorer import Restorer
 from tests.benchmarks import sheets
 from tests.benchmarks.pictures import SUFFIXES, Mask, Picture, drawn, read_picture

@@ -14,7 +14,7 @@ from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, open_le
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.photos.files import write_mask
+from archive_restore.photos.mask_files import write_mask
 from tests.drawn import PAPER, blank, lay, scene
 
 MODEL: Final = "small"

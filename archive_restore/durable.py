@@ -1,30 +1,16 @@
-"""Writes that survive a power cut, and mask files."""
+"""Files that survive a power cut: written beside, synced, renamed over."""
 
 import contextlib
 import errno
+import mmap
 import os
 import secrets
 import stat
 from pathlib import Path
 
-import imagecodecs
-import numpy as np
-from numpy.typing import NDArray
-
-from archive_restore.errors import (
-    DiskFullError,
-    PhotographError,
-    StorageError,
-    UnreadablePhotographError,
-    printable,
-)
-from archive_restore.photos import png
-from archive_restore.photos.large import Data
+from archive_restore.errors import DiskFullError, PhotographError, StorageError, printable
 
 TEMPORARY_PREFIX = ".archive-restore-"  # hidden, so that an archive walk never takes one for a photograph
-
-MASK_THRESHOLD = 128  # a sample from here on means damaged; masks drawn by hand have soft edges
-MASK_MAX_PIXELS = 1_000_000_000  # for a mask whose photograph was refused anyway
 
 _OF_ONE_FILE = {
     errno.ENAMETOOLONG: "its path is too long for the output disk; choose a shorter folder, then retry",
@@ -46,7 +32,7 @@ _OF_THE_DISK = {
 }
 
 
-def write_durably(path: Path, data: Data, *, like: Path | None = None) -> None:
+def write_durably(path: Path, data: bytes | mmap.mmap, *, like: Path | None = None) -> None:
     """Writes `data` so that `path` holds either its former content or all of `data`, whatever happens.
 
     A temporary file in the same folder, fsync, rename, fsync of the folder. Missing folders are made.
@@ -100,61 +86,6 @@ def remove_stray_temporaries(folder: Path) -> int:
     return removed
 
 
-def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The mask in a PNG, (H, W) bool, True = damaged (a sample of 128 or more in any channel but alpha).
-
-    Parameters
-    ----------
-    path : Path
-        An 8-bit or 1-bit PNG; 255 = damaged.
-    shape : tuple
-        The photograph's (H, W) or (H, W, 3).
-
-    Raises
-    ------
-    PhotographError
-        It is missing, no PNG, damaged, or of another size than the photograph.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise PhotographError(path, "the mask is missing") from None
-    except OSError as error:
-        raise UnreadablePhotographError(path, f"the mask cannot be read: {error.strerror}") from None
-    height, width = shape[:2]
-    stored = png.dimensions(path, data)
-    if stored != (width, height):
-        raise PhotographError(
-            path,
-            f"the mask is {stored[0]}x{stored[1]} px, its photograph {width}x{height} px; "
-            "make the mask at the photograph's size",
-        )
-    try:
-        samples = imagecodecs.png_decode(data)
-    except Exception as error:  # the decoder's own exception classes differ between versions
-        raise UnreadablePhotographError(path, f"the mask is a damaged PNG ({error})") from None
-    if samples.dtype != np.uint8:
-        raise PhotographError(path, "the mask is not 8-bit; save it as an 8-bit PNG, 255 = damaged")
-    if samples.ndim == 3:
-        colours = samples.shape[2] - 1 if samples.shape[2] in (2, 4) else samples.shape[2]
-        samples = samples[..., :colours].max(axis=2)
-    return np.asarray(samples >= MASK_THRESHOLD)
-
-
-def write_mask(path: Path, mask: NDArray[np.bool_], *, compact: bool = False) -> None:
-    """Writes a (H, W) bool mask durably as a grey PNG, white = damaged: of 8 bits a sample, which every editor can
-    paint on, or `compact`, of one bit and three times as fast."""
-    if mask.dtype != np.bool_ or mask.ndim != 2:
-        raise ValueError(f"a mask is (H, W) bool, not {mask.shape} {mask.dtype}")
-    if compact:
-        write_durably(path, png.one_bit(mask))
-        return
-    # Runs of one value: this is ten times as fast as zlib's usual ways, and as small.
-    strategy, unfiltered = imagecodecs.PNG.STRATEGY.RLE, imagecodecs.PNG.FILTER.NO
-    samples = mask.view(np.uint8) * np.uint8(255)
-    write_durably(path, bytes(imagecodecs.png_encode(samples, level=1, strategy=strategy, filter=unfiltered)))
-
-
 def _make_folders(folder: Path) -> None:
     """mkdir -p whose new entries survive a power cut as well."""
     missing = []
@@ -166,7 +97,7 @@ def _make_folders(folder: Path) -> None:
         _sync_folder(folder.parent)
 
 
-def _write_synced(path: Path, data: Data, like: Path | None) -> None:
+def _write_synced(path: Path, data: bytes | mmap.mmap, like: Path | None) -> None:
     # 0o666 less the umask, as any program's new file; mkstemp would leave 0600.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     with os.fdopen(descriptor, "wb") as file:
