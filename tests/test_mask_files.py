@@ -55,4 +55,3 @@ def test_missing_damaged_and_foreign_masks_are_named(tmp_path: Path) -> None:
 def test_only_a_mask_can_be_written_as_one(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="bool"):
         write_mask(tmp_path / "m.png", np.zeros((4, 4), np.uint8))
-    assert TEMPORARY_PREFIX.startswith(".")
