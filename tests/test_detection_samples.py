@@ -32,6 +32,12 @@ def test_about_a_third_of_the_samples_is_undamaged():
     assert 0.3 < intact < 0.65
 
 
+def test_some_are_scanned_in_grey_and_then_damage_has_no_colour(monkeypatch):
+    monkeypatch.setattr(detection_samples, "GREY", 1.0)
+    for one in drawn(12):
+        assert (one.picture == one.picture[..., :1]).all()
+
+
 def test_what_nobody_could_tell_does_not_count():
     doubtful = [one.weight[~one.truth] for one in drawn(40)]
     assert {float(value) for values in doubtful for value in np.unique(values)} == {0.0, 1.0}

@@ -26,6 +26,9 @@ INTACT = 0.4
 DECORATED = 0.45
 """Share of the samples with drawn things that only look like damage."""
 
+GREY = 0.3
+"""Share of the samples that the scanner saw in grey: damage has no colour of its own there."""
+
 VISIBLE = 6.0
 """Levels of 255 by which a damaged pixel differs from the undamaged photograph."""
 
@@ -68,9 +71,15 @@ def sample(
             same = damaged is clean
             clean = blurred(clean, sigma)
             damaged = clean if same else blurred(damaged, sigma)
-    difference = greatest(np.abs(damaged - clean))
+    scanned_in_grey = random.random() < GREY
+    if scanned_in_grey:
+        difference = np.abs(in_grey(damaged) - in_grey(clean))[..., 0]
+    else:
+        difference = greatest(np.abs(damaged - clean))
     if order != "glass":
         damaged = damaged + grain(random, clean.shape)
+    if scanned_in_grey:
+        damaged = in_grey(damaged)
     picture = np.clip(np.rint(damaged), 0, 255).astype(np.uint8)
     low, high = DOUBTFUL
     plain = np.clip((difference - low) / (high - low), 0.15, 1)
@@ -101,6 +110,11 @@ def cut(photograph: NDArray[np.uint8], size: int, random: Random) -> tuple[NDArr
     square = np.rot90(square, int(random.choice([0, 0, 0, 1, 2, 3])))
     softness = 0.5 * (enlarged - 1) if enlarged > 1.05 else 0.0
     return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))]), softness
+
+
+def in_grey(picture: Floats) -> Floats:
+    """Its luminance in all channels, (H, W, 3)."""
+    return np.repeat(cv2.cvtColor(np.asarray(picture, np.float32), cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
 
 
 def greatest(picture: Floats) -> Floats:
