@@ -110,3 +110,15 @@ def test_a_shape_over_the_edge_is_cut_off(top, left):
 
 def test_the_box_of_nothing_is_none():
     assert box_of(np.zeros((5, 5), np.float32)) is None
+
+
+def test_the_fringe_that_sharpening_leaves_is_damage(monkeypatch):
+    opacity = np.zeros((96, 96), np.float32)
+    opacity[:, 40:44] = 1
+    monkeypatch.setattr(defects, "draw_some", lambda *_: [Defect(opacity, (250.0,) * 3, 0.0, "scratches")])
+    monkeypatch.setattr(detection_samples, "INTACT", 0.0)
+    widths = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(detection_samples, "SHARPENED", share)
+        widths[share] = np.mean([one.truth.sum() for one in drawn(30)])
+    assert widths[1.0] > 1.15 * widths[0.0]

@@ -4,7 +4,7 @@ Damage and photograph go through the same scanner in most samples (its blur, gra
 sharpness would give damage away. In others damage is sharper than the photograph, as dust on the glass is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,9 @@ DECORATED = 0.45
 
 GREY = 0.3
 """Share of the samples that the scanner saw in grey: damage has no colour of its own there."""
+
+SHARPENED = 0.2
+"""Share of the samples that the scanner sharpened: damage then has a fringe, and the fringe is damage, too."""
 
 VISIBLE = 6.0
 """Levels of 255 by which a damaged pixel differs from the undamaged photograph."""
@@ -64,13 +67,9 @@ def sample(
         damaged = clean.copy()
         for defect in defects.draw_some(random, (size, size), shapes):
             lay(damaged, defect, random)
-    if order != "glass":
-        # An enlarged photograph is soft; the scanner that made it so made its damage as soft.
-        sigma = max(softness * random.uniform(0.1, 0.7), 0.9 * random.uniform(0, 1) ** 2)
-        if sigma > 0.2:
-            same = damaged is clean
-            clean = blurred(clean, sigma)
-            damaged = clean if same else blurred(damaged, sigma)
+    # An enlarged photograph is soft; the scanner that made it so made its damage as soft.
+    soft = max(softness * random.uniform(0.1, 0.7), 0.9 * random.uniform(0, 1) ** 2)
+    clean, damaged = through_scanner(clean, damaged, 0 if order == "glass" else soft, random)
     scanned_in_grey = random.random() < GREY
     if scanned_in_grey:
         difference = np.abs(in_grey(damaged) - in_grey(clean))[..., 0]
@@ -86,6 +85,21 @@ def sample(
     truth = difference > VISIBLE
     weight = np.where(truth, plain, (difference < low).astype(np.float32)).astype(np.float32)
     return DetectorSample(ageing.compress(picture, random), truth, weight)
+
+
+def through_scanner(clean: Floats, damaged: Floats, soft: float, random: Random) -> tuple[Floats, Floats]:
+    """Both blurred (`soft`, px), and sometimes sharpened."""
+    changes: list[Callable[[Floats], Floats]] = []
+    if soft > 0.2:
+        changes.append(lambda picture: blurred(picture, soft))
+    if random.random() < SHARPENED:
+        strength, sigma = float(random.uniform(0.3, 1.6)), float(random.uniform(0.6, 1.6))
+        changes.append(lambda picture: sharpened(picture, strength, sigma))
+    for change in changes:
+        intact = damaged is clean
+        clean = change(clean)
+        damaged = clean if intact else change(damaged)
+    return clean, damaged
 
 
 def cut(photograph: NDArray[np.uint8], size: int, random: Random) -> tuple[NDArray[np.uint8], float]:
@@ -136,6 +150,11 @@ def grain(random: Random, shape: tuple[int, ...]) -> Floats:
 def blurred(picture: Floats, sigma: float) -> Floats:
     """Gaussian blur, `sigma` px."""
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+
+
+def sharpened(picture: Floats, strength: float, sigma: float) -> Floats:
+    """Unsharp mask, `sigma` px."""
+    return np.clip(picture + np.float32(strength) * (picture - blurred(picture, sigma)), 0, 255)
 
 
 def read_shapes(folder: Path) -> dict[str, list[Floats]]:
