@@ -1,12 +1,13 @@
 """Scores the detectors on photographs with known damage, and writes sheets that a person can look at.
 
 usage: python -m tests.benchmarks.detection [--detector learned|heuristic] [--sensitivity low|normal|high]
-       [--sheets FOLDER] FOLDER ...
+       [--scanned grey|jpeg|blurred|sharpened] [--sheets FOLDER] FOLDER ...
 
 FOLDER is either a set (damaged/NAME.png, masks/NAME.png.png with 255 = damaged; NAME ends in -RECIPE) or
 any folder of photographs, for which only the share called is printed.
 precision: called pixels within 2 px of damage; recall: damaged pixels within 2 px of a call; F1 of the two,
 averaged over photographs; false: share of the pixels of undamaged photographs that is called.
+--scanned: the photographs as another scanner would have given them; a detector must not mind.
 """
 
 import argparse
@@ -23,11 +24,30 @@ from archive_restore.detection import Sensitivity, Verifier, score, threshold
 from archive_restore.examine import Detector, verifier
 
 TOLERANCE_PX = 2
+JPEG_QUALITY = 75
+SOFT_PX, SHARP_PX, SHARPENING = 1.0, 1.2, 0.8  # sigmas, and the strength of the unsharp mask
 SHEET_CELL_PX = 700
 SHEET_COLUMNS = 2
 SHEET_ROWS = 3
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
 Mask = NDArray[np.bool_]
+
+
+def rescanned(picture: NDArray[np.uint8], how: str | None) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) BGR as another scanner gives it."""
+    match how:
+        case "grey":
+            grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+            return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+        case "jpeg":
+            _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        case "blurred":
+            return np.asarray(cv2.GaussianBlur(picture, (0, 0), SOFT_PX), np.uint8)
+        case "sharpened":
+            soft = cv2.GaussianBlur(picture, (0, 0), SHARP_PX)
+            return np.asarray(cv2.addWeighted(picture, 1 + SHARPENING, soft, -SHARPENING, 0), np.uint8)
+    return picture
 
 
 def within(mask: Mask, reach: int) -> Mask:
@@ -86,11 +106,18 @@ def photographs(folder: Path) -> Iterator[tuple[Path, NDArray[np.uint8], Mask | 
         yield path, np.asarray(picture, np.uint8), truth
 
 
-def measure(folder: Path, verifier: Verifier | None, sensitivity: Sensitivity, sheets: Path | None) -> None:
+def measure(
+    folder: Path,
+    verifier: Verifier | None,
+    sensitivity: Sensitivity,
+    sheets: Path | None,
+    scanned: str | None = None,
+) -> None:
     by_recipe: dict[str, list[dict[str, float]]] = {}
     cells = []
     seconds = megapixels = 0.0
-    for path, picture, truth in photographs(folder):
+    for path, stored, truth in photographs(folder):
+        picture = rescanned(stored, scanned)
         started = time.perf_counter()
         found = score(np.ascontiguousarray(picture[..., ::-1]), verifier)
         called, regions = threshold(found, sensitivity, picture.shape[:2])
@@ -124,12 +151,13 @@ def main() -> int:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--sensitivity", type=Sensitivity, default=Sensitivity.NORMAL)
     parser.add_argument("--detector", type=Detector, default=Detector.LEARNED)
+    parser.add_argument("--scanned", choices=["grey", "jpeg", "blurred", "sharpened"])
     parser.add_argument("--sheets", type=Path, help="write overlay sheets into this folder")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     decides = verifier(arguments.detector, None)
     for folder in arguments.folders:
-        measure(folder, decides, arguments.sensitivity, arguments.sheets)
+        measure(folder, decides, arguments.sensitivity, arguments.sheets, arguments.scanned)
     return 0
 
 
