@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.filters import dilated, square
+from archive_restore.detection.filters import dilated, disc, square
 from archive_restore.detection.planes import Plane
 
 # Corners are large: they are looked for on the first level whose long side is at most this.
@@ -17,6 +17,8 @@ DARKEST = 60
 MOST_CHROMA = 16.0
 # How far a pixel may be from the corner's own tone, grey levels.
 EVEN = 14
+# How far the gap's blurred edge reaches beyond what has its tone, px.
+BLURRED_PX = 2
 # A step at the rim counts as hard from here, grey levels; this share of the rim must be hard.
 HARD_STEP = 24
 HARD_SHARE = 0.93
@@ -91,14 +93,14 @@ def grown_from_corner(plane: Plane, turns: int) -> Gap | None:
     filled = region.astype(np.uint8)
     outlines, _ = cv2.findContours(filled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
-    # The step over 4 px, since a scan blurs the edge.
+    # The step beyond the blurred edge.
     rim = dilated(filled, square(5)) > dilated(filled, square(3))
     if not rim.any():
         return None
     steps = np.abs(luminance[rim].astype(np.float32) - tone)
     side = min(height, width)
     return Gap(
-        mask=np.rot90(filled, -turns) > 0,
+        mask=np.rot90(dilated(filled, disc(2 * BLURRED_PX + 1)), -turns) > 0,
         spread=float(luminance[region].std()),
         hard=float((steps >= HARD_STEP).mean()),
         triangle=float(filled.sum() / max(right * down / 2, 1)),

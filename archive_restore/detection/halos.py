@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from archive_restore.detection.filters import Floats
 
-RINGS_PX = (2, 3)
+RINGS_PX = (2, 3, 4, 5)
 """Distances from a region that can belong to its halo; the first pixel is the mask's margin."""
 
-PLAIN_PX = 7
-"""Distance from a region at which the photograph has its own tones again."""
+BEYOND_PX = 4
+"""How much further away a pixel lies that a ring's pixel is compared with."""
 
 LEAST = 2
 """Levels of luminance, Cr or Cb by which a halo is darker, lighter or otherwise coloured than what is beyond it."""
@@ -43,16 +43,16 @@ def with_halos(
     away = distance[rows, columns, None]
     outward = _outward(distance, rows, columns)
     inner = _moved(rows, columns, outward * -away, labels.shape)
-    plain = _moved(rows, columns, outward * (PLAIN_PX - away), labels.shape)
+    beyond = _moved(rows, columns, outward * BEYOND_PX, labels.shape)
     owner = labels[inner]
     # A pixel tells nothing where what is beyond it is another region, or outside of the photograph.
-    told = (owner > 0) & (distance[plain] > PLAIN_PX - 2)
+    told = (owner > 0) & (distance[beyond] > away[:, 0] + BEYOND_PX - 2)
     ring = np.rint(away[:, 0]).astype(np.int32) - RINGS_PX[0]
     rings, count = len(RINGS_PX), int(labels.max()) + 1
     cell = owner * rings + ring
     pairs = np.bincount(cell[told], minlength=count * rings)
     halo = np.zeros(count * rings, bool)
-    difference = _colours(picture, (rows, columns)) - _colours(picture, plain)
+    difference = _colours(picture, (rows, columns)) - _colours(picture, beyond)
     for channel in difference.T:
         for sign in (1, -1):
             agreeing = np.bincount(cell[told & (sign * channel >= LEAST)], minlength=count * rings)
