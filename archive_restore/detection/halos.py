@@ -18,7 +18,7 @@ BEYOND_PX = 4
 LEAST = 2
 """Levels of luminance, Cr or Cb by which a halo is darker, lighter or otherwise coloured than what is beyond it."""
 
-AGREEING = 0.65
+AGREEING = 0.7
 """Share of a ring's pixels that must be so, all in one direction. An object's edge beside a scratch is on one side."""
 
 FEWEST = 12
