@@ -66,3 +66,12 @@ def test_each_region_has_its_own_halo():
 def test_the_photograph_s_edge_is_no_obstacle():
     scores, labels = np.full((4, 4), SURE, np.uint8), np.ones((4, 4), np.int32)
     assert np.array_equal(with_halos(scores, labels, scores), scores)
+
+
+def test_a_hair_has_a_halo_on_the_sky_and_none_on_the_roofs():
+    scores, labels, picture = scratched({1: -25, 2: -25}, shape=(256, 64))
+    picture[96:] = np.random.default_rng(4).normal(90, 30, (160, 64)).clip(0, 255)
+    picture[96:, 30:32] = 250
+    found = with_halos(scores, labels, picture)
+    assert (found[:80, [29, 32]] == SURE).mean() > 0.9
+    assert (found[112:, [29, 32]] == SURE).mean() < 0.2

@@ -3,6 +3,8 @@ or a light fringe; JPEG keeps colour at half the resolution, so that it stains i
 fringe looks like a ghost of the damage; so the fringe is damage, too.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +17,27 @@ RINGS_PX = (2, 3, 4, 5)
 BEYOND_PX = 4
 """How much further away a pixel lies that a ring's pixel is compared with."""
 
+STRETCH_PX = 32
+"""Side of the squares in which a region's halo is looked for: a hair has one on the sky and none on the roofs."""
+
 LEAST = 2
 """Levels of luminance, Cr or Cb by which a halo is darker, lighter or otherwise coloured than what is beyond it."""
 
-AGREEING = 0.7
-"""Share of a ring's pixels that must be so, all in one direction. An object's edge beside a scratch is on one side."""
 
-FEWEST = 12
-"""Pixels of a ring that can tell."""
+@dataclass(frozen=True)
+class Enough:
+    """What makes a ring a halo: this share of its pixels is so, all in one direction, and there are that many. An
+    object's edge beside a scratch is on one side."""
+
+    share: float
+    pixels: int
+
+
+WHOLE = Enough(0.7, 12)
+"""For the ring around a whole region."""
+
+STRETCH = Enough(0.75, 24)
+"""For the part of it in one square."""
 
 
 def with_halos(
@@ -44,28 +59,55 @@ def with_halos(
     outward = _outward(distance, rows, columns)
     inner = _moved(rows, columns, outward * -away, labels.shape)
     beyond = _moved(rows, columns, outward * BEYOND_PX, labels.shape)
-    owner = labels[inner]
+    owner = labels[inner].astype(np.intp)
     # A pixel tells nothing where what is beyond it is another region, or outside of the photograph.
     told = (owner > 0) & (distance[beyond] > away[:, 0] + BEYOND_PX - 2)
     ring = np.rint(away[:, 0]).astype(np.int32) - RINGS_PX[0]
-    rings, count = len(RINGS_PX), int(labels.max()) + 1
-    cell = owner * rings + ring
-    pairs = np.bincount(cell[told], minlength=count * rings)
-    halo = np.zeros(count * rings, bool)
     difference = _colours(picture, (rows, columns)) - _colours(picture, beyond)
-    for channel in difference.T:
-        for sign in (1, -1):
-            agreeing = np.bincount(cell[told & (sign * channel >= LEAST)], minlength=count * rings)
-            halo |= (agreeing >= AGREEING * pairs) & (pairs >= FEWEST)
-    # A ring belongs to the halo if those within it do.
-    reached = np.logical_and.accumulate(halo.reshape(count, rings), axis=1).ravel()
+    stretch = _stretches(owner, inner, labels.shape)
+    reached = _reached(owner, ring, told, difference, WHOLE) | _reached(
+        stretch, ring, told, difference, STRETCH
+    )
     # The mask's margin covers the outermost of them.
-    covered = (owner > 0) & reached[cell]
+    covered = (owner > 0) & reached
     result = scores.copy()
     at = _moved(rows[covered], columns[covered], -outward[covered], labels.shape)
     values = scores[inner[0][covered], inner[1][covered]]
     np.maximum.at(result, at, values)
     return result
+
+
+def _reached(
+    owner: NDArray[np.intp],
+    ring: NDArray[np.int32],
+    told: NDArray[np.bool_],
+    difference: NDArray[np.int32],
+    enough: Enough,
+) -> NDArray[np.bool_]:
+    """(N,) whether each pixel belongs to the halo of its owner: its ring and those within differ from what is beyond.
+
+    `difference` (N, C), of each pixel to what is beyond it; `told`, whether that tells anything.
+    """
+    rings = len(RINGS_PX)
+    cell = owner * rings + ring
+    cells = (int(owner.max(initial=0)) + 1) * rings
+    pairs = np.bincount(cell[told], minlength=cells)
+    halo = np.zeros(cells, bool)
+    for channel in difference.T:
+        for sign in (1, -1):
+            agreeing = np.bincount(cell[told & (sign * channel >= LEAST)], minlength=cells)
+            halo |= (agreeing >= enough.share * pairs) & (pairs >= enough.pixels)
+    unbroken = np.logical_and.accumulate(halo.reshape(-1, rings), axis=1)
+    return np.asarray(unbroken.ravel()[cell], np.bool_)
+
+
+def _stretches(
+    owner: NDArray[np.intp], at: tuple[NDArray[np.intp], NDArray[np.intp]], shape: tuple[int, ...]
+) -> NDArray[np.intp]:
+    """(N,) the stretch of a region that each of its pixels belongs to, numbered."""
+    across, down = shape[1] // STRETCH_PX + 1, shape[0] // STRETCH_PX + 1
+    places = (owner * down + at[0] // STRETCH_PX) * across + at[1] // STRETCH_PX
+    return np.asarray(np.unique(places, return_inverse=True)[1], np.intp)
 
 
 def _outward(distance: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:
