@@ -25,7 +25,8 @@ MASK_SUFFIX: Final = b".png"
 class DetectSummary:
     """What `detect` found and wrote."""
 
-    photographs: int  # that have a mask now
+    photographs: int  # whose masks were written
+    kept: int  # that had a mask already
     damaged: int
     kinds: list[KindCount]
     pixels: int
@@ -34,9 +35,11 @@ class DetectSummary:
 
 
 def detect_paths(
-    paths: Sequence[Path], *, out: Path, options: ScanOptions, progress: Progress
+    paths: Sequence[Path], *, out: Path, options: ScanOptions, overwrite: bool = False, progress: Progress
 ) -> DetectSummary:
     """Writes the mask of each photograph, also an empty one: of sub/a.jpg in a folder, out/sub/a.jpg.png.
+
+    A mask that is there already is kept, unless it is to be overwritten: somebody may have painted on it.
 
     Raises
     ------
@@ -47,10 +50,12 @@ def detect_paths(
     """
     unreachable: list[SetAside] = []
     masks = _masks_of(paths, out, noting_unreachable(unreachable, progress))
-    options = usable(options, progress)
+    wanted = {mask: found for mask, found in masks.items() if overwrite or not os.path.lexists(mask)}
+    if wanted:
+        options = usable(options, progress)
     policy = options.policy(Policy())
     tasks = [
-        Examination(root, file, options, mask=mask, policy=policy) for mask, (root, file) in masks.items()
+        Examination(root, file, options, mask=mask, policy=policy) for mask, (root, file) in wanted.items()
     ]
     photographs = damaged = pixels = 0
     by_kind: dict[str, list[list[Region]]] = defaultdict(list)
@@ -75,7 +80,8 @@ def detect_paths(
         for kind, each in by_kind.items()
     ]
     kinds.sort(key=lambda kind: (-kind.photographs, -kind.regions, kind.kind))
-    return DetectSummary(photographs, damaged, kinds, pixels, set_aside, unreachable)
+    kept = len(masks) - len(wanted)
+    return DetectSummary(photographs, kept, damaged, kinds, pixels, set_aside, unreachable)
 
 
 def _masks_of(

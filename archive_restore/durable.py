@@ -6,6 +6,7 @@ import mmap
 import os
 import secrets
 import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from archive_restore.errors import DiskFullError, PhotographError, StorageError, printable
@@ -13,22 +14,24 @@ from archive_restore.errors import DiskFullError, PhotographError, StorageError,
 TEMPORARY_PREFIX = ".archive-restore-"  # hidden, so that an archive walk never takes one for a photograph
 
 _OF_ONE_FILE = {
-    errno.ENAMETOOLONG: "its path is too long for the output disk; choose a shorter folder, then retry",
-    errno.EILSEQ: "the output disk does not accept its name; rename it or choose another disk, then retry",
-    errno.EINVAL: "the output disk does not accept its name; rename it or choose another disk, then retry",
+    errno.ENAMETOOLONG: "its path is too long for the output disk; give it or its folders shorter names, then "
+    "scan again",
+    errno.EILSEQ: "the output disk does not accept its name; rename it, then scan again",
+    errno.EINVAL: "the output disk does not accept its name; rename it, then scan again",
     errno.EISDIR: "a folder has its name in the output; move that folder away, then retry",
     errno.ENOTDIR: "a file has the name of its folder in the output; move that file away, then retry",
     errno.EEXIST: "a file has the name of its folder in the output; move that file away, then retry",
     errno.ENOTEMPTY: "a folder has its name in the output; move that folder away, then retry",
-    errno.EFBIG: "it is larger than the output disk allows for one file; choose another disk, then retry",
+    errno.EFBIG: "it is larger than the output disk allows for one file; put a link to a folder on another disk in the "
+    "place of the output, then retry",
 }  # errno -> reason; trouble with one name, where the next photograph may well go through
 
 _OF_THE_DISK = {
     errno.ENOSPC: "the disk is full. Free some space",
     errno.EDQUOT: "your disk quota is used up. Free some space or ask for more",
-    errno.EROFS: "the disk is read-only. Mount it for writing or choose another output folder",
-    errno.EACCES: "no permission to write there. Correct the permissions or choose another output folder",
-    errno.EPERM: "no permission to write there. Correct the permissions or choose another output folder",
+    errno.EROFS: "the disk is read-only. Mount it for writing",
+    errno.EACCES: "no permission to write there. Correct the permissions",
+    errno.EPERM: "no permission to write there. Correct the permissions",
 }
 
 
@@ -54,7 +57,7 @@ def write_durably(path: Path, data: bytes | mmap.mmap, *, like: Path | None = No
         This name cannot be written there; others may.
     """
     temporary = path.with_name(TEMPORARY_PREFIX + secrets.token_hex(8))
-    try:
+    with _explained(path):
         _make_folders(path.parent)
         try:
             _write_synced(temporary, data, like)
@@ -64,6 +67,35 @@ def write_durably(path: Path, data: bytes | mmap.mmap, *, like: Path | None = No
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
+
+
+def mirror_folders(path: Path, original: Path, *, depth: int) -> None:
+    """Makes the folders of a file that mirrors an original, so that what was private stays private.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be.
+    original : Path
+        Those of its folders that are missing take the permissions of this file's: innermost that of innermost, and so
+        on. Their set-ID bits are not taken, and the owner may always write in the new ones.
+    depth : int
+        So many folders above the innermost mirror the original's; what is missing above them is made as any other.
+
+    Raises
+    ------
+    StorageError, PhotographError
+        As `write_durably`.
+    """
+    with _explained(path):
+        _make_folders(path.parent, dict(zip(path.parents[: depth + 1], original.parents, strict=False)))
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What an OSError means for this file, or for all."""
+    try:
+        yield
     except OSError as error:
         if error.errno in _OF_ONE_FILE:
             raise PhotographError(path, _OF_ONE_FILE[error.errno]) from error
@@ -86,15 +118,25 @@ def remove_stray_temporaries(folder: Path) -> int:
     return removed
 
 
-def _make_folders(folder: Path) -> None:
-    """mkdir -p whose new entries survive a power cut as well."""
+def _make_folders(folder: Path, like: Mapping[Path, Path] | None = None) -> None:
+    """mkdir -p whose new entries survive a power cut as well, with the permissions of the folders they are like."""
     missing = []
     while not folder.is_dir():
         missing.append(folder)
         folder = folder.parent
     for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
+        mirrored = (like or {}).get(folder)
+        # Private until it is as private as it should be.
+        folder.mkdir(0o777 if mirrored is None else 0o700, exist_ok=True)
+        if mirrored is not None:
+            _copy_permissions(folder, mirrored)
         _sync_folder(folder.parent)
+
+
+def _copy_permissions(folder: Path, like: Path) -> None:
+    """Those of another folder, without set-ID bits; disks that hold none are no error."""
+    with contextlib.suppress(OSError, NotImplementedError):
+        folder.chmod(stat.S_IMODE(like.stat().st_mode) & 0o1777 | 0o700)
 
 
 def _write_synced(path: Path, data: bytes | mmap.mmap, like: Path | None) -> None:

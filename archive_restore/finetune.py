@@ -22,6 +22,7 @@ from archive_restore.networks.architectures import DEFAULT
 from archive_restore.networks.weights import LoadedModel, load_model
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS
 from archive_restore.progress import NullProgress, Progress
+from archive_restore.scanned import scanned_archives
 from archive_restore.training.comparison import Comparison
 from archive_restore.training.loop import CHECKPOINT, Trainer, TrainingOptions, resumed, train
 from archive_restore.training.objectives import RefineHoles
@@ -127,21 +128,11 @@ def finetune(
 
 def the_archive(ledger: Ledger, root: Path | None) -> Archive:
     """The scanned archive at `root`, or the only one there is."""
-    archives = ledger.archives()
-    if root is None:
-        if len(archives) == 1:
-            return archives[0]
-        if not archives:
-            raise InputError("no archive has been scanned; start with `archive-restore scan ARCHIVE`")
+    archives = scanned_archives(ledger, root)
+    if len(archives) > 1:
         names = ", ".join(printable(archive.root) for archive in archives)
         raise InputError(f"several archives have been scanned; name one of {names}")
-    resolved = root.expanduser().resolve()
-    for archive in archives:
-        if archive.root == resolved:
-            return archive
-    raise InputError(
-        f"{printable(root)} has not been scanned; start with `archive-restore scan {printable(root)}`"
-    )
+    return archives[0]
 
 
 def trained(

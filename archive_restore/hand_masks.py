@@ -23,6 +23,7 @@ from archive_restore.photos.archive import FoundFile, check_archive, check_outpu
 from archive_restore.photos.mask_files import write_mask
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
+from archive_restore.scanned import scanned_archives
 
 LIST: Final = "archive-restore-masks.jsonl"
 """In the folder of masks: of which archive they are, and for each its photograph's sha256 and its fingerprint."""
@@ -105,16 +106,15 @@ def export_masks(
     listed = _List.read(out)
     if listed.archive not in (None, archive.root):
         raise InputError(
-            f"{printable(out)} holds masks of {printable(listed.archive or out)}. Name another folder."
+            f"{printable(out)} holds masks of {printable(listed.archive or out)}. Name another "
+            "folder with --out."
         )
     listed.archive = archive.root
     summary = MasksSummary()
-    counts = ledger.counts(archive.id)
-    progress.start("Exporting masks", counts.photographs - counts.unreadable if every else counts.damaged)
+    progress.start("Exporting masks", sum(1 for _ in _exported(archive, ledger, every=every)))
     tasks = (
         Painting(out / os.fsdecode(path), photograph, home, listed.masks.get(path, ("", None))[1])
-        for photograph in ledger.masked(archive.id)
-        if every or photograph.covered or photograph.by_hand
+        for photograph in _exported(archive, ledger, every=every)
         for path in [photograph.relative + SUFFIX]
     )
     try:
@@ -138,6 +138,10 @@ def export_masks(
     return summary
 
 
+def _exported(archive: Archive, ledger: Ledger, *, every: bool) -> Iterator[MaskedPhotograph]:
+    return (one for one in ledger.masked(archive.id) if every or one.covered or one.by_hand)
+
+
 def import_masks(
     folder: Path, *, archive: Path | None, ledger: Ledger, home: Home, progress: Progress
 ) -> MasksSummary:
@@ -157,7 +161,7 @@ def import_masks(
     StorageError
         The masks cannot be kept. The same command goes on.
     """
-    folder = check_archive(folder)
+    folder = check_archive(folder, "the masks")
     listed = _List.read(folder)
     known = _archive_of(archive or listed.archive, ledger)
     if folder == known.root or known.root in folder.parents:
@@ -178,16 +182,10 @@ def import_masks(
 
 
 def _archive_of(root: Path | None, ledger: Ledger) -> Archive:
-    archives = ledger.archives()
-    if root is not None:
-        archives = [known for known in archives if known.root == root.expanduser().resolve()]
-    if len(archives) == 1:
-        return archives[0]
-    raise InputError(
-        "Of which archive are these masks? Add --archive ARCHIVE."
-        if archives
-        else f"{printable(root) if root else 'No archive'} was scanned. See archive-restore status."
-    )
+    archives = scanned_archives(ledger, root)
+    if len(archives) > 1:
+        raise InputError("Of which archive are these masks? Add --archive ARCHIVE.")
+    return archives[0]
 
 
 def _paintings(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from archive_restore.assignment import RunOptions
 from archive_restore.decoding import Decode
+from archive_restore.durable import mirror_folders
 from archive_restore.errors import InputError, PhotographError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Job, Ledger
@@ -104,6 +105,7 @@ class Handling:
             regions=[asdict(region) for region in self._ledger.regions(job.photograph_id or 0)],
         )
         # The record first: what a run that was killed had written is known by its output alone.
+        mirror_folders(output, job.path, depth=job.relative.count(b"/"))
         if self._options.records:
             write_record(output, record)
         try:

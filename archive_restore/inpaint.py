@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from archive_restore.durable import mirror_folders
 from archive_restore.errors import InputError, PhotographError, printable
 from archive_restore.home import Home
 from archive_restore.interrupts import StopRequest, stop_on_interrupt
@@ -60,6 +61,7 @@ class _Order:
     mask: Path
     output: Path
     name: str  # below what the user named, printable
+    depth: int | None  # folders below the one that the user named; None: that is the photograph itself
 
 
 def inpaint_paths(
@@ -79,7 +81,7 @@ def inpaint_paths(
         Going on would not help.
     """
     began = time.monotonic()
-    check_archive(masks)
+    check_archive(masks, "the masks")
     everything = _orders(paths, masks, out, progress)
     orders = everything if options.overwrite else [one for one in everything if not one.output.exists()]
     device = choose_device(options.device)
@@ -110,10 +112,10 @@ def _orders(paths: Sequence[Path], masks: Path, out: Path, progress: Progress) -
     orders: dict[str, _Order] = {}
     found = list(_photographs(paths, masks, out, progress))
     folding = folds(out)  # only now: it tries, and `out` might have been among the originals
-    for source, relative in found:
+    for source, relative, depth in found:
         place = written(os.fsencode(relative), source)
         output = out / os.fsdecode(place)
-        order = _Order(source, masks / f"{relative}{MASK_SUFFIX}", output, printable(relative))
+        order = _Order(source, masks / f"{relative}{MASK_SUFFIX}", output, printable(relative), depth)
         other = orders.setdefault(folded(place) if folding else os.fsdecode(place), order)
         if other is not order:
             raise InputError(
@@ -125,8 +127,8 @@ def _orders(paths: Sequence[Path], masks: Path, out: Path, progress: Progress) -
 
 def _photographs(
     paths: Sequence[Path], masks: Path, out: Path, progress: Progress
-) -> Iterator[tuple[Path, str]]:
-    """Each photograph and its path relative to what the user named."""
+) -> Iterator[tuple[Path, str, int | None]]:
+    """Each photograph, its path relative to what the user named, and how deep it lies in that folder, if it is one."""
 
     def left_out(where: Path, error: OSError) -> None:
         progress.note(f"{printable(where)}: {error.strerror}; left out")
@@ -138,12 +140,12 @@ def _photographs(
                     f"{printable(path)} lies in the output folder; originals are never overwritten. "
                     "Name another --out."
                 )
-            yield path, path.name
+            yield path, path.name, None
             continue
         folder = check_archive(path)
         check_output(folder, out)
         for found in walk(folder, exclude=[masks], on_error=left_out):
-            yield found.path(folder), os.fsdecode(found.relative)
+            yield found.path(folder), os.fsdecode(found.relative), found.relative.count(b"/")
 
 
 class _Inpainting:
@@ -188,6 +190,8 @@ class _Inpainting:
 
     def save(self, order: _Order, loaded: Loaded, pages: tuple[Samples, ...]) -> None:
         recompress = self._options.recompress
+        if order.depth is not None:
+            mirror_folders(order.output, order.source, depth=order.depth)
         data = encode(loaded.photograph, pages, recompress=recompress)
         if data == loaded.photograph.source:
             self._copied.add(order.output)

@@ -126,9 +126,14 @@ class Estimate:
         return [disk for disk in self.disks if disk.needed > disk.free]
 
 
-def estimate(ledger: Ledger, archives: Sequence[Archive], device: str) -> Estimate:
-    """What is queued, how long it takes and what it needs; restored files are about as large as originals."""
-    backlogs = [(archive, ledger.backlog(archive.id)) for archive in archives]
+def estimate(
+    ledger: Ledger, archives: Sequence[Archive], device: str, *, abandoned: bool = False
+) -> Estimate:
+    """What is queued, how long it takes and what it needs; restored files are about as large as originals.
+
+    With `abandoned`, no worker lives: what one that died held is to do as well.
+    """
+    backlogs = [(archive, ledger.backlog(archive.id, abandoned=abandoned)) for archive in archives]
     pixels = sum(backlog.pixels for _, backlog in backlogs)
     pace = ledger.pace(device)
     return Estimate(

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from archive_restore.home import Home
 from archive_restore.ledger import MaskedPhotograph, RegionRow
 from archive_restore.masking import mask_at, read_score_map, row_of
 from archive_restore.photos import png
-from archive_restore.photos.mask_files import MASK_MAX_PIXELS, write_mask
+from archive_restore.photos.mask_files import MASK_MAX_PIXELS, refuse_dark, write_mask
 
 Mask = NDArray[np.bool_]
 
@@ -131,7 +131,7 @@ def read_painting(path: Path, shape: tuple[int, int]) -> Mask:
     Raises
     ------
     PhotographError
-        It cannot be read, is no PNG, or is not as large as its photograph.
+        It cannot be read, is no PNG, is too dark to mark anything, or is not as large as its photograph.
     """
     try:
         data = path.read_bytes()
@@ -154,14 +154,20 @@ def read_painting(path: Path, shape: tuple[int, int]) -> Mask:
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype not in (np.uint8, np.uint16):
         raise PhotographError(path, "the PNG is damaged; save it again")
-    samples = np.asarray(decoded)
+    mask, brightest = _marked(np.asarray(decoded))
+    if not mask.any():
+        refuse_dark(path, brightest)
+    return mask
+
+
+def _marked(samples: NDArray[Any]) -> tuple[Mask, float]:
+    """What is damaged by the samples of a PNG, and how bright its brightest opaque sample is, of 1."""
     white = 65535 if samples.dtype == np.uint16 else 255
-    if samples.ndim == 2:
-        return np.asarray(samples >= HALF * white)
-    brightest = samples[..., :3].max(axis=2)
-    if samples.shape[2] == 3:
-        return np.asarray(brightest >= HALF * white)
-    return np.asarray(brightest.astype(np.float32) * samples[..., 3] >= HALF * white * white)
+    brightest = samples if samples.ndim == 2 else samples[..., :3].max(axis=2)
+    if samples.ndim == 3 and samples.shape[2] == 4:
+        shown = brightest.astype(np.float32) * samples[..., 3]
+        return np.asarray(shown >= HALF * white * white), float(shown.max()) / white**2
+    return np.asarray(brightest >= HALF * white), float(brightest.max()) / white
 
 
 def _shape(photograph: MaskedPhotograph) -> tuple[int, int]:

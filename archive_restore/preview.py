@@ -20,6 +20,7 @@ from archive_restore.overlays import BOX, COLOURS, Hidden, Overlay, Pair, overla
 from archive_restore.photos.archive import output_folder
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
+from archive_restore.standing import at_work
 
 FORMATS: Final = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 SIGNATURE: Final = "archive-restore preview"
@@ -66,6 +67,12 @@ class Entry:
         return State.HELD in self.photograph.states
 
 
+def check_form(sheet: Path) -> None:
+    """Refuses (InputError) a sheet of a format that there is not."""
+    if sheet.suffix.lower() not in FORMATS:
+        raise InputError(f"{printable(sheet)}: name the preview something.jpg or something.png.")
+
+
 def check_sheet(sheet: Path, archives: Sequence[Path]) -> None:
     """Refuses a sheet that would lie among photographs, or replace something else than a sheet.
 
@@ -74,8 +81,7 @@ def check_sheet(sheet: Path, archives: Sequence[Path]) -> None:
     InputError
         It would, or is to be of a format that there is not.
     """
-    if sheet.suffix.lower() not in FORMATS:
-        raise InputError(f"{printable(sheet)}: name the preview something.jpg or something.png.")
+    check_form(sheet)
     folder = sheet.expanduser().absolute().parent.resolve()
     for root in archives:
         for place in (root.expanduser().resolve(), output_folder(root.expanduser().resolve())):
@@ -108,8 +114,9 @@ def write_preview(
     StorageError
         A page cannot be written.
     """
+    waits = {State.QUEUED, State.HELD} if at_work(home) else {State.QUEUED, State.HELD, State.LEASED}
     waiting = sorted(
-        (one for one in ledger.masked(archive.id) if {State.QUEUED, State.HELD}.intersection(one.states)),
+        (one for one in ledger.masked(archive.id) if not waits.isdisjoint(one.states)),
         key=lambda one: (-one.covered / one.pixels, one.relative),
     )
     count = -(-len(waiting) // (ACROSS * DOWN))

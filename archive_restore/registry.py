@@ -70,12 +70,15 @@ def use(ledger: Ledger, home: Home, name: str, archive: Path | None) -> list[Pat
 
 
 def remove(ledger: Ledger, home: Home, name: str) -> None:
-    """Deletes an adopted model that no archive uses; WeightsError otherwise."""
+    """Deletes an adopted model that no archive uses; WeightsError otherwise. "default" is the shipped one."""
     for model in registered(ledger, home):
-        if model.card.name != name:
+        if model.card.name != name and not (name == DEFAULT and model.default):
             continue
         if model.shipped:
-            raise WeightsError(f"{name} came with archive-restore and is not removed")
+            raise WeightsError(
+                f"{model.card.name} came with archive-restore and is not removed. Name one that was adopted: "
+                "archive-restore models"
+            )
         if model.archives:
             users = ", ".join(printable(root) for root in model.archives)
             raise WeightsError(

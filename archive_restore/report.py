@@ -16,6 +16,7 @@ from archive_restore.night import parse_duration
 from archive_restore.photos.archive import output_folder
 from archive_restore.progress import Progress
 from archive_restore.report_page import Contents, Root, Shown, write_page
+from archive_restore.scanned import scanned_archives
 
 DEFAULT_LIMIT = 200
 """Photographs whose pictures are in a page, some 0.4 MB each; of the others it shows the files themselves."""
@@ -36,7 +37,7 @@ class Report:
 
     @property
     def waiting(self) -> int:
-        """Photographs that the next run restores."""
+        """Photographs that are restored by the run that is at work, or by the next."""
         return self.counts.states[State.QUEUED] + self.counts.states[State.LEASED]
 
     @property
@@ -51,15 +52,19 @@ class Report:
             parts.append(f"{linked:,} of them as duplicates of others")
         if self.counts.undamaged:
             parts.append(f"{self.counts.undamaged:,} left alone because nothing was found")
-        if self.waiting:
-            parts.append(f"{self.waiting:,} waiting for the next run")
+        states = self.counts.states
+        if states[State.LEASED]:
+            parts.append(f"{states[State.LEASED]:,} in work")
+        if states[State.QUEUED]:
+            parts.append(f"{states[State.QUEUED]:,} waiting for the next run")
         if self.held:
             parts.append(f"{len(self.held):,} held for a look")
-        if self.counts.by_hand:
-            parts.append(f"{self.counts.by_hand:,} with masks by hand")
+        if states[State.REJECTED]:
+            parts.append(f"{states[State.REJECTED]:,} reverted")
         if self.failed:
             parts.append(f"{len(self.failed):,} set aside")
-        return ", ".join(parts) + "."
+        by_hand = self.counts.by_hand
+        return ", ".join(parts) + (f". Masks by hand: {by_hand:,}." if by_hand else ".")
 
 
 @dataclass(frozen=True)
@@ -103,25 +108,26 @@ def _ago(text: str) -> timedelta:
     return timedelta(days=int(days)) if text.endswith("d") and days.isdecimal() else parse_duration(text)
 
 
-def gather(ledger: Ledger, archive: Path | None, since: datetime | None = None) -> Report:
+def gather(
+    ledger: Ledger, archive: Path | None, since: datetime | None = None, *, at_work: bool = False
+) -> Report:
     """What the ledger knows of `archive` (all archives, if None), and what was done there since a time.
+
+    Unless a run is `at_work`, what is leased waits for the next one.
 
     Raises
     ------
     InputError
-        The archive was never scanned.
+        The archive has not been scanned, or nothing has.
     """
-    known = ledger.archives()
-    chosen = known if archive is None else [a for a in known if a.root == archive.resolve()]
-    if not chosen:
-        what = "Nothing was scanned yet" if archive is None else f"{printable(archive)} was never scanned"
-        raise InputError(f"{what}. Scan first: archive-restore scan ARCHIVE")
+    chosen = scanned_archives(ledger, archive)
     only = chosen[0].id if archive is not None else None
+    counts = ledger.counts(only)
     moment = since.astimezone(UTC).isoformat(timespec="seconds") if since is not None else None
     return Report(
         archives=tuple(chosen),
         since=since,
-        counts=ledger.counts(only),
+        counts=counts if at_work else counts.abandoned(),
         kinds=tuple(ledger.kinds(only)),
         done=tuple(ledger.jobs(archive=only, state=State.DONE, since=moment)),
         failed=tuple(ledger.jobs(archive=only, state=State.FAILED, since=moment)),

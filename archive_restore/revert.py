@@ -8,6 +8,7 @@ from archive_restore.durable import remove_file
 from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Job, Ledger, State, WorkerLock
+from archive_restore.outputs import output_path
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.records import remove_record
 
@@ -25,6 +26,9 @@ class RevertSummary:
     """What was done."""
 
     reverted: list[Path] = field(default_factory=list)  # outputs, now removed
+    again: list[Path] = field(default_factory=list)  # originals that had been reverted before, now queued
+    queued: int = 0  # for the next run
+    held: int = 0  # for a look, because their masks are large
     kept: list[Kept] = field(default_factory=list)
 
 
@@ -34,12 +38,13 @@ def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = F
     Parameters
     ----------
     paths : originals, restored photographs, or folders of either
-    again : queue them, so that the next run restores them anew; else they are left alone from now on
+    again : queue them, so that the next run restores them anew, also those that were reverted before; else they
+        are left alone from now on
 
     Raises
     ------
     InputError
-        Nothing at or below a path was restored.
+        Nothing at or below a path was restored, or all of it was reverted before, and `again` does not ask for it.
     LockedError
         A run is at work.
     StorageError
@@ -47,7 +52,18 @@ def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = F
     """
     summary = RevertSummary()
     with WorkerLock(home.worker_lock):
-        for job in _chosen(paths, ledger.jobs(state=State.DONE)):
+        jobs = [
+            job
+            for state in (State.DONE, State.REJECTED)
+            for job in ledger.jobs(state=state, also_missing=True)
+        ]
+        held = ledger.counts().states[State.HELD]
+        for job in _chosen(paths, jobs, again=again):
+            if job.state is State.REJECTED:  # there is no output of it
+                ledger.revert(job, again=True)
+                summary.again.append(job.path)
+                summary.queued += not job.missing
+                continue
             output = job.output or job.path
             reason = _reason_to_keep(job)
             if reason is not None:
@@ -58,11 +74,14 @@ def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = F
             remove_record(output)
             ledger.revert(job, again=again)
             summary.reverted.append(output)
+            summary.queued += again and not job.missing
+        summary.held = ledger.counts().states[State.HELD] - held
+        summary.queued -= summary.held
     return summary
 
 
-def _chosen(paths: Sequence[Path], jobs: list[Job]) -> list[Job]:
-    """The jobs whose original or output lies at or below one of the paths, each once."""
+def _chosen(paths: Sequence[Path], jobs: list[Job], *, again: bool) -> list[Job]:
+    """The jobs whose original or output lies at or below one of the paths, each once; reverted ones with `again`."""
     chosen: dict[int, Job] = {}
     for path in paths:
         absolute = path.expanduser().absolute()
@@ -70,14 +89,19 @@ def _chosen(paths: Sequence[Path], jobs: list[Job]) -> list[Job]:
         found = [
             job
             for job in jobs
-            for place in (job.path, job.output)
-            if place is not None and any(place.is_relative_to(one) for one in places)
+            for place in (job.path, job.output or output_path(job))
+            if any(place.is_relative_to(one) for one in places)
         ]
         if not found:
             raise InputError(
                 f"Nothing at {printable(path)} was restored. See archive-restore status, or name the original."
             )
-        chosen |= {job.id: job for job in found}
+        taken = [job for job in found if again or job.state is State.DONE]
+        if not taken:
+            raise InputError(
+                f"What was restored at {printable(path)} was reverted before. To restore it again, add --again."
+            )
+        chosen |= {job.id: job for job in taken}
     return list(chosen.values())
 
 

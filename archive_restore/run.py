@@ -10,7 +10,7 @@ from archive_restore.assignment import RunOptions, RunSummary
 from archive_restore.clock import Clock, SystemClock
 from archive_restore.decoding import Decode, decoding_apart
 from archive_restore.durable import remove_stray_temporaries
-from archive_restore.errors import InputError, printable
+from archive_restore.errors import printable
 from archive_restore.handling import ArchiveGoneError
 from archive_restore.home import Home
 from archive_restore.interrupts import stop_on_interrupt
@@ -24,9 +24,10 @@ from archive_restore.photos.archive import check_archive, output_folder
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.progress import Progress
 from archive_restore.restoring.restorer import Restorer
+from archive_restore.scanned import scanned_archives
 from archive_restore.worker import Worker
 
-__all__ = ["RunOptions", "RunSummary", "output_path", "recover", "run", "scanned_archive"]
+__all__ = ["RunOptions", "RunSummary", "output_path", "recover", "run"]
 
 NO_LOG: Final = NullLog()
 SYSTEM_CLOCK: Final = SystemClock()
@@ -49,12 +50,14 @@ def run(
     Raises
     ------
     InputError
-        The archive was never scanned, or has vanished; the other archives are restored all the same.
+        Nothing has been scanned, or not this archive, or it has vanished; the others are restored all the same.
     LockedError, DeviceError, WeightsError, StorageError, LedgerError
         Going on would not help. What is finished stays finished, the rest is queued again.
     """
     began = clock.monotonic()
-    archives = ledger.archives() if options.archive is None else [scanned_archive(ledger, options.archive)]
+    if options.archive is not None:
+        check_archive(options.archive)
+    archives = scanned_archives(ledger, options.archive)
     device = choose_device(options.device)
     apart = decoding_apart() if decode is None else nullcontext(decode)
     with WorkerLock(home.worker_lock), stop_on_interrupt() as stop, apart as reads:
@@ -126,17 +129,6 @@ def _empty(
     restore_suspects(worker, archive, model, home=home, options=options)
     if ledger.counts(archive.id).states[State.QUEUED]:
         worker.empty(restorer_of(model), archive, waiting)
-
-
-def scanned_archive(ledger: Ledger, archive: Path) -> Archive:
-    """What the ledger knows of an archive that was scanned; InputError if it was not."""
-    root = check_archive(archive)
-    for known in ledger.archives():
-        if known.root == root:
-            return known
-    raise InputError(
-        f"{printable(root)} has not been scanned. First run: archive-restore scan {printable(archive)}"
-    )
 
 
 def recover(ledger: Ledger) -> int:

@@ -11,12 +11,13 @@ from archive_restore.durable import remove_stray_temporaries
 from archive_restore.errors import InputError, printable
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
-from archive_restore.ledger import Counts, KindCount, Ledger, WorkerLock
+from archive_restore.ledger import Counts, KindCount, Ledger, Unreachable, WorkerLock
 from archive_restore.log import Log, NullLog
 from archive_restore.photos.archive import check_archive, check_output, output_folder
 from archive_restore.progress import Progress
 from archive_restore.recording import Recorder, examine_all
 from archive_restore.set_aside import SetAside
+from archive_restore.standing import standing
 from archive_restore.survey import Comparison, survey_files
 
 NO_LOG: Final = NullLog()
@@ -80,6 +81,9 @@ def scan(
             survey = survey_files(compared, ledger, progress)
             recorder = Recorder(archive_id, ledger, home, policy, progress, survey.policies, log)
             examine_all(compared, survey.to_examine, recorder, options, progress)
+            ledger.record_unreachable(
+                archive_id, [Unreachable(one.path, one.reason) for one in survey.unreachable]
+            )
         ledger.archive_scanned(archive_id)
     masks = recorder.policies
     return ScanSummary(
@@ -92,7 +96,7 @@ def scan(
         policy=policy,
         other_policy=masks.total() - masks[policy.text] - masks[PAINTED],
         share=share,
-        counts=ledger.counts(archive_id),
+        counts=standing(ledger, home, archive_id),
         kinds=ledger.kinds(archive_id),
         pixels=ledger.pixels(archive_id),
         infrared_used=recorder.infrared[Verdict.USED],

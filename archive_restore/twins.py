@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from archive_restore.durable import TEMPORARY_PREFIX, write_durably
+from archive_restore.durable import TEMPORARY_PREFIX, mirror_folders, write_durably
 from archive_restore.errors import PhotographError, printable
 from archive_restore.ledger import Job, Ledger
 from archive_restore.photos.codecs import file_sha256
@@ -50,6 +50,7 @@ def place(twin: Job, job: Job, output: Path, ledger: Ledger, *, record: bool) ->
     assert twin.output_sha256 is not None
     if not ledger.write_intent(job, twin.output_sha256, output, twin.model):
         return None
+    mirror_folders(output, job.path, depth=job.relative.count(b"/"))
     told = read_record(twin.output) if record else None
     if told is not None:
         name = printable(os.fsdecode(job.relative))
@@ -74,7 +75,6 @@ def _link(source: Path, target: Path) -> bool:
     """A hard link in one step; False where the disk has none, or the two lie on different disks."""
     temporary = target.with_name(TEMPORARY_PREFIX + secrets.token_hex(8))
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         os.link(source, temporary)
         temporary.replace(target)
     except OSError:

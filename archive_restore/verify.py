@@ -2,17 +2,26 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from archive_restore.errors import PhotographError
 from archive_restore.home import Home
-from archive_restore.ledger import Archive, Job, Ledger, State
+from archive_restore.ledger import Archive, Job, KnownFile, Ledger, State
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, decode, file_sha256
 from archive_restore.photos.fidelity import compare
 from archive_restore.photos.mask_files import read_mask
 from archive_restore.progress import Progress
 from archive_restore.records import read_record
+
+ANEW: Final = "archive-restore revert --again on it, then run"
+"""How a photograph is restored once more. `run` alone would find nothing queued."""
+
+TAKE_BACK: Final = "If the restored one is not wanted any more: archive-restore revert on it"
+
+CHANGED: Final = "it was changed after it was restored"
 
 
 @dataclass(frozen=True)
@@ -28,13 +37,21 @@ class VerifySummary:
     """What was looked at."""
 
     originals: int = 0  # read again
-    outputs: int = 0  # read again and compared
+    outputs: int = 0  # read again, and compared with their originals if those are as they were
+    gone: int = 0  # photographs that are not there any more, and were never restored
+    unreadable: int = 0  # that no scan could read, so that there is nothing to compare them with
+    unreachable: int = 0  # folders and links that the last scan could not open: nobody knows what is in there
     faults: list[Fault] = field(default_factory=list)
     seconds: float = 0.0
 
+    @property
+    def proven(self) -> bool:
+        """Something was read, and all of it is as it should be."""
+        return self.originals > 0 and not self.faults
+
 
 def verify(
-    archives: list[Archive],
+    archives: Sequence[Archive],
     *,
     ledger: Ledger,
     home: Home,
@@ -43,69 +60,194 @@ def verify(
 ) -> VerifySummary:
     """Reads every original and every restored photograph again.
 
-    Originals must hash as the ledger says; restored photographs as ledger and record say, and must differ from
-    their originals only where the mask allows. Nothing is changed, in the ledger neither.
+    Originals must be there and hash as the ledger says; restored photographs as ledger and record say, and must
+    differ from their originals only where the mask allows. Nothing is changed, in the ledger neither.
     """
     began = time.monotonic()
     summary = VerifySummary()
     for archive in archives:
-        known = ledger.known_files(archive.id)
-        hashes = {path: file.sha256 for path, file in known.items() if file.sha256 and not file.missing}
-        jobs = {job.relative: job for job in ledger.jobs(archive=archive.id, state=State.DONE)}
-        progress.start("Verifying", len(hashes))
-        try:
-            for relative, sha256 in hashes.items():
-                job = jobs.get(relative)
-                _verify_file(archive.root / os.fsdecode(relative), sha256, job, home, max_pixels, summary)
-                progress.figures(wrong=len(summary.faults))
-                progress.advance()
-        finally:
-            progress.stop()
+        _Verification(archive, home, max_pixels, summary).go_through(ledger, progress)
     summary.seconds = time.monotonic() - began
     return summary
 
 
+@dataclass
+class _Verification:
+    """Of one archive."""
+
+    archive: Archive
+    home: Home
+    max_pixels: int
+    summary: VerifySummary
+
+    def go_through(self, ledger: Ledger, progress: Progress) -> None:
+        known = ledger.known_files(self.archive.id)
+        restored = {
+            job.file_id: job
+            for job in ledger.jobs(archive=self.archive.id, state=State.DONE, also_missing=True)
+        }
+        photographs = {path: file for path, file in known.items() if file.sha256}
+        read, faults = self.summary.originals, len(self.summary.faults)
+        self.summary.unreadable += len(known) - len(photographs)
+        self.summary.unreachable += ledger.counts(self.archive.id).unreachable
+        is_there = _holds_something(self.archive.root)
+        none_there = (
+            f"not one of its {len(photographs):,} photographs is there. If they lie on a disk, mount it"
+        )
+        if photographs and not is_there:
+            self._fault(self.archive.root, none_there)
+        progress.start("Verifying", len(photographs))
+        try:
+            for relative, file in photographs.items():
+                job = restored.pop(file.file_id, None)
+                if is_there:
+                    self._photograph(relative, file, job)
+                elif job is not None:
+                    self._result(job)
+                progress.figures(wrong=len(self.summary.faults))
+                progress.advance()
+            for job in restored.values():
+                self._replaced(job, known.get(job.relative))
+        finally:
+            progress.stop()
+        if photographs and self.summary.originals == read and len(self.summary.faults) == faults:
+            self._fault(self.archive.root, none_there)
+
+    def _photograph(self, relative: bytes, file: KnownFile, job: Job | None) -> None:
+        """One original, and what was made of it."""
+        path = self.archive.root / os.fsdecode(relative)
+        try:
+            digest = file_sha256(path)
+        except (FileNotFoundError, NotADirectoryError):
+            if job is not None or not file.missing:
+                self._gone(path, job)
+            else:
+                self.summary.gone += 1
+        except OSError as error:
+            self._fault(path, f"the original cannot be read: {error.strerror or error}")
+        else:
+            if digest == file.sha256:
+                self.summary.originals += 1
+                if job is not None:
+                    self.summary.outputs += _output(job).exists()
+                    self.summary.faults += faults_of(job, self.home, max_pixels=self.max_pixels)
+                return
+            if file.missing and job is None:
+                self.summary.gone += 1  # what lies there is a new photograph, which no scan has seen
+            else:
+                self.summary.originals += 1
+                self._fault(path, "the original has changed since the scan; scan again")
+        if job is not None:
+            self._result(job)
+
+    def _replaced(self, job: Job, now: KnownFile | None) -> None:
+        """What was made of a photograph in whose place the scan found another."""
+        output = _output(job)
+        if not output.exists():
+            return
+        waits = now is not None and now.needs_mask
+        next_step = "It is to be restored anew: archive-restore status" if waits else TAKE_BACK
+        self._fault(output, f"it was made of an original that has changed since. {next_step}")
+        self._result(job)
+
+    def _gone(self, path: Path, job: Job | None) -> None:
+        """An original that was there at the last scan, or was restored."""
+        reason = "the original is gone. If it was moved or removed on purpose, scan again; else put it back"
+        if job is not None and job.missing:
+            reason = (
+                f"the original is gone, so that its restored one cannot be compared. Put it back. {TAKE_BACK}"
+            )
+        self._fault(path, reason)
+
+    def _result(self, job: Job) -> None:
+        """A restored photograph whose original is not what it was: only its hash can be looked at."""
+        try:
+            faults = _faults_of_hashes(job)
+        except FileNotFoundError:
+            return  # both are gone: the original was named
+        except OSError as error:
+            faults = [Fault(_output(job), _unreadable(error))]
+        except PhotographError as error:
+            faults = [Fault(error.path, error.reason)]
+        self.summary.outputs += 1
+        self.summary.faults += faults
+
+    def _fault(self, path: Path, reason: str) -> None:
+        self.summary.faults.append(Fault(path, reason))
+
+
 def faults_of(job: Job, home: Home, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> list[Fault]:
-    """What is wrong with one restored photograph and its record."""
-    output = job.output or job.path
+    """What is wrong with one restored photograph and its record; its original is as it was."""
+    output = _output(job)
     try:
-        if file_sha256(output) != job.output_sha256:
-            return [Fault(output, "it was changed after it was restored; revert it, or move it elsewhere")]
+        faults = _faults_of_hashes(job)
+        if any(fault.reason == CHANGED for fault in faults):
+            return [
+                Fault(
+                    output,
+                    f"{CHANGED}. Keep it elsewhere; or to have it as it was, remove it by hand, then {ANEW}",
+                )
+            ]
+        mask_file = home.mask(str(job.sha256))
+        if not mask_file.exists():
+            reason = "its mask is gone, so that it cannot be compared. To restore it by a new one: archive-restore "
+            return [*faults, Fault(output, f"{reason}revert --again on it, then scan, then run")]
         record = read_record(output)
+        if record is not None and record.repainted.mask_sha256 != file_sha256(mask_file):
+            return [
+                *faults,
+                Fault(
+                    output,
+                    f"its mask was changed after it was restored. To restore it by the new one: {ANEW}",
+                ),
+            ]
         max_pixels = max(max_pixels, (job.width or 0) * (job.height or 0))  # as allowed when it was restored
         original = decode(job.path, max_pixels=max_pixels)
         restored = decode(output, max_pixels=max_pixels)
-        mask_file = home.mask(str(job.sha256))
         mask = read_mask(mask_file, (original.header.height, original.header.width))
-        faults = []
-        if record is not None:
-            if (record.original.sha256, record.restored.sha256) != (job.sha256, job.output_sha256):
-                faults.append(Fault(output, "its record is that of another photograph"))
-            if record.repainted.mask_sha256 != file_sha256(mask_file):
-                return [*faults, Fault(output, "its mask was changed after it was restored; run again")]
         recompressed = record is not None and bool(record.settings.get("recompress"))
         found = compare(original, restored, mask, recompressed=recompressed, coefficients=True)
         return faults + [Fault(output, reason) for reason in found.faults]
     except FileNotFoundError:
-        return [Fault(output, "it is gone; revert it, then run again")]
+        return [Fault(output, f"it is gone. To have it again: {ANEW}")]
     except OSError as error:
-        return [Fault(output, f"cannot be read: {error.strerror or error}")]
+        return [Fault(output, _unreadable(error))]
     except PhotographError as error:
         return [Fault(error.path, error.reason)]
 
 
-def _verify_file(
-    path: Path, sha256: str, job: Job | None, home: Home, max_pixels: int, summary: VerifySummary
-) -> None:
-    """One original, and what was made of it."""
-    summary.originals += 1
+def _faults_of_hashes(job: Job) -> list[Fault]:
+    """Whether a restored photograph is the file that ledger and record tell of.
+
+    Raises
+    ------
+    OSError, PhotographError
+        It cannot be read, or its record cannot.
+    """
+    output = _output(job)
+    if file_sha256(output) != job.output_sha256:
+        return [Fault(output, CHANGED)]
+    record = read_record(output)
+    if record is not None and (record.original.sha256, record.restored.sha256) != (
+        job.sha256,
+        job.output_sha256,
+    ):
+        return [Fault(output, f"its record is that of another photograph. To have its own again: {ANEW}")]
+    return []
+
+
+def _output(job: Job) -> Path:
+    return job.output or job.path
+
+
+def _unreadable(error: OSError) -> str:
+    return f"cannot be read: {error.strerror or error}"
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether a folder is there and not empty, as the place is where a disk is mounted."""
     try:
-        if file_sha256(path) != sha256:
-            summary.faults.append(Fault(path, "the original has changed since the scan; scan again"))
-            return
-    except OSError as error:
-        summary.faults.append(Fault(path, f"the original cannot be read: {error.strerror or error}"))
-        return
-    if job is not None:
-        summary.outputs += 1
-        summary.faults += faults_of(job, home, max_pixels=max_pixels)
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False

@@ -186,6 +186,17 @@ def test_an_output_that_would_mix_with_originals_is_refused(output: str, words: 
         check_output(tmp_path / "old", tmp_path / output)
 
 
+def test_advice_names_only_choices_that_there_are(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    with pytest.raises(InputError, match=r"Name another folder with --out\.$"):
+        check_output(tmp_path / "old", tmp_path / "old" / "out")
+    make(tmp_path, "old-restored")  # where `run` writes, which takes no --out
+    with pytest.raises(InputError, match=r"old-restored is a file\..*old-restored: move that away\.$"):
+        check_output(tmp_path / "old", output_folder(tmp_path / "old"))
+    with pytest.raises(InputError, match=r"Scan a folder on it instead\.$"):
+        output_folder(Path("/"))
+
+
 @posix
 def test_links_do_not_smuggle_the_output_into_the_archive(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()

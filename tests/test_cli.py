@@ -1,4 +1,5 @@
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from archive_restore import __version__, errors
 from archive_restore.cli import COMMANDS, app, guarded, options
 from archive_restore.cli.demo import bundled_album, copy_album
 from archive_restore.cli.doctor import Health, sqlite_check
+from archive_restore.cli.telling import counted, either
 from archive_restore.errors import ArchiveRestoreError, ExitCode
 from archive_restore.home import HOME_VARIABLE
 
@@ -57,6 +59,22 @@ def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"], prog_name="archive-restore")
     assert result.exit_code == 0
     assert result.output.startswith(f"Usage: archive-restore {command}")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_speaks_of_no_types_of_python(command: str) -> None:
+    text = CliRunner().invoke(app, [command, "--help"]).output
+    assert re.findall(r"<\w[\w |\[]*|\[\[|list\[|Path\b|\.\.\.\S", text) == []
+
+
+@pytest.mark.parametrize(
+    "words", [("models", "foo"), ("masks", "foo", "."), ("scan", ".", "--detector", "foo")]
+)
+def test_a_wrong_choice_is_answered_with_the_right_ones(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == ExitCode.USAGE
+    assert ": 'foo' is not one of '" in result.output
+    assert "Value error" not in result.output
 
 
 @pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("--version",)])
@@ -191,7 +209,7 @@ def test_doctor_prints_json_with_every_check(tmp_path: Path, monkeypatch: pytest
     result = CliRunner().invoke(app, ["doctor", "--json"])
     checks = json.loads(result.stdout)
     names = [check["name"] for check in checks]
-    assert names == ["program", "PyTorch", "devices", "OpenCV", "SQLite", "home", "weights"]
+    assert names == ["program", "PyTorch", "devices", "OpenCV", "SQLite", "home", "ledger", "weights"]
     assert {check["health"] for check in checks} <= {"fine", "warning"}
     assert result.exit_code == 0
 
@@ -206,6 +224,31 @@ def test_doctor_calls_a_home_that_cannot_be_written_a_problem(
     assert health["home"] == "problem"
     assert health["PyTorch"] == "fine"
     assert result.exit_code == ExitCode.SOME_FAILED
+
+
+def test_doctor_calls_a_damaged_ledger_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    (tmp_path / "ledger.db").write_bytes(b"not a database" * 1000)
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    [ledger] = [check for check in json.loads(result.stdout) if check["name"] == "ledger"]
+    assert ledger["health"] == "problem"
+    assert "the ledger is damaged" in ledger["found"]
+    assert result.exit_code == ExitCode.SOME_FAILED
+
+
+def test_models_are_named_whole_at_any_width(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = CliRunner().invoke(app, ["models"]).stdout.splitlines()
+    assert "context-encoder-convolutional (default)" in lines
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(0, "0 photographs"), (1, "1 photograph"), (2000, "2,000 photographs")]
+)
+def test_counts_agree_with_their_nouns(number: int, words: str) -> None:
+    assert counted(number, "photograph") == words
+    assert either(number, "is", "are") == ("is" if number == 1 else "are")
 
 
 def test_the_album_is_copied_once_and_what_is_there_stays(tmp_path: Path) -> None:

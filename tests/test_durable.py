@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_restore.durable import TEMPORARY_PREFIX, remove_stray_temporaries, write_durably
+from archive_restore.durable import TEMPORARY_PREFIX, mirror_folders, remove_stray_temporaries, write_durably
 from archive_restore.errors import PhotographError, StorageError
 
 needs_permissions = pytest.mark.skipif(
@@ -132,7 +132,7 @@ def test_trouble_with_one_name_is_that_photographs_alone(tmp_path: Path) -> None
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "file").write_bytes(b"")
     for path in (tmp_path / "folder.jpg", tmp_path / "file" / "a.jpg", tmp_path / ("x" * 300 + ".jpg")):
-        with pytest.raises(PhotographError, match="then retry"):
+        with pytest.raises(PhotographError, match=r"then (retry|scan again)"):
             write_durably(path, b"abc")
     assert left_in(tmp_path) == ["file", "folder.jpg"]
 
@@ -157,3 +157,47 @@ def test_stray_temporaries_are_removed_and_nothing_else(tmp_path: Path) -> None:
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in stray)
     assert remove_stray_temporaries(tmp_path / "missing") == 0
+
+
+def permissions(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_folders_that_mirror_an_archive_are_as_private_as_its_own(tmp_path: Path) -> None:
+    original = tmp_path / "photos" / "private" / "read only" / "a.jpg"
+    original.parent.mkdir(parents=True)
+    for folder, mode in (
+        (original.parent, 0o555),
+        (original.parents[1], 0o2750),
+        (original.parents[2], 0o700),
+    ):
+        folder.chmod(mode)
+    path = tmp_path / "new" / "restored" / "private" / "read only" / "a.jpg"
+    mirror_folders(path, original, depth=2)
+    assert [permissions(folder) for folder in path.parents[:3]] == [0o755, 0o750, 0o700]
+    (tmp_path / "other").mkdir()
+    assert permissions(tmp_path / "new") == permissions(tmp_path / "other")  # above what is mirrored
+    original.parent.chmod(0o755)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_folders_that_are_there_keep_their_permissions(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir(0o700)
+    (tmp_path / "restored").mkdir(0o755)
+    mirror_folders(tmp_path / "restored" / "a.jpg", tmp_path / "photos" / "a.jpg", depth=0)
+    assert permissions(tmp_path / "restored") == 0o755
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_no_advice_names_a_choice_that_there_is_not(
+    code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError) as error:
+        write_durably(tmp_path / "a.jpg", b"abc")
+    assert "output folder" not in str(error.value)
+    assert "run the same command again" in str(error.value)

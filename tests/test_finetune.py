@@ -176,6 +176,8 @@ def test_a_model_in_use_is_not_removed_and_one_that_is_not_is(tmp_path: Path, ho
             registry.remove(ledger, home, "mine")
         with pytest.raises(WeightsError, match="came with archive-restore"):
             registry.remove(ledger, home, shipped.card.name)
+        with pytest.raises(WeightsError, match=rf"{shipped.card.name} came with archive-restore"):
+            registry.remove(ledger, home, "default")
         with pytest.raises(WeightsError, match="no model 'nothing'"):
             registry.use(ledger, home, "nothing", None)
     assert not (home.models / "mine.safetensors").exists()

@@ -4,6 +4,7 @@ import pytest
 from numpy.typing import NDArray
 
 from archive_restore.restoring.grain import match_grain
+from archive_restore.restoring.grain_strength import CEILING
 
 Floats = NDArray[np.float32]
 
@@ -96,6 +97,35 @@ def test_the_damage_itself_is_not_taken_for_grain(mask: NDArray[np.bool_]) -> No
     smooth = repaired(damaged, base, mask)
     damaged[mask] = np.random.default_rng(2).integers(0, 256, int(mask.sum()), np.uint8)
     assert (match_grain(damaged, smooth, mask) - base)[mask].std() < 3.0
+
+
+@pytest.fixture
+def leaves() -> NDArray[np.uint8]:
+    """Coloured texture of a deviation of 25 levels all over, as a hedge has."""
+    noise = np.random.default_rng(3).normal(0, 25, (300, 300, 3))
+    return np.clip(110 + cv2.GaussianBlur(noise, (0, 0), 0.5) * 1.8, 0, 255).astype(np.uint8)
+
+
+def test_a_smooth_thing_amid_texture_stays_smooth(leaves: NDArray[np.uint8]) -> None:
+    horse = np.s_[135:165, 40:260]
+    leaves[horse] = (120, 60, 40)
+    hole = np.zeros((300, 300), bool)
+    hole[145:155, 60:240] = True
+    drawn = match_grain(leaves, leaves, hole).astype(float) - leaves
+    assert np.sqrt(np.square(drawn[hole]).mean()) < 5.0  # 29 levels by the texture around it
+
+
+def test_grain_is_never_as_strong_as_texture(leaves: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
+    smooth = np.where(mask[..., None], np.uint8(110), leaves)
+    drawn = match_grain(leaves, smooth, mask).astype(float) - smooth
+    assert np.sqrt(np.square(drawn[mask]).mean()) < 1.1 * CEILING
+
+
+def test_grain_has_less_colour_than_lightness(leaves: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
+    smooth = np.where(mask[..., None], np.uint8(110), leaves)
+    drawn = (match_grain(leaves, smooth, mask).astype(float) - smooth)[mask]
+    lightness = drawn.mean(axis=1, keepdims=True)
+    assert np.sqrt(np.square(drawn - lightness).mean()) < 0.85 * lightness.std()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 300), (40, 40, 3)])

@@ -110,6 +110,19 @@ def test_an_empty_mask_takes_a_photograph_out_of_the_queue(archive: ScoredArchiv
     assert by_hand(archive) == 1
 
 
+def test_a_mask_of_zeros_and_ones_is_left_alone_and_its_photograph_stays_damaged(
+    archive: ScoredArchive, out: Path
+) -> None:
+    exported(archive, out)
+    ones = paint(out / "b.jpg.png").astype(np.uint8)
+    Image.fromarray(ones).save(out / "b.jpg.png")
+    before = archive.states()
+    told = imported(archive, out)
+    assert (told.masks, [one.path for one in told.left_alone]) == (0, [out / "b.jpg.png"])
+    assert "1 of 255" in told.left_alone[0].reason
+    assert archive.states() == before
+
+
 def test_what_was_restored_is_queued_again_and_said(archive: ScoredArchive, out: Path) -> None:
     exported(archive, out)
     archive.restore("sub/a.jpg", "b.jpg")
@@ -265,6 +278,28 @@ def test_masks_are_not_changed_under_a_run(archive: ScoredArchive, out: Path) ->
     with WorkerLock(archive.home.worker_lock), pytest.raises(LockedError):
         reset(archive)
     assert by_hand(archive) == 0
+
+
+class Bar(NullProgress):
+    """What a bar would show."""
+
+    def start(self, description: str, total: int | None, done: int = 0) -> None:
+        self.size, self.done = total, done
+
+    def advance(self, items: int = 1) -> None:
+        self.done += items
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_progress_counts_masks_by_hand_too(archive: ScoredArchive, out: Path, every: bool) -> None:
+    exported(archive, out)
+    paint(out / "b.jpg.png", rows=slice(0, 0))  # undamaged, by hand
+    imported(archive, out)
+    bar = Bar()
+    with archive.ledger() as ledger:
+        [known] = ledger.archives()
+        export_masks(known, out, every=every, ledger=ledger, home=archive.home, progress=bar)
+    assert (bar.done, bar.size) == ((3, 3) if every else (2, 2))
 
 
 class Killed(NullProgress):

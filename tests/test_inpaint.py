@@ -1,3 +1,5 @@
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,6 +86,26 @@ def test_an_empty_mask_copies_the_file_byte_for_byte(folder: Path, inpaint: Inpa
     assert (folder / "out" / "a.tif").read_bytes() == (folder / "photos" / "a.tif").read_bytes()
 
 
+def test_a_mask_that_says_1_for_damaged_is_refused_by_name(folder: Path, inpaint: Inpaint) -> None:
+    ones = np.zeros((SIDE, SIDE), np.uint8)
+    ones[:, 40:43] = 1
+    (folder / "masks" / "a.tif.png").write_bytes(imagecodecs.png_encode(ones))
+    summary = inpaint(folder / "photos")
+    assert (summary.restored, summary.copied) == (3, 0)
+    assert [one.path.name for one in summary.set_aside] == ["a.tif"]
+    assert "1 of 255" in summary.set_aside[0].reason
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_what_was_private_stays_private(folder: Path, inpaint: Inpaint) -> None:
+    (folder / "photos").chmod(0o700)
+    (folder / "photos" / "sub").chmod(0o750)
+    (folder / "photos" / "sub" / "a.png").chmod(0o600)
+    inpaint(folder / "photos")
+    made = [folder / "out" / name for name in ("", "sub", "sub/a.png")]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o700, 0o750, 0o600]
+
+
 def test_single_files_take_their_masks_by_name(folder: Path, inpaint: Inpaint) -> None:
     assert inpaint(folder / "photos" / "a.png", folder / "photos" / "a.tif").restored == 2
     names = ["a.png", "a.png.json", "a.tif", "a.tif.json"]
@@ -146,6 +168,18 @@ def test_a_missing_folder_of_masks_is_named(folder: Path, inpaint: Inpaint) -> N
     (folder / "masks").rename(folder / "elsewhere")
     with pytest.raises(InputError, match="masks"):
         inpaint(folder / "photos")
+
+
+def test_a_file_in_the_place_of_the_masks_asks_for_their_folder(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.png is a file\. Name the folder that holds the masks\."):
+        inpaint_paths(
+            [folder / "photos"],
+            masks=folder / "photos" / "a.png",
+            out=folder / "out",
+            home=Home(folder / "home"),
+            options=InpaintOptions(device="cpu"),
+            progress=NullProgress(),
+        )
 
 
 def test_an_empty_folder_gives_nothing_and_no_error(folder: Path, inpaint: Inpaint) -> None:

@@ -2,12 +2,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from archive_restore.errors import ExitCode, LockedError, StorageError
-from archive_restore.ledger import WorkerLock
+from archive_restore.ledger import WorkerLock, is_held
 
 HOLDER = """
 import sys, time
@@ -41,6 +43,34 @@ def test_the_lock_can_be_taken_again_once_it_is_let_go(tmp_path: Path) -> None:
         pass
     with WorkerLock(path):
         pass
+
+
+def test_looking_whether_it_is_held_tells_the_living_from_the_dead_and_stops_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "worker.lock"
+    assert not is_held(path)
+    assert not path.exists()
+    with WorkerLock(path):
+        assert is_held(path)
+    assert not is_held(path)
+    path.write_text('{"pid": 1}')  # of a process that was killed
+    assert not is_held(path)
+    looking, taken = threading.Event(), 0
+
+    def look() -> None:
+        while not looking.is_set():
+            is_held(path)
+            time.sleep(0.001)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        for _ in range(50):
+            with WorkerLock(path):
+                taken += 1
+    finally:
+        looking.set()
+        looker.join()
+    assert taken == 50
 
 
 def test_a_killed_process_lets_go(tmp_path: Path) -> None:

@@ -199,6 +199,26 @@ def test_curves_hold_losses_and_probabilities(photographs: Photographs, tmp_path
     assert {"samples", "total", "reconstruction", "D(x)", "D(G(z))", "samples/s"} <= set(lines[-1])
 
 
+class Bar(NullProgress):
+    """What a bar would show."""
+
+    def start(self, description: str, total: int | None, done: int = 0) -> None:
+        self.size, self.done = total or 0, done
+
+    def advance(self, items: int = 1) -> None:
+        self.done += items
+
+
+def test_progress_never_overruns_its_total(photographs: Photographs, tmp_path: Path):
+    trainer = Trainer(small_task(), options(samples=5), CPU)
+    bar = Bar()
+    train(trainer, photographs, tmp_path, progress=bar)
+    assert trainer.samples > 5  # the last batch was larger than what was left
+    assert (bar.done, bar.size) == (5, 5)
+    train(trainer, photographs, tmp_path, progress=bar)
+    assert (bar.done, bar.size) == (5, 5)
+
+
 def test_kill_9_during_training_goes_on_from_the_last_checkpoint(tmp_path: Path):
     draw_photographs(tmp_path / "data")
     command = [

@@ -46,7 +46,7 @@ def test_a_dry_run_says_what_would_change_and_the_real_one_what_did(archive: Pat
     assert "Nothing was changed" in would
     assert told(archive)["damaged"] == 1
     done = typed("rescore", archive, "--threshold", "0.99", "--jobs", "1").stdout
-    assert "1 masks change. 0 join the queue, 1 leave it; 0 are held" in done
+    assert "1 mask changes. 0 join the queue, 1 leaves it; 0 are held" in done
     assert told(archive)["damaged"] == 0
     assert "What is damage: threshold 0.99." in typed("scan", archive, "--jobs", "1").stdout
 
@@ -98,16 +98,16 @@ def test_a_preview_is_written_by_scan_and_by_report_and_never_among_photographs(
 def test_masks_go_out_come_back_and_are_reset(archive: Path, tmp_path: Path) -> None:
     out = tmp_path / "masks"
     exported = typed("masks", "export", archive, "--out", out)
-    assert "1 masks in" in exported.stdout
+    assert "1 mask in" in exported.stdout
     assert f"archive-restore masks import {out}" in exported.stdout
-    assert "0 masks by hand were taken over, 1 are unchanged" in typed("masks", "import", out).stdout
+    assert "0 masks by hand were taken over, 1 is unchanged" in typed("masks", "import", out).stdout
     Image.new("RGB", (480, 360), (255, 255, 255)).save(out / "damaged.png.png")
-    assert "1 masks by hand were taken over" in typed("masks", "import", out).stdout
+    assert "1 mask by hand was taken over, 0 are unchanged" in typed("masks", "import", out).stdout
     assert told(archive)["masks_by_hand"] == 1
     assert f"Masks by hand in {archive}: 1" in typed("status").stdout
-    assert "1 with masks by hand" in typed("report", archive, "--table").stdout
-    assert "1 masks by hand stay" in typed("rescore", archive, "--jobs", "1").stdout
-    assert "1 masks are the detectors' again" in typed("masks", "reset", archive).stdout
+    assert "Masks by hand: 1." in typed("report", archive, "--table").stdout
+    assert "1 mask by hand stays as it is" in typed("rescore", archive, "--jobs", "1").stdout
+    assert "1 mask is the detectors' again" in typed("masks", "reset", archive).stdout
     assert told(archive)["masks_by_hand"] == 0
 
 

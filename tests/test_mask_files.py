@@ -55,3 +55,15 @@ def test_missing_damaged_and_foreign_masks_are_named(tmp_path: Path) -> None:
 def test_only_a_mask_can_be_written_as_one(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="bool"):
         write_mask(tmp_path / "m.png", np.zeros((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize("value", [1, 127])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_a_mask_that_says_1_for_damaged_is_refused_instead_of_marking_nothing(
+    value: int, mode: str, tmp_path: Path
+) -> None:
+    samples = np.zeros((9, 7), np.uint8)
+    samples[2:5, 3] = value
+    Image.fromarray(samples).convert(mode).save(tmp_path / "m.png")
+    with pytest.raises(PhotographError, match=rf"brightest sample is {value} of 255.*draw damage in white"):
+        read_mask(tmp_path / "m.png", (9, 7))

@@ -64,6 +64,24 @@ def test_what_was_rubbed_out_of_a_layer_is_no_damage(tmp_path: Path) -> None:
     assert not read_painting(tmp_path / "mask.png", SHAPE).any()
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(TRUTH.astype(np.uint8)),
+        Image.fromarray(TRUTH.astype(np.uint8)).convert("RGB"),
+        Image.fromarray(TRUTH.astype(np.uint16)),
+        Image.merge("RGBA", (WHITE, WHITE, WHITE, Image.fromarray(TRUTH.astype(np.uint8) * 100))),
+    ],
+    ids=["L", "RGB", "16 bits", "layer"],
+)
+def test_a_mask_that_says_1_for_damaged_is_refused_instead_of_marking_nothing(
+    tmp_path: Path, image: Image.Image
+) -> None:
+    image.save(tmp_path / "mask.png")
+    with pytest.raises(PhotographError, match=r"marks nothing.*draw damage in white"):
+        read_painting(tmp_path / "mask.png", SHAPE)
+
+
 def test_a_damaged_png_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "mask.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)).save(path)

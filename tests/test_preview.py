@@ -12,7 +12,7 @@ from archive_restore.detection import KINDS, PAINTED, Kind, ScoreMap, threshold
 from archive_restore.durable import write_durably
 from archive_restore.errors import InputError
 from archive_restore.home import Home
-from archive_restore.ledger import ScannedPhotograph, open_ledger
+from archive_restore.ledger import ScannedPhotograph, WorkerLock, open_ledger
 from archive_restore.masking import row_of
 from archive_restore.overlays import BOX, COLOURS, Hidden, Overlay, Pair, coloured, overlay
 from archive_restore.photos.codecs import file_sha256
@@ -154,13 +154,15 @@ def test_a_sheet_holds_what_waits_with_the_largest_masks_first(archive: Path, ho
     assert has(cells[0], Kind.SPOT).sum() == 22 * 22 - 4
     assert has(cells[1], Kind.SCRATCH).sum() == 122
     assert not has(cells[0], Kind.SCRATCH).any()
-    with open_ledger(home.ledger) as ledger:
-        ledger.claim("worker", 9)
-    assert len(previewed(archive, home, page)) == 1  # the large one is held
-    with open_ledger(home.ledger) as ledger:
-        ledger.allow(1)
-        ledger.claim("worker", 9)
-    assert previewed(archive, home, page) == []
+    with WorkerLock(home.worker_lock):
+        with open_ledger(home.ledger) as ledger:
+            ledger.claim("worker", 9)
+        assert len(previewed(archive, home, page)) == 1  # the large one is held
+        with open_ledger(home.ledger) as ledger:
+            ledger.allow(1)
+            ledger.claim("worker", 9)
+        assert previewed(archive, home, page) == []
+    assert len(previewed(archive, home, page)) == 1  # the worker is dead: both wait
 
 
 def test_many_photographs_fill_several_pages(archive: Path, home: Home) -> None:

@@ -141,6 +141,26 @@ def test_the_summary_counts_what_was_done(ledger: Ledger, home: Home, archive: P
     assert [(kind.kind, kind.photographs, kind.regions) for kind in report.kinds] == [("scratches", 2, 2)]
 
 
+def test_every_photograph_is_counted_once_also_reverted_ones_and_those_of_a_run(
+    ledger: Ledger, home: Home, archive: Path
+) -> None:
+    for name in ("kept.png", "reverted.png"):
+        restore_one(ledger, home, archive, name, [SCRATCH])
+    restore_one(ledger, home, archive, "undamaged.png", [])
+    [reverted] = [job for job in ledger.jobs() if job.relative == b"reverted.png"]
+    assert ledger.revert(reverted, again=False)
+    for number in range(2):
+        name = f"later {number}.png".encode()
+        waiting = ScannedPhotograph(name, 1, 1, str(number) * 64, "png", 60, 40, "normal")
+        ledger.record(1, waiting, [SCRATCH])
+    ledger.claim("worker", 1)
+    assert gather(ledger, archive, at_work=True).summary == (
+        "5 photographs looked at, 1 restored, 1 left alone because nothing was found, 1 in work, "
+        "1 waiting for the next run, 1 reverted."
+    )
+    assert "2 waiting for the next run, 1 reverted" in gather(ledger, archive).summary
+
+
 def test_only_the_photographs_restored_last_have_pictures_but_all_are_there(
     ledger: Ledger, home: Home, archive: Path, tmp_path: Path
 ) -> None:
@@ -156,7 +176,7 @@ def test_an_archive_that_was_never_scanned_is_refused(ledger: Ledger, archive: P
     with pytest.raises(InputError, match="archive-restore scan"):
         gather(ledger, None)
     ledger.add_archive(archive)
-    with pytest.raises(InputError, match="never scanned"):
+    with pytest.raises(InputError, match=r"has not been scanned\. First run: archive-restore scan"):
         gather(ledger, archive / "other")
 
 

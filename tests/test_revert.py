@@ -49,6 +49,37 @@ def test_again_queues_it_for_the_next_run(archive: RestoredArchive) -> None:
     assert output.read_bytes() == before
 
 
+@pytest.mark.parametrize("named", ["original", "output"])
+def test_what_was_reverted_can_be_restored_again(archive: RestoredArchive, named: str) -> None:
+    path, output = archive.root / "a.jpg", archive.output / "a.jpg"
+    before = output.read_bytes()
+    reverted(archive, path)
+    place = path if named == "original" else output
+    with pytest.raises(InputError, match="--again"):
+        reverted(archive, place)
+    summary = reverted(archive, place, again=True)
+    assert (summary.reverted, summary.again, summary.queued, summary.held) == ([], [path], 1, 0)
+    assert archive.states() == {State.QUEUED: 1, State.DONE: 2}
+    assert archive.run().restored == 1
+    assert output.read_bytes() == before
+
+
+def test_again_with_a_mask_that_is_large_by_now_is_held(archive: RestoredArchive) -> None:
+    with archive.ledger() as ledger:
+        ledger.choose(1, policy=None, max_coverage=0.01)
+        ledger._connection.execute("UPDATE photographs SET covered = width * height")
+    summary = reverted(archive, archive.root / "a.jpg", again=True)
+    assert (summary.queued, summary.held) == (0, 1)
+
+
+def test_what_was_made_of_an_original_that_is_gone_can_be_reverted(archive: RestoredArchive) -> None:
+    (archive.root / "a.tif").unlink()
+    with archive.ledger() as ledger:
+        ledger.mark_missing(1, [b"a.tif"])
+    summary = reverted(archive, archive.output / "a.tif", again=True)
+    assert (summary.reverted, summary.queued) == ([archive.output / "a.tif"], 0)  # it waits for its original
+
+
 def test_what_somebody_edited_is_kept(archive: RestoredArchive) -> None:
     output = archive.output / "a.jpg"
     with output.open("ab") as file:

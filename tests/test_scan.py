@@ -356,6 +356,22 @@ def test_detect_writes_a_mask_for_every_photograph_also_an_empty_one(archive: Pa
     assert not read_mask(out / "sub" / "clean.png.png", SHAPE).any()
 
 
+def test_detect_keeps_masks_that_are_there_unless_they_are_to_be_overwritten(
+    archive: Path, tmp_path: Path
+) -> None:
+    out, options = tmp_path / "masks", ScanOptions(detector=Detector.HEURISTIC, jobs=1)
+    painted = np.zeros(SHAPE, bool)
+    painted[10:20, 10:20] = True
+    write_mask(out / "damaged.png.png", painted)
+    before = (out / "damaged.png.png").read_bytes()
+    summary = detect_paths([archive], out=out, options=options, progress=NullProgress())
+    assert (summary.photographs, summary.kept) == (1, 1)
+    assert (out / "damaged.png.png").read_bytes() == before
+    summary = detect_paths([archive], out=out, options=options, overwrite=True, progress=NullProgress())
+    assert (summary.photographs, summary.kept) == (2, 0)
+    assert read_mask(out / "damaged.png.png", SHAPE)[ACROSS_A_SCRATCH].any()
+
+
 def test_detect_and_scan_find_the_same_damage(archive: Path, tmp_path: Path) -> None:
     _, [job] = scanned(archive)
     detect_paths(

@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 
 from archive_restore.cli import app
 from archive_restore.errors import ExitCode
-from archive_restore.home import HOME_VARIABLE
+from archive_restore.home import HOME_VARIABLE, Home
+from archive_restore.ledger import WorkerLock, open_ledger
 from tests.test_scan import drawn
 
 LOADED = """
@@ -97,9 +98,87 @@ def test_status_loads_neither_torch_nor_opencv(archive: Path) -> None:
     assert result.stdout.splitlines()[-1] == "[]"
 
 
+def test_what_a_killed_run_held_is_queued_and_what_a_living_one_holds_is_in_work(
+    archive: Path, tmp_path: Path
+) -> None:
+    typed("scan", archive, "--jobs", "1")
+    home = Home(tmp_path / "home")
+    with open_ledger(home.ledger) as ledger:
+        assert len(ledger.claim("a worker that was killed", 9)) == 1
+    words = typed("status").stdout
+    assert "queued" in words
+    assert "leased" not in words
+    assert "Next: archive-restore run" in words
+    [told] = json.loads(typed("status", "--json").stdout)["archives"]
+    assert (told["states"]["queued"], told["states"]["leased"]) == (1, 0)
+    assert "To do: 1 photographs" in typed("run", "--estimate", "--device", "cpu").stdout
+    assert "1 waiting for the next run" in typed("report", "--table").stdout
+    with WorkerLock(home.worker_lock):
+        words = typed("status").stdout
+        assert "in work" in words
+        assert "A run is at work." in words
+        assert "queued" not in words
+        assert "1 in work" in typed("report", "--table").stdout
+        estimate = typed("run", "--estimate", "--device", "cpu").stdout
+    assert "Another run is at work, on 1 photographs now.\nNothing is queued." in estimate
+
+
+def test_links_that_lead_nowhere_are_counted_apart_in_a_scan_and_told_by_status(archive: Path) -> None:
+    (archive / "gone.png").symlink_to(archive / "nowhere.png")
+    result = typed("scan", archive, "--jobs", "1")
+    assert result.exit_code == ExitCode.SOME_FAILED
+    assert f"1 photographs in {archive}: 1 examined.\n" in result.stdout
+    for words in (result.stdout, typed("status").stdout):
+        assert "1 folder or link could not be opened" in words
+        assert "gone.png" in words
+        assert "No such file or directory" in words
+    assert "gone.png" in typed("status", "--failed").stdout
+    assert "1 folder or link could not be opened by the scan" in typed("verify").stdout
+    [told] = json.loads(typed("status", "--json").stdout)["archives"]
+    assert told["unreachable"] == [{"path": str(archive / "gone.png"), "reason": "No such file or directory"}]
+    (archive / "gone.png").unlink()
+    assert typed("scan", archive, "--jobs", "1").exit_code == ExitCode.OK
+    assert "could not be opened" not in typed("status").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "--until", "25:00"),
+        ("run", "--for", "x"),
+        ("report", "--since", "foo"),
+        ("report", "--preview", "sheet.gif"),
+        ("scan", ".", "--preview", "sheet.gif"),
+        ("ledger", "rebuild"),
+        ("ledger", "backup", "one", "two"),
+    ],
+)
+def test_what_is_typed_wrong_is_a_usage_error(archive: Path, words: tuple[str, ...]) -> None:
+    assert typed(*words).exit_code == ExitCode.USAGE
+
+
+def test_not_scanned_is_said_in_one_way(archive: Path, tmp_path: Path) -> None:
+    for command in ("run", "report", "verify", "retry", "revert .", "rescore", "release .", "masks reset ."):
+        result = typed(*command.split())
+        assert result.exit_code == ExitCode.INPUT
+        assert "Nothing was scanned yet. First run: archive-restore scan ARCHIVE" in result.stderr
+    assert not (tmp_path / "home").exists()  # asking leaves no empty ledger behind
+    assert "Nothing was scanned yet. First run: archive-restore scan ARCHIVE" in typed("status").stdout
+    typed("scan", archive, "--jobs", "1")
+    for command in ("status", "run", "report", "verify", "rescore", "masks export --out masks"):
+        result = typed(*command.split(), tmp_path)
+        assert result.exit_code == ExitCode.INPUT
+        said = " ".join(result.stderr.split())
+        assert f"{tmp_path} has not been scanned. First run: archive-restore scan {tmp_path}" in said
+
+
 def test_detect_writes_masks_and_needs_no_ledger(archive: Path, tmp_path: Path) -> None:
     result = typed("detect", archive, "--out", tmp_path / "masks", "--jobs", "1")
     assert result.exit_code == ExitCode.OK
     assert "1 masks" in result.stdout
     assert (tmp_path / "masks" / "damaged.png.png").exists()
     assert not (tmp_path / "home").exists()
+    again = typed("detect", archive, "--out", tmp_path / "masks", "--jobs", "1").stdout
+    assert "1 were in" in again
+    assert "--overwrite replaces them" in again
+    assert "No photographs" not in again

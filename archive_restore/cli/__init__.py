@@ -7,8 +7,10 @@ their top, so that `--help` stays quick; numpy, OpenCV and torch are imported in
 import functools
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from archive_restore import __version__
 from archive_restore.cores import share_cores
@@ -38,6 +40,34 @@ COMMANDS = (
 """Module names, in the order in which `--help` shows them."""
 
 Command = Callable[..., None]
+
+
+class _InWords(TyperCommand):
+    """A command whose help and errors are for users: they know no types of Python."""
+
+    # Any: typer brings its own click, whose classes are private.
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        records: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None:
+                continue
+            if parameter.param_type_name == "argument":
+                records["Arguments"].append((parameter.metavar or parameter.name or "", record[1]))
+            else:
+                records["Options"].append(record)
+        for title, rows in records.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # so pydantic begins
+            raise
+
 
 app = typer.Typer(
     name="archive-restore",
@@ -87,7 +117,7 @@ def guarded(command: Command) -> Command:
 
 
 for _name in COMMANDS:
-    app.command(_name)(guarded(getattr(import_module(f"{__name__}.{_name}"), _name)))
+    app.command(_name, cls=_InWords)(guarded(getattr(import_module(f"{__name__}.{_name}"), _name)))
 
 
 def main() -> None:

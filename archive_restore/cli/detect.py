@@ -11,6 +11,7 @@ from archive_restore.cli.options import (
     MaxPixels,
     Only,
     OutputFolder,
+    Overwrite,
     Photographs,
     Sensitivity,
     Skip,
@@ -27,16 +28,20 @@ def detect(
     threshold: Threshold = None,
     only: Only = None,
     skip: Skip = None,
+    overwrite: Overwrite = False,
     detector: Detector = "learned",
     jobs: Jobs = None,
     gpu: Gpu = None,
     device: Device = None,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
 ) -> None:
-    """Write the mask of each photograph: of sub/a.jpg, DIR/sub/a.jpg.png, 255 where it is damaged."""
+    """Write the mask of each photograph: of sub/a.jpg, DIR/sub/a.jpg.png, 255 where it is damaged.
+
+    Masks that are there already are kept: somebody may have painted on them.
+    """
     from archive_restore import examine
     from archive_restore.cli.policy import chosen_kinds, chosen_level
-    from archive_restore.cli.set_aside import show_set_aside
+    from archive_restore.cli.set_aside import show_set_aside, show_unreachable
     from archive_restore.console import TerminalProgress, say, show_table
     from archive_restore.detect import detect_paths
 
@@ -49,16 +54,19 @@ def detect(
         device=device_name(gpu, device),
     )
     with TerminalProgress() as progress:
-        summary = detect_paths(paths, out=out, options=options, progress=progress)
+        summary = detect_paths(paths, out=out, options=options, overwrite=overwrite, progress=progress)
     if summary.kinds:
         show_table(
             ("damage", "photographs", "regions", "% of all pixels"),
             [(k.kind, k.photographs, k.regions, 100 * k.area / summary.pixels) for k in summary.kinds],
         )
-    show_set_aside([(item.path, item.reason) for item in [*summary.set_aside, *summary.unreachable]])
+    show_set_aside([(item.path, item.reason) for item in summary.set_aside])
+    show_unreachable([(item.path, item.reason) for item in summary.unreachable])
     if summary.photographs:
         say(f"{summary.photographs:,} masks in {printable(out)}, {summary.damaged:,} of them not empty.")
-    elif not summary.set_aside:
+    if summary.kept:
+        say(f"{summary.kept:,} were in {printable(out)} already and are kept; --overwrite replaces them.")
+    if not (summary.photographs or summary.kept or summary.set_aside):
         say(f"No photographs in {', '.join(printable(path) for path in paths)}.")
     if summary.set_aside or summary.unreachable:
         raise typer.Exit(ExitCode.SOME_FAILED)

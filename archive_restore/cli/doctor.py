@@ -10,6 +10,7 @@ import typer
 
 from archive_restore import __version__
 from archive_restore.cli.options import Json
+from archive_restore.cli.telling import counted
 from archive_restore.errors import ArchiveRestoreError, ExitCode, printable
 from archive_restore.home import HOME_VARIABLE, Home, default_home
 
@@ -40,7 +41,7 @@ class Check:
 def doctor(json: Json = False) -> None:
     """Check whether this machine is fit.
 
-    Looks at PyTorch, the devices, OpenCV, SQLite, the home folder and its space, and the weights.
+    Looks at PyTorch, the devices, OpenCV, SQLite, the home folder and its space, the ledger, and the weights.
     """
     from archive_restore.console import show_json, show_table
 
@@ -62,6 +63,7 @@ def examine(home: Home) -> Iterator[Check]:
         ("OpenCV", _opencv),
         ("SQLite", _sqlite),
         ("home", lambda: _home(home)),
+        ("ledger", lambda: _ledger(home)),
         ("weights", lambda: _weights(home)),
     )
     for name, check in checks:
@@ -83,7 +85,7 @@ def _program() -> Check:
 def _torch() -> Check:
     import torch
 
-    return Check("PyTorch", Health.FINE, f"{torch.__version__}, {torch.get_num_threads()} threads")
+    return Check("PyTorch", Health.FINE, f"{torch.__version__}, {counted(torch.get_num_threads(), 'thread')}")
 
 
 def _devices() -> Check:
@@ -147,6 +149,19 @@ def _home(home: Home) -> Check:
     if free < LITTLE_SPACE:
         return Check("home", Health.WARNING, f"{found}: little. {HOME_VARIABLE} moves it to another disk")
     return Check("home", Health.FINE, found)
+
+
+def _ledger(home: Home) -> Check:
+    from archive_restore.ledger import open_ledger
+
+    if not home.ledger.exists():
+        return Check("ledger", Health.FINE, "none yet; it comes with the first scan")
+    with open_ledger(home.ledger) as ledger:
+        faults = ledger.faults()
+    if faults:
+        found = f"{printable(home.ledger)} is damaged: {faults[0]}. What to do: archive-restore ledger check"
+        return Check("ledger", Health.PROBLEM, found)
+    return Check("ledger", Health.FINE, f"{printable(home.ledger)} is sound")
 
 
 def _weights(home: Home) -> Check:

@@ -22,6 +22,7 @@ def evaluate(
 ) -> None:
     """Measure a model: hide the centre of each photograph (128x128), compare what is written with it."""
     from archive_restore import evaluate as workflow
+    from archive_restore.cli.telling import counted
     from archive_restore.console import TerminalProgress, say, show_json, show_table
     from archive_restore.home import default_home
     from archive_restore.networks.devices import choose_device
@@ -39,7 +40,7 @@ def evaluate(
         return
     rows = [(result.model, result.measures), *result.peers.items()]
     show_table(
-        (f"{result.photographs} photographs", *COLUMNS),
+        (counted(result.photographs, "photograph"), *COLUMNS),
         [
             (name, *(f"{value:.2f}" for value in workflow.rounded(measures).values()))
             for name, measures in rows

@@ -21,9 +21,12 @@ def finetune(
     archive: OptionalArchive = None,
     gpu: Gpu = None,
     device: Device = None,
-    minutes: Annotated[float | None, typer.Option(help="Stop training after so many minutes.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(metavar="N", help="Stop training after so many minutes.")
+    ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Train so many steps. [default: by the archive's size]")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Train so many steps. [default: by the archive's size]"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
@@ -59,13 +62,16 @@ def finetune(
 
 
 def _tell(summary: "FinetuneSummary") -> None:
+    from archive_restore.cli.telling import counted, either
     from archive_restore.console import say, show_next_step
 
     result = summary.comparison
     say(
-        f"{summary.samples:,} samples seen. On {result.photographs} held-out photographs the holes are restored at "
+        f"{counted(summary.samples, 'sample')} seen. On {counted(result.photographs, 'held-out photograph')} the holes "
+        "are restored at "
         f"{result.after:.2f} dB, with {summary.before} at {result.before:.2f} dB: {result.gain:+.2f} dB, at least "
-        f"{result.lower:+.2f} with 95 % confidence; {result.improved} of {result.photographs} are better."
+        f"{result.lower:+.2f} with 95 % confidence; {result.improved} of {result.photographs} "
+        f"{either(result.improved, 'is', 'are')} better."
     )
     if summary.adopted is None:
         say(f"That is too little or too uncertain to be adopted; {summary.before} is kept.")

@@ -14,6 +14,7 @@ from archive_restore.cli.options import (
     MaxPixels,
     Model,
     OutputFolder,
+    Overwrite,
     Photographs,
     Recompress,
     Records,
@@ -29,9 +30,6 @@ Masks = Annotated[
         help="Where the masks are: sub/a.jpg.png for sub/a.jpg, 8-bit, 255 = damaged.",
         show_default=False,
     ),
-]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files that are in DIR already; else they are kept.")
 ]
 Opaque = Annotated[
     bool,
@@ -59,6 +57,7 @@ def inpaint(
 ) -> None:
     """Restore photographs by given masks, keeping names and formats. Nothing is recorded."""
     chosen = device_name(gpu, device)
+    from archive_restore.cli.telling import counted, either
     from archive_restore.console import TerminalProgress, duration, say, show_table
     from archive_restore.home import default_home
     from archive_restore.inpaint import InpaintOptions, inpaint_paths
@@ -71,11 +70,13 @@ def inpaint(
             paths, masks=masks, out=out, home=default_home(), options=options, progress=progress
         )
     say(
-        f"Restored {summary.restored:,} photographs and copied {summary.copied:,} with empty masks to "
+        f"Restored {counted(summary.restored, 'photograph')} and copied {summary.copied:,} with "
+        f"{either(summary.copied, 'an empty mask', 'empty masks')} to "
         f"{printable(out)} in {duration(summary.seconds)}."
     )
     if summary.kept:
-        say(f"{summary.kept:,} were there already and are kept; --overwrite replaces them.")
+        already = either(summary.kept, "was there already and is kept", "were there already and are kept")
+        say(f"{summary.kept:,} {already}; --overwrite replaces what is there.")
     if summary.set_aside:
         rows = [(printable(one.path), one.reason) for one in summary.set_aside]
         show_table(("set aside", "why"), rows)

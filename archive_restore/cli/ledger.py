@@ -19,7 +19,7 @@ What = Annotated[
 Paths = Annotated[
     list[Path] | None,
     typer.Argument(
-        metavar="[PATHS]...",
+        metavar="PATHS",
         help="backup: the file to write [default: one in the home's folder backups]; rebuild: the archives.",
         show_default=False,
     ),
@@ -65,24 +65,31 @@ def _backup(paths: list[Path]) -> None:
     from archive_restore.upkeep import backup
 
     if len(paths) > 1:
-        raise InputError("Name one file to copy the ledger to, or none.")
+        raise typer.BadParameter("name one file to copy the ledger to, or none")
     written = backup(default_home(), paths[0] if paths else None)
     say(f"Copied to {printable(written)} ({size(written.stat().st_size)}).")
 
 
 def _rebuild(paths: list[Path]) -> None:
     from archive_restore.cli.set_aside import show_set_aside
+    from archive_restore.cli.telling import counted, either
     from archive_restore.console import TerminalProgress, say, show_next_step
     from archive_restore.home import default_home
     from archive_restore.upkeep import rebuild
 
     if not paths:
-        raise InputError("Name the archives: archive-restore ledger rebuild ARCHIVE...")
+        raise typer.BadParameter("name the archives: archive-restore ledger rebuild ARCHIVE...")
     with TerminalProgress() as progress:
         summary = rebuild(paths, home=default_home(), progress=progress)
-    say(f"{summary.remembered:,} restored photographs are in the new ledger.")
+    are = either(summary.remembered, "is", "are")
+    say(f"{counted(summary.remembered, 'restored photograph')} {are} in the new ledger.")
     if summary.gone:
-        say(f"The originals of {summary.gone:,} are not there; they are taken up again where they are found.")
+        gone = either(
+            summary.gone,
+            "The original of 1 is not there; it is taken up again where it is found.",
+            f"The originals of {summary.gone:,} are not there; they are taken up again where they are found.",
+        )
+        say(gone)
     if summary.replaced is not None:
         say(f"The former ledger is {printable(summary.replaced)}.")
     show_set_aside([(one.path, one.reason) for one in summary.skipped])

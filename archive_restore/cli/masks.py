@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archive_restore.errors import ExitCode, InputError, printable
+from archive_restore.errors import ExitCode, printable
 
 if TYPE_CHECKING:
     from archive_restore.hand_masks import MasksSummary
@@ -53,22 +53,19 @@ def masks(
     A mask by hand stays with its photograph, whatever is scanned or rescored, also where that is moved or renamed.
     """
     from archive_restore.cli.retry import place
-    from archive_restore.cli.status import chosen_archives
     from archive_restore.console import TerminalProgress
     from archive_restore.hand_masks import export_masks, import_masks, reset_masks
     from archive_restore.home import default_home
-    from archive_restore.ledger import open_ledger
+    from archive_restore.scanned import scanned_archives, scanned_ledger
 
     if action != "reset" and len(paths) != 1:
         raise typer.BadParameter(f"name one {'archive' if action == 'export' else 'folder of masks'}")
     if action == "export" and out is None:
         raise typer.BadParameter("where to? Add --out DIR")
     home = default_home()
-    if not home.ledger.exists():
-        raise InputError("Nothing was scanned yet. First run: archive-restore scan ARCHIVE")
-    with open_ledger(home.ledger) as ledger, TerminalProgress() as progress:
+    with scanned_ledger(home) as ledger, TerminalProgress() as progress:
         if action == "export":
-            [known] = chosen_archives(ledger, paths[0])
+            [known] = scanned_archives(ledger, paths[0])
             folder = out or Path()
             summary = export_masks(known, folder, every=every, ledger=ledger, home=home, progress=progress)
         elif action == "import":
@@ -81,17 +78,24 @@ def masks(
 
 def _show(summary: "MasksSummary", action: str, out: Path | None) -> None:
     from archive_restore.cli.set_aside import SHOWN
+    from archive_restore.cli.telling import counted, either
     from archive_restore.console import say, show_next_step, show_table
 
     if action == "export" and out is not None:
-        say(f"{summary.masks:,} masks in {printable(out)}. White is damage; save them as PNG, at their size.")
+        say(
+            f"{counted(summary.masks, 'mask')} in {printable(out)}. White is damage; save as PNG, at the same size."
+        )
         show_next_step(f"archive-restore masks import {shlex.quote(printable(out))}")
     elif action == "import":
-        say(f"{summary.masks:,} masks by hand were taken over, {summary.unchanged:,} are unchanged.")
+        were, are = either(summary.masks, "was", "were"), either(summary.unchanged, "is", "are")
+        say(
+            f"{counted(summary.masks, 'mask')} by hand {were} taken over, {summary.unchanged:,} {are} unchanged."
+        )
     else:
-        say(f"{summary.masks:,} masks are the detectors' again.")
+        say(f"{counted(summary.masks, 'mask')} {either(summary.masks, 'is', 'are')} the detectors' again.")
     if summary.requeued:
-        say(f"{summary.requeued:,} restored photographs have another mask now, and are queued again.")
+        now = either(summary.requeued, "has another mask now, and is", "have another mask now, and are")
+        say(f"{counted(summary.requeued, 'restored photograph')} {now} queued again.")
         show_next_step("archive-restore run")
     if summary.left_alone:
         show_table(

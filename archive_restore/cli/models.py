@@ -12,17 +12,23 @@ if TYPE_CHECKING:  # --help imports nothing heavy
 
 Action = Annotated[
     Literal["list", "use", "remove"],
-    typer.Argument(help="list: all models; use: choose one for an archive; remove: delete an adopted one."),
+    typer.Argument(
+        metavar="list|use|remove",
+        help="list: all models; use: choose one for an archive; remove: delete an adopted one. [default: list]",
+        show_default=False,
+    ),
 ]
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="[NAME]", help='For use and remove; "default" is the shipped one.', show_default=False
+        metavar="NAME",
+        help='For use: a model, or "default", the shipped one. For remove: one that was adopted.',
+        show_default=False,
     ),
 ]
 ForArchive = Annotated[
     Path | None,
-    typer.Argument(metavar="[ARCHIVE]", help="For use: only this archive.", show_default=False),
+    typer.Argument(metavar="ARCHIVE", help="For use: only this archive.", show_default=False),
 ]
 
 
@@ -52,26 +58,23 @@ def models(
 
 
 def _show(found: "list[Registered]", json: bool) -> None:
+    """Lines, not a table: at 80 columns seven columns would leave no name whole."""
     from dataclasses import asdict
 
-    from archive_restore.console import show_json, show_table
+    from archive_restore.cli.telling import counted
+    from archive_restore.console import say, show_json
     from archive_restore.errors import printable
 
     if json:
         show_json([{**asdict(m), "archives": [printable(root) for root in m.archives]} for m in found])
         return
-    show_table(
-        ("model", "MB", "trained", "samples", "scores", "sha256", "used for"),
-        [
-            (
-                f"{m.card.name} (default)" if m.default else m.card.name,
-                "missing" if m.size is None else f"{m.size / 1e6:.1f}",
-                m.card.trained,
-                m.card.samples,
-                ", ".join(f"{name} {value:.2f}" for name, value in m.card.scores.items()),
-                m.card.sha256[:12],
-                ", ".join(printable(root) for root in m.archives),
-            )
-            for m in found
-        ],
-    )
+    for m in found:
+        file = "its file is missing" if m.size is None else f"{m.size / 1e6:.1f} MB"
+        say(f"{m.card.name} (default)" if m.default else m.card.name)
+        say(f"  file      {file}, sha256 {m.card.sha256[:12]}")
+        say(f"  trained   {m.card.trained or 'when is not known'}; {counted(m.card.samples, 'sample')}")
+        if m.card.scores:
+            say("  scores    " + ", ".join(f"{name} {value:.2f}" for name, value in m.card.scores.items()))
+        for root in m.archives:
+            say(f"  used for  {printable(root)}")
+        say()

@@ -4,10 +4,14 @@ Types only: a command gives the default, `sensitivity: Sensitivity = "normal"`. 
 a heavier module are repeated here so that `--help` need not import it; a test holds them equal.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from archive_restore.errors import InputError
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """px; `photos.codecs.DEFAULT_MAX_PIXELS`."""
@@ -37,6 +41,9 @@ Photographs = Annotated[
 OutputFolder = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Where the results go.", show_default=False)
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that are in DIR already; else they are kept.")
+]
 Gpu = Annotated[
     int | None,
     typer.Option("--gpu", metavar="N", min=0, help="Number of the GPU to use. [default: the first there is]"),
@@ -55,8 +62,9 @@ Sensitivity = Annotated[
     Literal["low", "normal", "high"] | None,
     typer.Option(
         "--sensitivity",
-        help="How faint the damage may be. Low leaves more scratches and more faces alone. [default: as chosen "
-        "before, else normal]",
+        metavar="low|normal|high",
+        help="How faint the damage may be. Low leaves more scratches and more faces alone. [default: normal, or as "
+        "chosen before for the archive that is scanned]",
     ),
 ]
 Threshold = Annotated[
@@ -102,6 +110,7 @@ Detector = Annotated[
     Literal["learned", "heuristic"],
     typer.Option(
         "--detector",
+        metavar="learned|heuristic",
         help="What decides which pixels are damaged: hand-made rules, or a small network where its weights are there.",
     ),
 ]
@@ -175,6 +184,15 @@ BatchSize = Annotated[
     ),
 ]
 """None is automatic."""
+
+
+@contextmanager
+def wrong_argument(option: str) -> Iterator[None]:
+    """What cannot be used as it is (InputError) was typed so: a usage error of this option."""
+    try:
+        yield
+    except InputError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def device_name(gpu: int | None, device: str | None) -> str | None:

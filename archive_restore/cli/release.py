@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from archive_restore.errors import InputError
-
 Held = Annotated[
     list[Path],
     typer.Argument(
@@ -23,12 +21,10 @@ def release(paths: Held) -> None:
     from archive_restore.cli.retry import place
     from archive_restore.console import say, show_next_step
     from archive_restore.home import default_home
-    from archive_restore.ledger import open_ledger
+    from archive_restore.scanned import scanned_ledger
 
     home = default_home()
-    if not home.ledger.exists():
-        raise InputError("Nothing was scanned yet. First run: archive-restore scan ARCHIVE")
-    with open_ledger(home.ledger) as ledger:
+    with scanned_ledger(home) as ledger:
         archives = ledger.archives()
         chosen = [place(path, archives) for path in paths]
         queued = sum(ledger.allow(archive.id, under) for archive, under in chosen)

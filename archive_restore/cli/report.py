@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archive_restore.cli.options import Json, OptionalArchive, Preview
+from archive_restore.cli.options import Json, OptionalArchive, Preview, wrong_argument
 
 if TYPE_CHECKING:
     from archive_restore.home import Home
@@ -53,13 +53,19 @@ def report(
     from archive_restore.console import TerminalProgress, say, show_json
     from archive_restore.errors import printable
     from archive_restore.home import default_home
-    from archive_restore.ledger import open_ledger
+    from archive_restore.preview import check_form
     from archive_restore.report import gather, parse_since, write_report
+    from archive_restore.scanned import scanned_ledger
+    from archive_restore.standing import at_work
 
     home = default_home()
-    moment = parse_since(since, SystemClock().now()) if since is not None else None
-    with open_ledger(home.ledger) as ledger:
-        found = gather(ledger, archive, moment)
+    with wrong_argument("--since"):
+        moment = parse_since(since, SystemClock().now()) if since is not None else None
+    if preview is not None:
+        with wrong_argument("--preview"):
+            check_form(preview)
+    with scanned_ledger(home) as ledger:
+        found = gather(ledger, archive, moment, at_work=at_work(home))
         if json:
             show_json(_json(found, ledger))
         elif csv:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archive_restore.cli.options import Jobs, MaxCoverage, Only, OptionalArchive, Sensitivity, Skip, Threshold
-from archive_restore.errors import InputError, printable
+from archive_restore.errors import printable
 
 if TYPE_CHECKING:
     from archive_restore.rescore import RescoreSummary
@@ -37,21 +37,20 @@ def rescore(
     The choice is remembered: the next scan of the archive follows it.
     """
     from archive_restore.cli.policy import chosen_kinds, chosen_level
-    from archive_restore.cli.status import chosen_archives
     from archive_restore.console import TerminalProgress, say, show_next_step
     from archive_restore.examine import ScanOptions
     from archive_restore.home import default_home
-    from archive_restore.ledger import State, open_ledger
+    from archive_restore.ledger import State
     from archive_restore.rescore import rescore as make_anew
+    from archive_restore.scanned import scanned_archives, scanned_ledger
+    from archive_restore.standing import standing
 
     options = ScanOptions(
         chosen_level(sensitivity, threshold), chosen_kinds(only, skip), max_coverage, jobs=jobs
     )
     home = default_home()
-    if not home.ledger.exists():
-        raise InputError("Nothing was scanned yet. First run: archive-restore scan ARCHIVE")
-    with open_ledger(home.ledger) as ledger:
-        for known in chosen_archives(ledger, archive):
+    with scanned_ledger(home) as ledger:
+        for known in scanned_archives(ledger, archive):
             with TerminalProgress() as progress:
                 summary = make_anew(
                     known,
@@ -63,7 +62,7 @@ def rescore(
                     progress=progress,
                 )
             _show(summary, again=again, dry_run=dry_run)
-        queued = ledger.counts().states[State.QUEUED]
+        queued = standing(ledger, home).states[State.QUEUED]
     if dry_run:
         say("Nothing was changed (--dry-run).")
     elif queued:
@@ -72,6 +71,7 @@ def rescore(
 
 def _show(summary: "RescoreSummary", *, again: bool, dry_run: bool) -> None:
     from archive_restore.cli.policy import in_words
+    from archive_restore.cli.telling import counted, either
     from archive_restore.console import say, show_table
     from archive_restore.detection import seed_of
 
@@ -88,23 +88,32 @@ def _show(summary: "RescoreSummary", *, again: bool, dry_run: bool) -> None:
             )
         ],
     )
-    would, are = ("would ", "would be") if dry_run else ("", "are")
+
+    def verb(number: int, one: str, several: str, maybe: str) -> str:
+        return maybe if dry_run else either(number, one, several)
+
     say(
-        f"{summary.changed:,} masks {would}change. {summary.joining:,} {would}join the queue, "
-        f"{summary.leaving:,} {would}leave it; {summary.held:,} {are} held for a look."
+        f"{counted(summary.changed, 'mask')} {verb(summary.changed, 'changes', 'change', 'would change')}. "
+        f"{summary.joining:,} {verb(summary.joining, 'joins', 'join', 'would join')} the queue, "
+        f"{summary.leaving:,} {verb(summary.leaving, 'leaves', 'leave', 'would leave')} it; "
+        f"{summary.held:,} {verb(summary.held, 'is', 'are', 'would be')} held for a look."
     )
     where = shlex.quote(printable(summary.archive))
     if summary.restored and not again:
         say(
-            f"{summary.restored:,} restored photographs would get another mask, and stay as they are. To restore "
-            "them anew, give the same command with --again."
+            f"{counted(summary.restored, 'restored photograph')} would get another mask, and "
+            f"{either(summary.restored, 'stays as it is', 'stay as they are')}. To restore anew, give the same command "
+            "with --again."
         )
     if summary.requeued:
-        say(f"{summary.requeued:,} restored photographs {are} queued again.")
+        are = verb(summary.requeued, "is", "are", "would be")
+        say(f"{counted(summary.requeued, 'restored photograph')} {are} queued again.")
     if summary.by_hand:
-        say(f"{summary.by_hand:,} masks by hand stay as they are.")
+        stay = either(summary.by_hand, "mask by hand stays as it is", "masks by hand stay as they are")
+        say(f"{summary.by_hand:,} {stay}.")
     if summary.unscored:
         say(
-            f"{summary.unscored:,} photographs have no score map, and keep their masks. To have them read again: "
+            f"{counted(summary.unscored, 'photograph')} without a score map "
+            f"{either(summary.unscored, 'keeps its mask', 'keep their masks')}. To have that read again: "
             f"archive-restore scan {where}"
         )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Paths = Annotated[
     list[Path] | None,
     typer.Argument(
-        metavar="[PATHS]...",
+        metavar="PATHS",
         help="Only these archives, folders or photographs; all that failed, if left out.",
         show_default=False,
     ),
@@ -28,14 +28,14 @@ def retry(paths: Paths = None, failed: Failed = False) -> None:
     """Try again what was set aside."""
     if failed and paths:
         raise typer.BadParameter("give --failed or PATHS, not both")
+    from archive_restore.cli.telling import either
     from archive_restore.console import say, show_next_step
     from archive_restore.home import default_home
-    from archive_restore.ledger import Retried, open_ledger
+    from archive_restore.ledger import Retried
+    from archive_restore.scanned import scanned_ledger
 
     home = default_home()
-    if not home.ledger.exists():
-        raise InputError("Nothing was scanned yet. First run: archive-restore scan ARCHIVE")
-    with open_ledger(home.ledger) as ledger:
+    with scanned_ledger(home) as ledger:
         archives = ledger.archives()
         chosen = [place(path, archives) for path in paths or []] or [(known, None) for known in archives]
         queued = held = 0
@@ -49,10 +49,13 @@ def retry(paths: Paths = None, failed: Failed = False) -> None:
     if not queued and not held and not to_scan:
         say("Nothing there is set aside.")
     for root, number in to_scan.items():
-        say(f"{number:,} that could not be read are read again by the next scan.")
+        say(f"{number:,} that could not be read {either(number, 'is', 'are')} read again by the next scan.")
         show_next_step(f"archive-restore scan {shlex.quote(printable(root))}")
     if held:
-        say(f"{held:,} are held for a look, because their masks are large. See archive-restore status")
+        why = either(
+            held, "is held for a look, because its mask is", "are held for a look, because their masks are"
+        )
+        say(f"{held:,} {why} large. See archive-restore status")
     if queued:
         say(f"{queued:,} queued again.")
         show_next_step("archive-restore run")

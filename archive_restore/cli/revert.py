@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from archive_restore.errors import ExitCode, InputError, printable
+from archive_restore.errors import ExitCode, printable
 
 Restored = Annotated[
     list[Path],
@@ -16,7 +16,11 @@ Restored = Annotated[
     ),
 ]
 Again = Annotated[
-    bool, typer.Option("--again", help="Queue them, to be restored anew; else they are left alone.")
+    bool,
+    typer.Option(
+        "--again",
+        help="Queue them, to be restored anew, also those that were reverted before; else they are left alone.",
+    ),
 ]
 
 
@@ -25,21 +29,25 @@ def revert(paths: Restored, again: Again = False) -> None:
     from archive_restore.cli.set_aside import SHOWN
     from archive_restore.console import say, show_next_step, show_table
     from archive_restore.home import default_home
-    from archive_restore.ledger import open_ledger
     from archive_restore.revert import revert as remove
+    from archive_restore.scanned import scanned_ledger
 
     home = default_home()
-    if not home.ledger.exists():
-        raise InputError("Nothing was restored yet. First run: archive-restore scan ARCHIVE")
-    with open_ledger(home.ledger) as ledger:
+    with scanned_ledger(home) as ledger:
         summary = remove(paths, ledger=ledger, home=home, again=again)
-    for path in summary.reverted[:SHOWN]:
-        say(f"Removed {printable(path)}")
-    if len(summary.reverted) > SHOWN:
-        say(f"... and {len(summary.reverted) - SHOWN:,} more.")
+    done = [f"Removed {printable(path)}" for path in summary.reverted]
+    done += [f"Queued again {printable(path)}" for path in summary.again]
+    for line in done[:SHOWN]:
+        say(line)
+    if len(done) > SHOWN:
+        say(f"... and {len(done) - SHOWN:,} more.")
     if summary.kept:
         show_table(("kept", "why"), [(printable(one.path), one.reason) for one in summary.kept])
-    if again and summary.reverted:
+    if summary.held:
+        say(
+            f"{summary.held:,} are held for a look, because their masks are large. See: archive-restore status"
+        )
+    if summary.queued:
         show_next_step("archive-restore run")
     if summary.kept:
         raise typer.Exit(ExitCode.SOME_FAILED)

@@ -21,6 +21,7 @@ from archive_restore.cli.options import (
     Records,
     Verbose,
     device_name,
+    wrong_argument,
 )
 from archive_restore.errors import ArchiveRestoreError, ExitCode, InputError, printable
 
@@ -77,15 +78,21 @@ def run(
     from archive_restore.cli.telling import network_share_note, telling
     from archive_restore.clock import SystemClock
     from archive_restore.home import default_home
-    from archive_restore.ledger import State, open_ledger
+    from archive_restore.ledger import State
     from archive_restore.log import EventLog
     from archive_restore.networks.devices import choose_device
     from archive_restore.night import estimate as look_ahead
     from archive_restore.night import next_time, parse_duration, parse_time
-    from archive_restore.run import RunOptions, scanned_archive
+    from archive_restore.run import RunOptions
     from archive_restore.run import run as restore
+    from archive_restore.scanned import scanned_archives, scanned_ledger
+    from archive_restore.standing import at_work
 
-    home, clock = default_home(), SystemClock()
+    home, now = default_home(), SystemClock().now().astimezone()
+    with wrong_argument("--until"):
+        end = next_time(parse_time(until), now) if until is not None else None
+    with wrong_argument("--for"):
+        span = parse_duration(lasting) if lasting is not None else None
     options = RunOptions(
         archive,
         chosen,
@@ -96,16 +103,18 @@ def run(
         grain,
         recompress,
         records,
-        next_time(parse_time(until), clock.now().astimezone()) if until is not None else None,
-        parse_duration(lasting) if lasting is not None else None,
+        end,
+        span,
     )
     if nice:
         _be_nice()
-    with open_ledger(home.ledger) as ledger, telling(quiet) as progress:
+    with scanned_ledger(home) as ledger, telling(quiet) as progress:
         network_share_note(home, progress)
-        archives = [scanned_archive(ledger, archive)] if archive is not None else ledger.archives()
+        archives = scanned_archives(ledger, archive)
         if estimate or not quiet:
-            _show_estimate(look_ahead(ledger, archives, str(choose_device(chosen))), aloud=estimate)
+            lives = at_work(home)
+            ahead = look_ahead(ledger, archives, str(choose_device(chosen)), abandoned=not lives)
+            _show_estimate(ahead, in_work=len(ledger.leased()) if lives else 0, aloud=estimate)
         if estimate:
             return
         try:
@@ -169,11 +178,13 @@ def _show_done(summary: "RunSummary") -> None:
         say(f"{summary.queued:,} photographs are still queued.")
 
 
-def _show_estimate(ahead: "Estimate", *, aloud: bool) -> None:
+def _show_estimate(ahead: "Estimate", *, in_work: int, aloud: bool) -> None:
     """What is to do: on standard error, or as a result if that was asked for."""
     from archive_restore.console import duration, say, say_aside, size
 
     tell = say if aloud else say_aside
+    if in_work and aloud:
+        say(f"Another run is at work, on {in_work:,} photographs now.")
     if not ahead.photographs:
         if aloud:
             say("Nothing is queued.")

@@ -24,6 +24,7 @@ from archive_restore.cli.options import (
     Threshold,
     Verbose,
     device_name,
+    wrong_argument,
 )
 from archive_restore.errors import ExitCode, printable
 
@@ -53,16 +54,19 @@ def scan(
     from archive_restore import examine
     from archive_restore.cli.policy import chosen_kinds, chosen_level
     from archive_restore.cli.report import show_pages
-    from archive_restore.cli.status import chosen_archives
     from archive_restore.cli.telling import network_share_note, telling
     from archive_restore.console import say, show_next_step
     from archive_restore.home import default_home
     from archive_restore.ledger import State, open_ledger
     from archive_restore.log import EventLog
-    from archive_restore.preview import check_sheet, write_preview
+    from archive_restore.preview import check_form, check_sheet, write_preview
     from archive_restore.scan import scan as find_damage
+    from archive_restore.scanned import scanned_archives
 
     home = default_home()
+    if preview is not None:
+        with wrong_argument("--preview"):
+            check_form(preview)
     options = examine.ScanOptions(
         chosen_level(sensitivity, threshold),
         chosen_kinds(only, skip),
@@ -83,7 +87,7 @@ def scan(
             )
         pages = []
         if preview is not None:
-            [known] = chosen_archives(ledger, archive)
+            [known] = scanned_archives(ledger, archive)
             pages = write_preview(known, preview, ledger=ledger, home=home, progress=progress)
     if quiet:
         _show_unread(summary)
@@ -158,9 +162,10 @@ def _show_unread(summary: "ScanSummary") -> None:
 
 
 def _show_set_aside(summary: "ScanSummary") -> None:
-    from archive_restore.cli.set_aside import show_set_aside
+    from archive_restore.cli.set_aside import show_set_aside, show_unreachable
 
-    show_set_aside([(item.path, item.reason) for item in [*summary.set_aside, *summary.unreachable]])
+    show_set_aside([(item.path, item.reason) for item in summary.set_aside])
+    show_unreachable([(item.path, item.reason) for item in summary.unreachable])
 
 
 def _end(summary: "ScanSummary") -> None:

@@ -11,11 +11,29 @@ SHOWN = 20
 
 def show_set_aside(items: Sequence[tuple[Path, str]], *, count: int | None = None) -> None:
     """Prints paths and reasons; of `count` (default: all given) only as many as fit a screen."""
-    from archive_restore.console import say, show_table
+    from archive_restore.console import show_table
 
     if not items:
         return
     show_table(("set aside", "reason"), [(printable(path), reason) for path, reason in items[:SHOWN]])
-    rest = (len(items) if count is None else count) - SHOWN
-    if rest > 0:
-        say(f"... and {rest:,} more. All of them: archive-restore status --failed")
+    _show_rest((len(items) if count is None else count) - SHOWN)
+
+
+def show_unreachable(items: Sequence[tuple[Path, str]], *, count: int | None = None) -> None:
+    """Prints folders and links that could not be opened, as `show_set_aside` does photographs."""
+    from archive_restore.console import say, show_table
+
+    if not items:
+        return
+    number = len(items) if count is None else count
+    noun = "folder or link" if number == 1 else "folders or links"
+    say(f"{number:,} {noun} could not be opened; what is in there was not looked at.")
+    show_table(("cannot be opened", "reason"), [(printable(path), reason) for path, reason in items[:SHOWN]])
+    _show_rest(number - SHOWN)
+
+
+def _show_rest(number: int) -> None:
+    from archive_restore.console import say
+
+    if number > 0:
+        say(f"... and {number:,} more. All of them: archive-restore status --failed")

@@ -1,69 +1,65 @@
 """`archive-restore status`: where things stand."""
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from archive_restore.cli.options import Json, OptionalArchive
-from archive_restore.errors import InputError, printable
+from archive_restore.errors import printable
 
 if TYPE_CHECKING:
-    from archive_restore.ledger import Archive, Ledger
+    from archive_restore.ledger import Archive, Counts, KnownFile, Ledger
 
 Failed = Annotated[bool, typer.Option("--failed", help="List everything that was set aside, with reasons.")]
+
+WORDS = {"leased": "in work", "rejected": "reverted"}
+"""What the ledger calls otherwise."""
+
+ASKED = 1000
+"""Paths at once."""
 
 
 def status(archive: OptionalArchive = None, failed: Failed = False, json: Json = False) -> None:
     """Show where things stand: what is queued, held, done and set aside."""
-    from archive_restore.console import say, show_json, show_next_step
+    from archive_restore.console import say, show_json
     from archive_restore.home import default_home
-    from archive_restore.ledger import open_ledger
+    from archive_restore.scanned import NothingScannedError, scanned_archives, scanned_ledger
+    from archive_restore.standing import standing
 
     home = default_home()
-    if not home.ledger.exists():
+    try:
+        with scanned_ledger(home) as ledger:
+            archives = scanned_archives(ledger, archive)
+            if json:
+                told = [_json(ledger, one, standing(ledger, home, one.id)) for one in archives]
+                show_json({"ledger": printable(home.ledger), "archives": told})
+            elif failed:
+                _show_failed(ledger, archives)
+            else:
+                _show(ledger, [(one, standing(ledger, home, one.id)) for one in archives])
+    except NothingScannedError as nothing:  # that is where things stand
         if json:
             show_json({"archives": []})
         else:
-            say("Nothing was scanned yet.")
-            show_next_step("archive-restore scan ARCHIVE")
-        return
-    with open_ledger(home.ledger) as ledger:
-        archives = chosen_archives(ledger, archive)
-        if json:
-            show_json({"ledger": printable(home.ledger), "archives": [_json(ledger, a) for a in archives]})
-        elif failed:
-            _show_failed(ledger, archives)
-        else:
-            _show(ledger, archives)
+            say(str(nothing))
 
 
-def chosen_archives(ledger: "Ledger", archive: Path | None) -> "list[Archive]":
-    """All archives, or the one at this path (which need not be there now). Raises InputError."""
-    archives = ledger.archives()
-    if archive is None:
-        return archives
-    root = archive.expanduser().resolve()
-    chosen = [known for known in archives if known.root == root]
-    if not chosen:
-        raise InputError(
-            f"{printable(root)} was not scanned. First run: archive-restore scan "
-            f"{shlex.quote(printable(archive))}"
-        )
-    return chosen
-
-
-def _show(ledger: "Ledger", archives: "list[Archive]") -> None:
-    from archive_restore.cli.set_aside import SHOWN, show_set_aside
+def _show(ledger: "Ledger", counts: "list[tuple[Archive, Counts]]") -> None:
+    from archive_restore.cli.set_aside import SHOWN, show_set_aside, show_unreachable
     from archive_restore.console import say, show_next_step, show_table
     from archive_restore.ledger import State
 
-    counts = [(archive, ledger.counts(archive.id)) for archive in archives]
     states = [state for state in State if any(count.states[state] for _, count in counts)]
     missing = any(count.missing for _, count in counts)
     show_table(
-        ("archive", "photographs", "undamaged", *states, *(["missing"] if missing else [])),
+        (
+            "archive",
+            "photographs",
+            "undamaged",
+            *(WORDS.get(state, state) for state in states),
+            *(["missing"] if missing else []),
+        ),
         [
             (
                 printable(archive.root),
@@ -78,18 +74,38 @@ def _show(ledger: "Ledger", archives: "list[Archive]") -> None:
     for archive, count in counts:
         failures = ledger.failures(archive.id, SHOWN)
         show_set_aside([(f.path, f.reason) for f in failures], count=count.states[State.FAILED])
+        unreachable = ledger.unreachable(archive.id, SHOWN)
+        show_unreachable([(one.path, one.reason) for one in unreachable], count=count.unreachable)
         _show_held(ledger, archive, count.states[State.HELD])
         if count.by_hand:
             say(f"Masks by hand in {printable(archive.root)}: {count.by_hand:,}")
         if archive.scanned_at is None:
             say(f"The scan of {printable(archive.root)} has not gone through.")
-    unfinished = [archive for archive in archives if archive.scanned_at is None]
+    unfinished = [archive for archive, _ in counts if archive.scanned_at is None]
+    unopened = [archive for archive, count in counts if count.unreachable]
     if unfinished:
         show_next_step(f"archive-restore scan {shlex.quote(printable(unfinished[0].root))}")
-    elif any(count.states[State.QUEUED] + count.states[State.LEASED] for _, count in counts):
+    elif any(count.states[State.LEASED] for _, count in counts):
+        say("A run is at work.")
+    elif any(count.states[State.QUEUED] for _, count in counts):
         show_next_step("archive-restore run")
     elif any(count.states[State.FAILED] for _, count in counts):
-        show_next_step("archive-restore retry")
+        failed = [archive for archive, count in counts if count.states[State.FAILED]]
+        if all(_wait_for_scan(ledger, archive) for archive in failed):  # another `retry` would change nothing
+            show_next_step(f"archive-restore scan {shlex.quote(printable(failed[0].root))}")
+        else:
+            show_next_step("archive-restore retry")
+    elif unopened:
+        show_next_step(f"archive-restore scan {shlex.quote(printable(unopened[0].root))}")
+
+
+def _wait_for_scan(ledger: "Ledger", archive: "Archive") -> bool:
+    """Whether `retry` has set all that failed going again, which the next scan reads."""
+    paths = [failure.relative for failure in ledger.failures(archive.id)]
+    known: dict[bytes, KnownFile] = {}
+    for first in range(0, len(paths), ASKED):
+        known |= ledger.known_at(archive.id, paths[first : first + ASKED])
+    return all(file.modified_ns is None and file.sha256 is None for file in known.values())
 
 
 def _show_held(ledger: "Ledger", archive: "Archive", number: int) -> None:
@@ -112,9 +128,12 @@ def _show_held(ledger: "Ledger", archive: "Archive", number: int) -> None:
 def _show_failed(ledger: "Ledger", archives: "list[Archive]") -> None:
     from archive_restore.console import say, show_table
 
+    unreachable = [one for archive in archives for one in ledger.unreachable(archive.id)]
+    if unreachable:
+        show_table(("cannot be opened", "reason"), [(printable(one.path), one.reason) for one in unreachable])
     failures = [failure for archive in archives for failure in ledger.failures(archive.id)]
     if not failures:
-        say("Nothing is set aside.")
+        say("No photograph is set aside." if unreachable else "Nothing is set aside.")
         return
     show_table(
         ("set aside", "by", "attempts", "reason"),
@@ -122,8 +141,7 @@ def _show_failed(ledger: "Ledger", archives: "list[Archive]") -> None:
     )
 
 
-def _json(ledger: "Ledger", archive: "Archive") -> dict[str, object]:
-    counts = ledger.counts(archive.id)
+def _json(ledger: "Ledger", archive: "Archive", counts: "Counts") -> dict[str, object]:
     return {
         "archive": printable(archive.root),
         "scanned_at": archive.scanned_at,
@@ -141,6 +159,9 @@ def _json(ledger: "Ledger", archive: "Archive") -> dict[str, object]:
         "failed": [
             {"path": printable(f.path), "stage": f.stage, "reason": f.reason, "attempts": f.attempts}
             for f in ledger.failures(archive.id)
+        ],
+        "unreachable": [
+            {"path": printable(one.path), "reason": one.reason} for one in ledger.unreachable(archive.id)
         ],
         "held": [{"path": printable(h.path), "reason": h.reason} for h in ledger.held(archive.id)],
         "masks_by_hand": counts.by_hand,

@@ -10,7 +10,7 @@ from archive_restore.cli.options import Device, Gpu, device_name
 Data = Annotated[
     list[Path],
     typer.Argument(
-        metavar="DATA...", help="Folders or .tar files of undamaged photographs.", show_default=False
+        metavar="DATA", help="Folders or .tar files of undamaged photographs.", show_default=False
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where checkpoint, curves and samples go.")]
@@ -41,29 +41,34 @@ def train(
     out: Out = Path("training"),
     architecture: Architecture = "context-encoder-convolutional",
     samples: Annotated[
-        int, typer.Option(min=1, help="Length of the whole training, in samples.")
+        int, typer.Option(metavar="N", min=1, help="Length of the whole training, in samples.")
     ] = 6_400_000,
     minutes: Annotated[
-        float | None, typer.Option(help="Stop after so many minutes; the same command goes on.")
+        float | None, typer.Option(metavar="N", help="Stop after so many minutes; the same command goes on.")
     ] = None,
     bottleneck: Annotated[
-        int | None, typer.Option(min=1, help="Width of the published networks' bottleneck. [default: 4000]")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Width of the published networks' bottleneck. [default: 4000]"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the weights' start and of every batch.")] = 0,
-    checkpoint_seconds: Annotated[float, typer.Option(help="Between checkpoints.")] = 120.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the weights' start and of every batch.")] = 0,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Between checkpoints.")
+    ] = 120.0,
     validation: Validation = None,
     export: Export = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the exported model. [default: the architecture's]")
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the exported model. [default: the architecture's]"),
     ] = None,
     description: Annotated[
-        str, typer.Option(help="What it was trained on, for the exported model's card.")
+        str, typer.Option(metavar="TEXT", help="What it was trained on, for the exported model's card.")
     ] = "",
     gpu: Gpu = None,
     device: Device = None,
 ) -> None:
     """Train a network on undamaged photographs; killed or stopped, the same command goes on."""
     from archive_restore import train as workflow
+    from archive_restore.cli.telling import counted
     from archive_restore.console import TerminalProgress, say
     from archive_restore.networks.devices import choose_device
     from archive_restore.progress import NullProgress
@@ -92,7 +97,8 @@ def train(
     if not world.leads:
         return
     say(
-        f"{summary.samples:,} of {samples:,} samples seen, from {summary.photographs:,} photographs; "
+        f"{min(summary.samples, samples):,} of {counted(samples, 'sample')} seen, from "
+        f"{counted(summary.photographs, 'photograph')}; "
         f"checkpoint in {summary.folder}."
     )
     if summary.held_out_psnr is not None:

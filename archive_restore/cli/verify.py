@@ -3,31 +3,44 @@
 import typer
 
 from archive_restore.cli.options import DEFAULT_MAX_PIXELS, MaxPixels, OptionalArchive
-from archive_restore.errors import ExitCode, InputError, printable
+from archive_restore.errors import ExitCode, printable
 
 
 def verify(archive: OptionalArchive = None, max_pixels: MaxPixels = DEFAULT_MAX_PIXELS) -> None:
     """Prove that originals are untouched, and restored photographs differ only where they were damaged.
 
-    Exit code 0: all is as it should be; 1: something is not, and is named.
+    Exit code 0: all is as it should be; 1: something is not, and is named, or there was nothing to read.
     """
-    from archive_restore.cli.status import chosen_archives
     from archive_restore.console import TerminalProgress, duration, say, show_table
     from archive_restore.home import default_home
-    from archive_restore.ledger import open_ledger
+    from archive_restore.scanned import scanned_archives, scanned_ledger
     from archive_restore.verify import verify as read_again
 
     home = default_home()
-    if not home.ledger.exists():
-        raise InputError("Nothing was scanned yet. First run: archive-restore scan ARCHIVE")
-    with open_ledger(home.ledger) as ledger, TerminalProgress() as progress:
-        archives = chosen_archives(ledger, archive)
+    with scanned_ledger(home) as ledger, TerminalProgress() as progress:
+        archives = scanned_archives(ledger, archive)
         summary = read_again(archives, ledger=ledger, home=home, progress=progress, max_pixels=max_pixels)
     say(
         f"Read {summary.originals:,} originals and {summary.outputs:,} restored photographs in "
         f"{duration(summary.seconds)}."
     )
+    if summary.gone:
+        say(f"{summary.gone:,} photographs that were never restored are not there any more.")
+    if summary.unreachable:
+        noun = "folder or link" if summary.unreachable == 1 else "folders or links"
+        say(
+            f"{summary.unreachable:,} {noun} could not be opened by the scan; what is in there is not verified."
+        )
+    if summary.unreadable:
+        say(
+            f"{summary.unreadable:,} could not be read by the scan, nor compared. Why: archive-restore status"
+        )
     if summary.faults:
         show_table(("wrong", "why"), [(printable(fault.path), fault.reason) for fault in summary.faults])
         raise typer.Exit(ExitCode.SOME_FAILED)
-    say("Every original is as it was scanned; nothing differs outside the masks.")
+    if not summary.proven:
+        say("Nothing was read, so nothing is proven: no scan has found a photograph that can be read.")
+        raise typer.Exit(ExitCode.SOME_FAILED)
+    there = " that is known and there" if summary.gone or summary.unreachable else ""
+    restored = "nothing differs outside the masks" if summary.outputs else "nothing is restored yet"
+    say(f"Every original{there} is as it was scanned; {restored}.")

@@ -18,10 +18,11 @@ from archive_restore.ledger.jobs import (
     ScannedPhotograph,
     Stage,
     State,
+    Unreachable,
 )
 from archive_restore.ledger.ledger import Ledger, open_ledger
 from archive_restore.ledger.location import network_share
-from archive_restore.ledger.lock import WorkerLock
+from archive_restore.ledger.lock import WorkerLock, is_held
 from archive_restore.ledger.running import Queue
 
 __all__ = [
@@ -44,7 +45,9 @@ __all__ = [
     "ScannedPhotograph",
     "Stage",
     "State",
+    "Unreachable",
     "WorkerLock",
+    "is_held",
     "network_share",
     "open_ledger",
 ]

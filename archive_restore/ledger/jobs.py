@@ -6,7 +6,7 @@ gets a new one.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -149,6 +149,7 @@ class Job:
     model: str | None
     linked: str | None  # how the output came from that of a duplicate: "linked", "copied"; None: restored
     finished_at: str | None  # UTC, ISO 8601
+    missing: bool = False  # the last scan did not find the original
 
     @property
     def path(self) -> Path:
@@ -204,6 +205,14 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Unreachable:
+    """A folder that the last scan could not open, or a link that leads nowhere."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
 class Held:
     """A photograph that waits for a person to look at its mask."""
 
@@ -226,6 +235,13 @@ class Counts:
     unreadable: int  # of the failed, those that the scan could not read
     missing: int
     by_hand: int = 0  # files whose masks somebody painted
+    unreachable: int = 0  # folders and links; what lies behind them is in no other number
+
+    def abandoned(self) -> "Counts":
+        """As they stand where no worker lives: what a run that died holds waits for the next one."""
+        states = self.states
+        queued = states[State.QUEUED] + states[State.LEASED]
+        return replace(self, states={**states, State.QUEUED: queued, State.LEASED: 0})
 
     @property
     def damaged(self) -> int:

@@ -84,15 +84,17 @@ class Ledger(MaskVerbs, RunVerbs, CareVerbs, Questions):
     def revert(self, job: Job, *, again: bool) -> bool:
         """The output of a done job was removed: with `again` it is queued, else it is not wanted any more.
 
-        False, changing nothing: the job is not done any more, or was done anew.
+        With `again`, what was not wanted any more is queued as well. False, changing nothing: the job is not any
+        more what it was.
         """
         return bool(
             self._connection.execute(
                 "UPDATE jobs SET state = :state, reason = :reason, output_id = NULL, finished_at = :now "
-                "WHERE id = :id AND state = 'done' AND attempts = :attempts",
+                "WHERE id = :id AND attempts = :attempts AND (state = 'done' OR (:again AND state = 'rejected'))",
                 {
                     "id": job.id,
                     "attempts": job.attempts,
+                    "again": again,
                     "state": State.QUEUED if again else State.REJECTED,
                     "reason": None if again else "its restored photograph was removed by revert",
                     "now": self._now(),

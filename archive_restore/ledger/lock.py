@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,10 @@ from archive_restore.errors import LockedError, StorageError, printable
 
 WINDOWS_LOCK_OFFSET: Final = 1 << 30
 """Byte that is locked on Windows, far behind the text, which others must be able to read."""
+
+TRIES: Final = 5
+LOOK_SECONDS: Final = 0.02
+"""s between tries: who only looks whether the lock is held (`is_held`) takes it for some microseconds."""
 
 
 class WorkerLock:
@@ -28,13 +33,18 @@ class WorkerLock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> "WorkerLock":
+        tries = TRIES
         while self._descriptor is None:
             descriptor = self._open()
             try:
                 _lock(descriptor)
             except OSError as error:
                 os.close(descriptor)
-                raise LockedError(self._who_holds_it()) from error
+                tries -= 1
+                if not tries:
+                    raise LockedError(self._who_holds_it()) from error
+                time.sleep(LOOK_SECONDS)
+                continue
             if self._is_still_there(descriptor):
                 self._descriptor = descriptor
             else:
@@ -86,6 +96,21 @@ class WorkerLock:
             f"Another {self._work} is at work on this ledger: {who}. Wait until it ends, or stop it with "
             "Ctrl-C there."
         )
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lock there. Leaves no trace; nobody is kept waiting by it."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        _lock(descriptor)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 if sys.platform == "win32":

@@ -268,6 +268,22 @@ MIGRATIONS: tuple[Migration, ...] = (
             "UPDATE archives SET max_coverage = max_coverage",  # holds what is queued already
         ),
     ),
+    Migration(
+        5,
+        "folders and links that a scan could not open",
+        (
+            """
+            CREATE TABLE unreachable (      -- of the last scan of each archive
+                id INTEGER PRIMARY KEY,
+                archive_id INTEGER NOT NULL REFERENCES archives (id) ON DELETE CASCADE,
+                path BLOB NOT NULL,         -- absolute
+                name TEXT NOT NULL,         -- the same, printable
+                reason TEXT NOT NULL
+            )
+            """,
+            "CREATE INDEX unreachable_of_archive ON unreachable (archive_id)",
+        ),
+    ),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].number

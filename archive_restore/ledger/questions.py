@@ -17,6 +17,7 @@ from archive_restore.ledger.jobs import (
     RunRow,
     Stage,
     State,
+    Unreachable,
 )
 from archive_restore.ledger.rows import TRIED, Verbs
 
@@ -38,11 +39,20 @@ class Questions(Verbs):
         return [Archive(**{**row, "root": Path(os.fsdecode(row["root"]))}) for row in rows]
 
     def jobs(
-        self, *, archive: int | None = None, state: State | None = None, since: str | None = None
+        self,
+        *,
+        archive: int | None = None,
+        state: State | None = None,
+        since: str | None = None,
+        also_missing: bool = False,
     ) -> list[Job]:
-        """Jobs of files that are there, oldest first; of those that ended at `since` (UTC, ISO 8601) or later."""
+        """Jobs of files that are there, oldest first; of those that ended at `since` (UTC, ISO 8601) or later.
+
+        With `also_missing`, of files that are not there as well.
+        """
+        there = "" if also_missing else "jobs.missing = 0 AND "
         return self._jobs(
-            "WHERE jobs.missing = 0 AND (:archive IS NULL OR jobs.archive_id = :archive) "
+            f"WHERE {there}(:archive IS NULL OR jobs.archive_id = :archive) "
             "AND (:state IS NULL OR jobs.state = :state) AND (:since IS NULL OR jobs.finished_at >= :since) "
             "ORDER BY jobs.id",
             {"archive": archive, "state": state, "since": since},
@@ -83,16 +93,21 @@ class Questions(Verbs):
             "WHERE by_hand AND missing_since IS NULL AND (:archive IS NULL OR archive_id = :archive)",
             within,
         )
+        (unreachable,) = self._connection.rows(
+            "SELECT count(*) AS count FROM unreachable WHERE :archive IS NULL OR archive_id = :archive",
+            within,
+        )
         return Counts(
             by_hand=by_hand["count"],
+            unreachable=unreachable["count"],
             photographs=files["present"],
             states={**dict.fromkeys(State, 0), **{State(row["state"]): row["count"] for row in states}},
             unreadable=unreadable["count"],
             missing=files["missing"],
         )
 
-    def backlog(self, archive: int) -> Backlog:
-        """What is queued of an archive."""
+    def backlog(self, archive: int, *, abandoned: bool = False) -> Backlog:
+        """What is queued of an archive; with `abandoned`, also what is leased, because no worker lives."""
         (row,) = self._connection.rows(
             """
             SELECT count(*) AS photographs, coalesce(sum(width * height), 0) AS pixels,
@@ -100,9 +115,10 @@ class Questions(Verbs):
                    coalesce(sum((SELECT sum(area) FROM photograph_kinds
                                  WHERE photograph_id = files.photograph_id)), 0) AS damage
             FROM jobs JOIN files ON files.id = jobs.file_id JOIN photographs ON photographs.id = photograph_id
-            WHERE jobs.archive_id = ? AND jobs.missing = 0 AND jobs.state = 'queued'
+            WHERE jobs.archive_id = :archive AND jobs.missing = 0
+                AND (jobs.state = 'queued' OR (:abandoned AND jobs.state = 'leased'))
             """,
-            (archive,),
+            {"archive": archive, "abandoned": abandoned},
         )
         return Backlog(**row)
 
@@ -160,6 +176,14 @@ class Questions(Verbs):
             {"archive": archive, "limit": -1 if limit is None else limit},
         )
         return [Held(Path(os.fsdecode(row["root"])), row["relative"], row["reason"]) for row in rows]
+
+    def unreachable(self, archive: int, limit: int | None = None) -> list[Unreachable]:
+        """What the last scan of an archive could not open, in the order of its walk, at most `limit` of them."""
+        rows = self._connection.rows(
+            "SELECT path, reason FROM unreachable WHERE archive_id = ? ORDER BY id LIMIT ?",
+            (archive, -1 if limit is None else limit),
+        )
+        return [Unreachable(Path(os.fsdecode(row["path"])), row["reason"]) for row in rows]
 
     def kinds(self, archive: int | None = None) -> list[KindCount]:
         """The damage in the files that are there, by kind, the most frequent first."""

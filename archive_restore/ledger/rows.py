@@ -84,6 +84,7 @@ def job_of(row: Row) -> Job:
         model=row["model"],
         linked=row["linked"],
         finished_at=row["finished_at"],
+        missing=bool(row["missing"]),
     )
 
 

@@ -7,7 +7,13 @@ from typing import Final
 
 from archive_restore.errors import printable
 from archive_restore.ledger.connection import Row
-from archive_restore.ledger.jobs import KnownContent, KnownFile, RegionRow, ScannedPhotograph
+from archive_restore.ledger.jobs import (
+    KnownContent,
+    KnownFile,
+    RegionRow,
+    ScannedPhotograph,
+    Unreachable,
+)
 from archive_restore.ledger.rows import Verbs
 
 KNOWN_FILE: Final = """
@@ -149,6 +155,15 @@ class ScanVerbs(Verbs):
     def archive_scanned(self, archive_id: int) -> None:
         """A scan of this archive went through to its end."""
         self._connection.execute("UPDATE archives SET scanned_at = ? WHERE id = ?", (self._now(), archive_id))
+
+    def record_unreachable(self, archive_id: int, unreachable: Sequence[Unreachable]) -> None:
+        """The folders and links of this archive that this scan could not open, instead of those of the last one."""
+        with self._connection.transaction():
+            self._connection.execute("DELETE FROM unreachable WHERE archive_id = ?", (archive_id,))
+            self._connection.execute_many(
+                "INSERT INTO unreachable (archive_id, path, name, reason) VALUES (?, ?, ?, ?)",
+                [(archive_id, os.fsencode(one.path), printable(one.path), one.reason) for one in unreachable],
+            )
 
     # Parts of the verbs, inside their transactions.
 

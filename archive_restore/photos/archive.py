@@ -80,8 +80,15 @@ def walk(
             stack.pop()
 
 
-def check_archive(root: Path) -> Path:
-    """The archive's real path.
+def check_archive(root: Path, holds: str = "the photographs") -> Path:
+    """The real path of an archive, or of another folder to be read.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    holds : str
+        What it should hold, for the message.
 
     Raises
     ------
@@ -91,7 +98,7 @@ def check_archive(root: Path) -> Path:
     try:
         resolved = root.expanduser().resolve(strict=True)
         if not resolved.is_dir():
-            raise InputError(f"{printable(root)} is a file. Name the folder that holds the photographs.")
+            raise InputError(f"{printable(root)} is a file. Name the folder that holds {holds}.")
         with os.scandir(resolved) as entries:
             next(entries, None)
     except FileNotFoundError:
@@ -119,7 +126,8 @@ def output_folder(archive: Path) -> Path:
     """
     if not archive.name:
         raise InputError(
-            f"{printable(archive)} is a whole disk: nothing lies beside it. Name an output folder."
+            f"{printable(archive)} is a whole disk: nothing lies beside it where the restored "
+            "photographs could go. Scan a folder on it instead."
         )
     return archive.with_name(archive.name + OUTPUT_SUFFIX)
 
@@ -135,22 +143,23 @@ def check_output(archive: Path, output: Path) -> None:
     InputError
         The output is the archive, lies in it, or contains it; or a file has its name.
     """
-    archive, output = archive.expanduser().resolve(), output.expanduser().resolve()
+    named = output.expanduser()
+    archive, output = archive.expanduser().resolve(), named.resolve()
+    if archive.name and named.absolute() == output_folder(archive):  # which nobody has chosen
+        step = f"Restored photographs go to {printable(named)}: move that away."
+    else:
+        step = "Name another folder with --out."
     if output.exists() and not output.is_dir():
-        raise InputError(f"{printable(output)} is a file. Name a folder for the restored photographs.")
+        raise InputError(f"{printable(output)} is a file. {step}")
     if archive == output or _same(archive, output):
-        raise InputError(
-            f"{printable(output)} is the archive itself; originals stay as they are. Name another folder."
-        )
+        raise InputError(f"{printable(output)} is the archive itself; originals stay as they are. {step}")
     if any(archive == parent or _same(archive, parent) for parent in output.parents):
         raise InputError(
-            f"The output {printable(output)} lies inside the archive {printable(archive)}. "
-            "Name a folder outside it."
+            f"The output {printable(output)} lies inside the archive {printable(archive)}. {step}"
         )
     if any(output == parent or _same(output, parent) for parent in archive.parents):
         raise InputError(
-            f"The archive {printable(archive)} lies inside the output {printable(output)}. "
-            "Name another output folder."
+            f"The archive {printable(archive)} lies inside the output {printable(output)}. {step}"
         )
 
 

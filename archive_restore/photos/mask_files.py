@@ -27,7 +27,7 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     Raises
     ------
     PhotographError
-        It is missing, no PNG, damaged, or of another size than the photograph.
+        It is missing, no PNG, damaged, too dark, or of another size than the photograph.
     """
     try:
         data = path.read_bytes()
@@ -52,7 +52,33 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     if samples.ndim == 3:
         colours = samples.shape[2] - 1 if samples.shape[2] in (2, 4) else samples.shape[2]
         samples = samples[..., :colours].max(axis=2)
-    return np.asarray(samples >= MASK_THRESHOLD)
+    mask = np.asarray(samples >= MASK_THRESHOLD)
+    if not mask.any():
+        refuse_dark(path, float(samples.max()) / 255)
+    return mask
+
+
+def refuse_dark(path: Path, brightest: float) -> None:
+    """Refuses a mask that marks nothing though somebody drew on it, as where 1 was written for damaged.
+
+    Parameters
+    ----------
+    path : Path
+        The mask's file.
+    brightest : float
+        Its brightest sample, of 1; nothing in it reaches half of white.
+
+    Raises
+    ------
+    PhotographError
+        It is not black.
+    """
+    if brightest > 0:
+        raise PhotographError(
+            path,
+            f"the mask marks nothing: its brightest sample is {255 * brightest:.3g} of 255, and damaged is what has "
+            f"{MASK_THRESHOLD} or more; draw damage in white (255), or leave the mask wholly black where there is none",
+        )
 
 
 def write_mask(path: Path, mask: NDArray[np.bool_], *, compact: bool = False) -> None:

@@ -3,7 +3,8 @@
 The generator predicts what can be predicted; grain cannot. What is missing of it in a hole is drawn: as strong as in
 the flat parts of the photograph around the hole, and of the same correlation and colour (a Gaussian field of the
 same power spectrum: Galerne, Gousseau and Morel, Random Phase Textures, IEEE TIP 2011, doi:10.1109/TIP.2010.2052822).
-Where the hole holds as much fine detail already, nothing is added.
+Where the hole holds as much fine detail already, nothing is added; nor is there more than on the smoothest thing right
+beside it, for what is rough around may be leaves.
 """
 
 from collections.abc import Container, Iterator
@@ -14,8 +15,14 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
 from archive_restore.restoring.fractions import Picture, Sample, fitted
-
-Floats = NDArray[np.float32]
+from archive_restore.restoring.grain_strength import (
+    CEILING,
+    Floats,
+    energy_of,
+    means,
+    strength_around,
+    strength_beside,
+)
 
 Patch = tuple[float, Floats]
 """Mean square over the channels, and (PATCH, PATCH, C) of grain."""
@@ -28,9 +35,6 @@ FEW = 64
 
 RING = 32
 """px around a cell that tell how strong the grain is there."""
-
-BLOCK = 8
-"""px; side of the blocks whose variance is compared to find flat ones."""
 
 PATCH = 32
 """px; side of the flat patches whose spectra are averaged."""
@@ -50,14 +54,11 @@ SMOOTH = 3.0
 MARGIN = int(4 * SMOOTH)
 """px around a hole that decide how much fine detail it holds."""
 
-FLAT = 0.3
-"""Share of the blocks around a hole that are taken to be flat."""
-
-FLAT_BIAS = 1.12
-"""The flattest blocks' variance understates that of all, measured on fields of grain of 0.5 to 1.2 px."""
-
 STRONGEST = 1.5
 """Grain around one hole is at most that much stronger than the photograph's own: what exceeds it is texture."""
+
+COLOUR = 0.75
+"""The grain's deviation in colour is at most that much of its deviation in lightness: film reaches 0.7, leaves more."""
 
 LEAST = 0.4
 """Levels of 255; weaker grain than the rounding to 8 bits is none."""
@@ -93,10 +94,11 @@ def match_grain(
             part = _around(mask.shape, cell, RING)
             known = ~mask[part]
             fine = _fine(pixels[part], known)
-            strength = _strength(fine, known)
+            energy = energy_of(fine)
+            strength = strength_around(energy, known)
             if strength is not None:
                 strengths[cell] = strength
-            patches += _patches(fine, known, least)
+            patches += _patches(fine, energy, known, least)
     measured = list(strengths.values())
     if not measured or np.median(measured) < least:
         return restored.copy()
@@ -148,40 +150,14 @@ def _fine(picture: Picture, known: NDArray[np.bool_] | None = None) -> Floats:
     return np.asarray(cv2.subtract(values, smooth.reshape(values.shape)), np.float32).reshape(values.shape)
 
 
-def _energy(fine: Floats) -> Floats:
-    """Mean square over the channels, (h, w)."""
-    channels = fine.shape[2]
-    squares = cv2.multiply(fine, fine)
-    return np.asarray(cv2.transform(squares, np.full((1, channels), 1 / channels, np.float32)), np.float32)
-
-
-def _means(plane: Floats, side: int) -> Floats:
-    """Means of the squares of `side` px that lie wholly in a plane, (h // side, w // side); it has at least one."""
-    height, width = (length // side for length in plane.shape)
-    cut = plane[: height * side, : width * side]
-    return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _strength(fine: Floats, known: NDArray[np.bool_]) -> float | None:
-    """Standard deviation of the grain in the flat parts around a cell, in levels; None if too little is known."""
-    if min(known.shape) < BLOCK:
-        return None
-    share = _means(known.astype(np.float32), BLOCK)
-    enough = share > 0.75
-    if enough.sum() < 8:
-        return None
-    variance = _means(_energy(fine), BLOCK)[enough] / share[enough]
-    return FLAT_BIAS * float(np.sqrt(np.quantile(variance, FLAT)))
-
-
 def _blended(strengths: dict[tuple[int, int], float], shape: tuple[int, ...], usual: float) -> Floats:
     """The strength at every cell's centre, (rows, columns), with the neighbours' where it was not measured."""
     rows, columns = (-(-side // CELL) for side in shape[:2])
     total, weight = np.zeros((rows, columns), np.float32), np.zeros((rows, columns), np.float32)
     for cell, value in strengths.items():
-        total[cell], weight[cell] = min(value, STRONGEST * usual), 1
+        total[cell], weight[cell] = min(value, STRONGEST * usual, CEILING), 1
     around = [cv2.blur(plane, (5, 5), borderType=cv2.BORDER_CONSTANT) for plane in (total, weight)]
-    neighbours = np.where(around[1] > 0, around[0] / np.maximum(around[1], 1e-6), usual)
+    neighbours = np.where(around[1] > 0, around[0] / np.maximum(around[1], 1e-6), min(usual, CEILING))
     return np.where(weight > 0, total, neighbours).astype(np.float32)
 
 
@@ -198,20 +174,24 @@ def _field(patches: list[Floats], random: Random) -> Floats:
     wide = np.zeros((FIELD, FIELD, power.shape[2]))
     begin = (FIELD - PATCH) // 2
     wide[begin : begin + PATCH, begin : begin + PATCH] = correlation
-    spectrum = np.fft.fft2(np.fft.ifftshift(wide, axes=(0, 1)), axes=(0, 1)).real.clip(min=0)
-    white = np.fft.fft2(random.normal(size=wide.shape), axes=(0, 1))
-    field = np.fft.ifft2(white * np.sqrt(spectrum), axes=(0, 1)).real @ axes.T
+    spectrum = np.fft.rfft2(np.fft.ifftshift(wide, axes=(0, 1)), axes=(0, 1)).real.clip(min=0)
+    white = np.fft.rfft2(random.normal(size=wide.shape), axes=(0, 1))
+    field = np.fft.irfft2(white * np.sqrt(spectrum), s=(FIELD, FIELD), axes=(0, 1)) @ axes.T
     field -= field.mean(axis=(0, 1))
+    lightness = field.mean(axis=2, keepdims=True)
+    colour = field - lightness
+    deviation = max(float(np.sqrt(np.square(colour).mean())), 1e-6)
+    field = lightness + colour * min(1.0, COLOUR * float(lightness.std()) / deviation)
     return np.asarray(field / max(float(np.sqrt(np.square(field).mean())), 1e-6), np.float32)
 
 
-def _patches(fine: Floats, known: NDArray[np.bool_], least: float) -> list[Patch]:
+def _patches(fine: Floats, energy: Floats, known: NDArray[np.bool_], least: float) -> list[Patch]:
     """The flattest wholly known patches of what surrounds a cell."""
     if min(known.shape) < PATCH:
         return []
-    whole = np.argwhere(_means(known.astype(np.float32), PATCH) > 0.95)
-    energy = _means(_energy(fine), PATCH)
-    alive = [(float(energy[row, column]), row, column) for row, column in whole.tolist()]
+    whole = np.argwhere(means(known.astype(np.float32), PATCH) > 0.95)
+    flatness = means(energy, PATCH)
+    alive = [(float(flatness[row, column]), row, column) for row, column in whole.tolist()]
     flattest = sorted(item for item in alive if item[0] > least**2)[: max(1, len(alive) // 3)]
     return [
         (strength, fine[row * PATCH :, column * PATCH :][:PATCH, :PATCH].copy())
@@ -239,12 +219,11 @@ def _add(
     wide = tuple(slice(max(0, side.start - MARGIN), side.stop + MARGIN) for side in cell)
     inner = tuple(slice(c.start - w.start, c.stop - w.start) for c, w in zip(cell, wide, strict=True))
     hole = mask[wide].astype(np.float32)
-    present = cv2.blur(_energy(_fine(restored[wide])) * hole, (7, 7)) / np.maximum(
-        cv2.blur(hole, (7, 7)), 1e-6
-    )
+    energy = energy_of(_fine(restored[wide]))
+    present = cv2.blur(energy * hole, (7, 7)) / np.maximum(cv2.blur(hole, (7, 7)), 1e-6)
     height, width = mask[cell].shape
     down, across = np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop)
-    wanted = _between(plan, down, across)
+    wanted = np.minimum(_between(plan, down, across), strength_beside(energy, hole, MARGIN)[inner])
     lacking = np.sqrt(np.maximum(np.square(wanted) - present[inner], 0)) * mask[cell]
     drawn = field[np.ix_(down % FIELD, across % FIELD)] * lacking[..., None]
     values = restored[cell].reshape(height, width, -1) + drawn

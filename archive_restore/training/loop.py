@@ -316,7 +316,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / CHECKPOINT
     saved_at, started_at, started_with = time.monotonic(), time.monotonic(), trainer.samples
-    progress.start("training", options.samples, done=trainer.samples)
+    progress.start("training", options.samples, done=min(trainer.samples, options.samples))
     leads = trainer.world.leads
     source = batches(trainer.objective, photographs, (options.seed, trainer.world.rank), trainer.step)
     good = True
@@ -329,7 +329,8 @@ def train(
                 with lost_process():
                     step = trainer.train_step(batch)
                 good = True
-                progress.advance(trainer.samples - before)
+                # The last batch may hold more than what is left.
+                progress.advance(min(trainer.samples, options.samples) - before)
                 rate = (trainer.samples - started_with) / max(time.monotonic() - started_at, 1e-9)
                 figures = figures_of(step, rate)
                 progress.figures(**figures)

@@ -1,0 +1,47 @@
+"""What was scanned: the ledger and its archives as users name them, and what they are told where there is none."""
+
+import shlex
+from pathlib import Path
+from typing import Final
+
+from archive_restore.errors import InputError, printable
+from archive_restore.home import Home
+from archive_restore.ledger import Archive, Ledger, open_ledger
+
+FIRST_RUN: Final = "First run: archive-restore scan"
+
+
+class NothingScannedError(InputError):
+    """No archive is known yet."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Nothing was scanned yet. {FIRST_RUN} ARCHIVE")
+
+
+def scanned_ledger(home: Home) -> Ledger:
+    """The ledger, opened; NothingScannedError if there is none, so that asking leaves no empty one behind."""
+    if not home.ledger.exists():
+        raise NothingScannedError
+    return open_ledger(home.ledger)
+
+
+def scanned_archives(ledger: Ledger, archive: Path | None = None) -> list[Archive]:
+    """All archives, or the one at this path, which need not be there now.
+
+    Raises
+    ------
+    InputError
+        It has not been scanned, or nothing has.
+    """
+    known = ledger.archives()
+    if archive is None:
+        if not known:
+            raise NothingScannedError
+        return known
+    root = archive.expanduser().resolve()
+    chosen = [one for one in known if one.root == root]
+    if not chosen:
+        raise InputError(
+            f"{printable(root)} has not been scanned. {FIRST_RUN} {shlex.quote(printable(archive))}"
+        )
+    return chosen
