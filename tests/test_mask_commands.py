@@ -67,7 +67,7 @@ def test_kinds_are_taken_by_the_names_that_users_have_for_them(archive: Path) ->
 
 def test_a_large_mask_is_held_shown_and_released(archive: Path) -> None:
     held = typed("scan", archive, "--max-coverage", "0.1%", "--jobs", "1")
-    assert "1 are held for a look: their masks cover more than 0.1 %" in held.stdout
+    assert "1 is held for a look: its mask covers more than 0.1 %" in held.stdout
     assert f"archive-restore release {archive}" in held.stdout
     words = typed("status").stdout
     assert "held for a look" in words

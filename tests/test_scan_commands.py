@@ -111,7 +111,7 @@ def test_what_a_killed_run_held_is_queued_and_what_a_living_one_holds_is_in_work
     assert "Next: archive-restore run" in words
     [told] = json.loads(typed("status", "--json").stdout)["archives"]
     assert (told["states"]["queued"], told["states"]["leased"]) == (1, 0)
-    assert "To do: 1 photographs" in typed("run", "--estimate", "--device", "cpu").stdout
+    assert "To do: 1 photograph;" in typed("run", "--estimate", "--device", "cpu").stdout
     assert "1 waiting for the next run" in typed("report", "--table").stdout
     with WorkerLock(home.worker_lock):
         words = typed("status").stdout
@@ -120,14 +120,14 @@ def test_what_a_killed_run_held_is_queued_and_what_a_living_one_holds_is_in_work
         assert "queued" not in words
         assert "1 in work" in typed("report", "--table").stdout
         estimate = typed("run", "--estimate", "--device", "cpu").stdout
-    assert "Another run is at work, on 1 photographs now.\nNothing is queued." in estimate
+    assert "Another run is at work, on 1 photograph now.\nNothing is queued." in estimate
 
 
 def test_links_that_lead_nowhere_are_counted_apart_in_a_scan_and_told_by_status(archive: Path) -> None:
     (archive / "gone.png").symlink_to(archive / "nowhere.png")
     result = typed("scan", archive, "--jobs", "1")
     assert result.exit_code == ExitCode.SOME_FAILED
-    assert f"1 photographs in {archive}: 1 examined.\n" in result.stdout
+    assert f"1 photograph in {archive}: 1 examined.\n" in result.stdout
     for words in (result.stdout, typed("status").stdout):
         assert "1 folder or link could not be opened" in words
         assert "gone.png" in words
@@ -175,7 +175,7 @@ def test_not_scanned_is_said_in_one_way(archive: Path, tmp_path: Path) -> None:
 def test_detect_writes_masks_and_needs_no_ledger(archive: Path, tmp_path: Path) -> None:
     result = typed("detect", archive, "--out", tmp_path / "masks", "--jobs", "1")
     assert result.exit_code == ExitCode.OK
-    assert "1 masks" in result.stdout
+    assert "1 mask in" in result.stdout
     assert (tmp_path / "masks" / "damaged.png.png").exists()
     assert not (tmp_path / "home").exists()
     again = typed("detect", archive, "--out", tmp_path / "masks", "--jobs", "1").stdout

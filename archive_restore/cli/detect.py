@@ -18,6 +18,7 @@ from archive_restore.cli.options import (
     Threshold,
     device_name,
 )
+from archive_restore.cli.telling import counted
 from archive_restore.errors import ExitCode, printable
 
 
@@ -63,7 +64,9 @@ def detect(
     show_set_aside([(item.path, item.reason) for item in summary.set_aside])
     show_unreachable([(item.path, item.reason) for item in summary.unreachable])
     if summary.photographs:
-        say(f"{summary.photographs:,} masks in {printable(out)}, {summary.damaged:,} of them not empty.")
+        say(
+            f"{counted(summary.photographs, 'mask')} in {printable(out)}, {summary.damaged:,} of them not empty."
+        )
     if summary.kept:
         say(f"{summary.kept:,} were in {printable(out)} already and are kept; --overwrite replaces them.")
     if not (summary.photographs or summary.kept or summary.set_aside):

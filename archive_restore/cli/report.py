@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archive_restore.cli.options import Json, OptionalArchive, Preview, wrong_argument
+from archive_restore.cli.telling import counted
 
 if TYPE_CHECKING:
     from archive_restore.home import Home
@@ -79,7 +80,7 @@ def report(
             with TerminalProgress() as progress:
                 shown = write_report(found, page, ledger=ledger, home=home, progress=progress, limit=limit)
             say(found.summary)
-            say(f"{shown:,} photographs before and after: {printable(page.resolve())}")
+            say(f"{counted(shown, 'photograph')} before and after: {printable(page.resolve())}")
 
 
 def _preview(found: "Report", sheet: Path, ledger: "Ledger", home: "Home") -> None:

@@ -23,6 +23,7 @@ from archive_restore.cli.options import (
     device_name,
     wrong_argument,
 )
+from archive_restore.cli.telling import counted, either
 from archive_restore.errors import ArchiveRestoreError, ExitCode, InputError, printable
 
 if TYPE_CHECKING:
@@ -139,7 +140,9 @@ def _show(summary: "RunSummary", held: int, *, quiet: bool) -> ExitCode:
     if not quiet:
         _show_done(summary)
     if held and not quiet:
-        say(f"{held:,} are held for a look, because their masks are large. See: archive-restore status")
+        say(
+            f"{held:,} {either(held, 'is', 'are')} held for a look, because of large masks. See: archive-restore status"
+        )
     show_set_aside([(one.path, one.reason) for one in summary.set_aside])
     if quiet:
         pass
@@ -161,7 +164,7 @@ def _show_done(summary: "RunSummary") -> None:
         say(f"{summary.recovered:,} finished by a run that was killed are now recorded as done.")
     if summary.restored:
         say(
-            f"Restored {summary.restored:,} photographs ({summary.megapixels:,.1f} megapixels) in "
+            f"Restored {counted(summary.restored, 'photograph')} ({summary.megapixels:,.1f} megapixels) in "
             f"{duration(summary.seconds)} on {summary.device}."
         )
     if summary.linked:
@@ -175,7 +178,7 @@ def _show_done(summary: "RunSummary") -> None:
     elif not (summary.restored or summary.recovered or summary.linked or summary.set_aside):
         say("Nothing is queued. Scan an archive first, or again: archive-restore scan ARCHIVE")
     if summary.queued:
-        say(f"{summary.queued:,} photographs are still queued.")
+        say(f"{counted(summary.queued, 'photograph')} {either(summary.queued, 'is', 'are')} still queued.")
 
 
 def _show_estimate(ahead: "Estimate", *, in_work: int, aloud: bool) -> None:
@@ -184,13 +187,13 @@ def _show_estimate(ahead: "Estimate", *, in_work: int, aloud: bool) -> None:
 
     tell = say if aloud else say_aside
     if in_work and aloud:
-        say(f"Another run is at work, on {in_work:,} photographs now.")
+        say(f"Another run is at work, on {counted(in_work, 'photograph')} now.")
     if not ahead.photographs:
         if aloud:
             say("Nothing is queued.")
         return
     parts = [
-        f"{ahead.photographs:,} photographs",
+        counted(ahead.photographs, "photograph"),
         f"{ahead.megapixels:,.0f} megapixels, {ahead.damaged_megapixels:,.2f} of them damaged",
     ]
     if ahead.seconds is not None:

@@ -26,6 +26,7 @@ from archive_restore.cli.options import (
     device_name,
     wrong_argument,
 )
+from archive_restore.cli.telling import counted, either
 from archive_restore.errors import ExitCode, printable
 
 if TYPE_CHECKING:
@@ -99,11 +100,13 @@ def scan(
     _show_set_aside(summary)
     earlier = summary.counts.unreadable - len(summary.set_aside)
     if earlier > 0:
-        say(f"{earlier:,} were set aside by earlier scans. Why: archive-restore status")
+        say(
+            f"{earlier:,} {either(earlier, 'was', 'were')} set aside by earlier scans. Why: archive-restore status"
+        )
     if summary.counts.missing:
         say(
-            f"{summary.counts.missing:,} photographs of earlier scans are missing. They are remembered, and "
-            "taken up again where they are found."
+            f"{counted(summary.counts.missing, 'photograph')} of earlier scans "
+            f"{either(summary.counts.missing, 'is', 'are')} missing: remembered, and taken up again where found."
         )
     _show_infrared(summary)
     if preview is not None:
@@ -138,8 +141,9 @@ def _show_policy(summary: "ScanSummary") -> None:
         say(f"What is damage: {in_words(summary.policy)}.")
     if summary.other_policy:
         say(
-            f"{summary.other_policy:,} photographs keep their masks, which were made by another choice. To make them "
-            f"anew: archive-restore rescore {shlex.quote(printable(summary.archive))}"
+            f"{counted(summary.other_policy, 'photograph')} "
+            f"{either(summary.other_policy, 'keeps its mask', 'keep their masks')}, made by another choice. To make "
+            f"them anew: archive-restore rescore {shlex.quote(printable(summary.archive))}"
         )
 
 
@@ -150,7 +154,8 @@ def _show_held(summary: "ScanSummary") -> None:
     held = summary.counts.states[State.HELD]
     if held:
         say(
-            f"{held:,} are held for a look: their masks cover more than {100 * summary.share:g} %. "
+            f"{held:,} {either(held, 'is', 'are')} held for a look: "
+            f"{either(held, 'its mask covers', 'their masks cover')} more than {100 * summary.share:g} %. "
             f"Once looked at: archive-restore release {shlex.quote(printable(summary.archive))}"
         )
 
@@ -184,7 +189,7 @@ def _show_damage(summary: "ScanSummary") -> None:
         "set aside": len(summary.set_aside),
     }
     say(
-        f"{summary.found:,} photographs in {printable(summary.archive)}: "
+        f"{counted(summary.found, 'photograph')} in {printable(summary.archive)}: "
         + ", ".join(f"{number:,} {step}" for step, number in steps.items() if number)
         + "."
     )

@@ -3,6 +3,7 @@
 import typer
 
 from archive_restore.cli.options import DEFAULT_MAX_PIXELS, MaxPixels, OptionalArchive
+from archive_restore.cli.telling import counted, either
 from archive_restore.errors import ExitCode, printable
 
 
@@ -21,11 +22,13 @@ def verify(archive: OptionalArchive = None, max_pixels: MaxPixels = DEFAULT_MAX_
         archives = scanned_archives(ledger, archive)
         summary = read_again(archives, ledger=ledger, home=home, progress=progress, max_pixels=max_pixels)
     say(
-        f"Read {summary.originals:,} originals and {summary.outputs:,} restored photographs in "
+        f"Read {counted(summary.originals, 'original')} and {counted(summary.outputs, 'restored photograph')} in "
         f"{duration(summary.seconds)}."
     )
     if summary.gone:
-        say(f"{summary.gone:,} photographs that were never restored are not there any more.")
+        say(
+            f"{counted(summary.gone, 'photograph')}, never restored, {either(summary.gone, 'is', 'are')} gone."
+        )
     if summary.unreachable:
         noun = "folder or link" if summary.unreachable == 1 else "folders or links"
         say(
