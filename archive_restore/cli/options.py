@@ -74,7 +74,7 @@ Threshold = Annotated[
         metavar="X",
         min=0,
         max=1,
-        help="How sure the detectors must be, instead of --sensitivity: low is 0.88, normal 0.67, high 0.43.",
+        help="How sure the detectors must be, instead of --sensitivity: low is 0.88, normal 0.73, high 0.43.",
     ),
 ]
 Only = Annotated[
