@@ -54,7 +54,7 @@ def with_halos(
         cv2.distanceTransform((labels == 0).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3), np.float32
     )
     near = cv2.inRange(distance, RINGS_PX[0] - 0.5, RINGS_PX[-1] + 0.5)
-    rows, columns = np.divmod(np.flatnonzero(near), labels.shape[1])
+    rows, columns = np.divmod(np.flatnonzero(near > 0), labels.shape[1])
     away = distance[rows, columns, None]
     outward = _outward(distance, rows, columns)
     inner = _moved(rows, columns, outward * -away, labels.shape)

@@ -179,7 +179,7 @@ def threshold(
     # Between the pixels of the score map an edge lies where the score, linear between them, reaches the level.
     near = np.where(dilated(core, square(3)) > 0, score_map.scores, 0).astype(np.uint8)
     fine = (stretched(near, shape) >= levels.reach).view(np.uint8)
-    return dilated(fine, disc(2 * BLUR_MARGIN_PX + 1)) > 0, regions
+    return dilated(fine, disc(2 * BLUR_MARGIN_PX + 1)).view(np.bool_), regions
 
 
 def followed(scores: NDArray[np.uint8], levels: Hysteresis) -> NDArray[np.bool_]:
@@ -187,11 +187,12 @@ def followed(scores: NDArray[np.uint8], levels: Hysteresis) -> NDArray[np.bool_]
     sure = scores >= levels.seed
     if not sure.any():
         return sure
-    labels, _ = components((scores >= levels.reach).astype(np.uint8))
-    kept = np.zeros(labels.max() + 1, bool)
+    # Without the boxes and areas that `components` gives.
+    count, labels = cv2.connectedComponents((scores >= levels.reach).view(np.uint8))
+    kept = np.zeros(count, bool)
     kept[labels[sure]] = True
     kept[0] = False
-    return kept[labels]
+    return np.asarray(kept[labels], np.bool_)
 
 
 def _regions(

@@ -58,7 +58,7 @@ def regions_of(mask: Grey, luminance: Grey, whole_shape: tuple[int, ...]) -> Reg
     `mask` and `luminance` may be cut out of a photograph of `whole_shape`, with room around the regions.
     """
     labels, boxes = components(mask)
-    position = np.flatnonzero(labels).astype(np.int32)
+    position = np.flatnonzero(labels > 0).astype(np.int32)
     owner = labels.ravel()[position] - 1
     boxes = boxes[1:]
     whole = sample(position, owner, len(boxes))
@@ -70,7 +70,7 @@ def regions_of(mask: Grey, luminance: Grey, whole_shape: tuple[int, ...]) -> Reg
     # Labels fit a float32 exactly up to 2**24.
     around = np.asarray(cv2.dilate(labels.astype(np.float32), square(OUTER_RING_PX)), np.float32)
     around[dilated(mask, square(INNER_RING_PX)) > 0] = 0
-    near = np.flatnonzero(around)
+    near = np.flatnonzero(around > 0)
     ring = sample(near, around.ravel()[near].astype(np.int32) - 1, len(boxes))
     unit = 1000 / max(whole_shape)
     form = Form(
