@@ -81,6 +81,15 @@ def scratched(height: int, width: int, seed: int = 0) -> tuple[Picture, Mask]:
     return pixels, mask
 
 
+def small_generator() -> Generator:
+    """One that paints something of its own: its weights are random, and the same each time."""
+    generator = Generator(widths=(8, 8, 8), blocks=1, dilations=(1,), window=64, context=12)
+    torch.manual_seed(0)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    return generator
+
+
 @given(
     st.integers(1, 130),
     st.integers(1, 130),
@@ -106,10 +115,7 @@ def test_no_sample_outside_the_mask_changes(
 
 
 def test_pictures_with_and_without_fractions_share_batches_and_keep_their_types() -> None:
-    generator = Generator(widths=(8, 8, 8), blocks=1, dilations=(1,), window=64, context=12)
-    torch.manual_seed(0)
-    for parameter in generator.parameters():
-        nn.init.normal_(parameter, std=0.05)
+    generator = small_generator()
     pixels, mask = scratched(90, 120)
     deep = pixels.astype(np.float32)
     alone = restorer(generator).restore(pixels, mask)
@@ -153,10 +159,7 @@ def test_a_restored_scratch_shows_no_seam_between_windows() -> None:
 
 
 def test_many_photographs_come_back_as_they_would_alone_whatever_the_batch() -> None:
-    generator = Generator(widths=(8, 8, 8), blocks=1, dilations=(1,), window=64, context=12)
-    torch.manual_seed(0)
-    for parameter in generator.parameters():
-        nn.init.normal_(parameter, std=0.05)
+    generator = small_generator()
     photographs = {n: scratched(70 + 9 * n, 150 - 7 * n, n) for n in range(9)}
     alone = {n: restorer(generator).restore(*photograph) for n, photograph in photographs.items()}
     for batch_size in (1, 5, 64):
@@ -234,10 +237,7 @@ def test_the_whole_tone_range_survives_the_way_through_the_network() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_restores_what_the_cpu_restores() -> None:
-    generator = Generator(widths=(8, 8, 8), blocks=1, dilations=(1,), window=64, context=12)
-    torch.manual_seed(0)
-    for parameter in generator.parameters():
-        nn.init.normal_(parameter, std=0.05)
+    generator = small_generator()
     pixels, mask = scratched(300, 300)
     on_cpu = restorer(generator).restore(pixels, mask)
     on_gpu = Restorer(LoadedModel(generator, CARD), torch.device("cuda:0"), None).restore(pixels, mask)
