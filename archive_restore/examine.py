@@ -200,9 +200,9 @@ def examine(task: Examination) -> Examined | Refused:
         return Refused(error.reason, passing)
     if by_hand is not None:
         regions = painted(by_hand, found.score_map)
-        covered = int(by_hand.sum())
+        covered = int(np.count_nonzero(by_hand))
         return Examined(found.sha256, found.header, regions, covered, by_hand=True, infrared=found.infrared)
-    covered = int(found.mask.sum())
+    covered = int(np.count_nonzero(found.mask))
     return Examined(
         found.sha256, found.header, found.regions, covered, by_hand=False, infrared=found.infrared
     )

@@ -16,6 +16,7 @@ from archive_restore.detection.palette import palette
 from archive_restore.detection.planes import Plane, halved, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
 from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
+from archive_restore.detection.tramlines import tramlines
 from archive_restore.detection.verdict import verdicts
 
 LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
@@ -116,7 +117,7 @@ def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
 def named(picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> ScoreMap:
     """The score map that a verifier's probabilities (h, w), in 255ths, make: regions get kinds by their form.
 
-    Missing corners are added: they pass their own tests.
+    Tramlines and missing corners are added: they pass their own tests.
     """
     scores = np.asarray(cv2.threshold(probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
     merged = ScoreMap(scores, np.zeros(scores.shape, np.uint8))
@@ -127,6 +128,7 @@ def named(picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> ScoreMa
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
         part = _judged_and_named(picture, scores, (rows, columns))
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
+    _merge_tramlines(merged, picture, probability)
     small = picture
     while max(small.shape[:2]) > corners.LONG_SIDE_PX:
         small = halved(small)
@@ -204,6 +206,14 @@ def _merge(merged: ScoreMap, level: ScoreMap) -> None:
     surer = scores > merged.scores
     merged.scores[surer] = scores[surer]
     merged.kinds[surer] = kinds[surer]
+
+
+def _merge_tramlines(merged: ScoreMap, picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> None:
+    luminance = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
+    lines = tramlines(np.asarray(luminance, np.uint8), probability)
+    surer = lines > np.maximum(merged.scores, round(255 * FAINTEST))
+    merged.scores[surer] = lines[surer]
+    merged.kinds[surer] = KINDS.index(Kind.SCRATCH)
 
 
 def _merge_corners(merged: ScoreMap, planes: list[Plane]) -> None:

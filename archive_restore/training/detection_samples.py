@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from archive_restore.errors import InputError, printable
 from archive_restore.training import ageing, defects
-from archive_restore.training.defects.laying import lay
+from archive_restore.training.defects.laying import Defect, Shape, Shapes, lay
 from archive_restore.training.scenery import decorate
 
 Floats = NDArray[np.float32]
@@ -50,10 +50,14 @@ class DetectorSample:
 
 
 def sample(
-    photograph: NDArray[np.uint8], size: int, random: Random, shapes: Mapping[str, Sequence[Floats]]
+    photograph: NDArray[np.uint8],
+    size: int,
+    random: Random,
+    shapes: Mapping[str, Sequence[Floats]],
+    draw: Callable[[Random, Shape, Shapes], list[Defect]] | None = None,
 ) -> DetectorSample:
     """One sample of `size` px from an undamaged photograph ((H, W, 3) uint8); `shapes` are opacities of real
-    artefacts by kind, and may be empty."""
+    artefacts by kind, and may be empty. `draw` draws the damage; None: `defects.draw_some` does."""
     square, softness = cut(photograph, size, random)
     clean = ageing.tone(square, random).astype(np.float32)
     if random.random() < DECORATED:
@@ -65,7 +69,7 @@ def sample(
     damaged = clean
     if random.random() >= INTACT:
         damaged = clean.copy()
-        for defect in defects.draw_some(random, (size, size), shapes):
+        for defect in (draw or defects.draw_some)(random, (size, size), shapes):
             lay(damaged, defect, random)
     # An enlarged photograph is soft; the scanner that made it so made its damage as soft.
     soft = max(softness * random.uniform(0.1, 0.7), 0.9 * random.uniform(0, 1) ** 2)

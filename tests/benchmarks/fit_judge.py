@@ -74,7 +74,7 @@ def gathered(
 
 def fitted(
     material: Material, learn: np.ndarray[tuple[int], np.dtype[np.bool_]], seed: int
-) -> dict[str, object]:
+) -> dict[str, list[list[float]]]:
     """One judge, as it is stored."""
     mean = material.x[learn].mean(axis=0)
     spread = material.x[learn].std(axis=0) + 1e-6

@@ -10,19 +10,21 @@ from archive_restore.training.defects.laying import Defect, Floats, Shape
 
 
 def draw_tramlines(random: Random, shape: Shape) -> Floats:
-    """Scratches along a film: exactly straight, a pixel or less wide, faint, interrupted, several side by side."""
+    """Scratches along a film: straight, a pixel or less wide, faint, interrupted, several side by side; they lean by
+    what the frame is askew in the scan."""
     lying = random.random() < 0.35
     height, width = shape[::-1] if lying else shape
     opacity = np.zeros((height, width), np.float32)
     columns, rows = np.arange(width, dtype=np.float32), np.arange(height)
-    x = float(random.uniform(0, width))
+    x, lean = float(random.uniform(0, width)), float(random.normal(0, 0.005))
     for _ in range(int(random.integers(1, 5))):
-        profile = np.exp(-(((columns - x) / random.uniform(0.35, 0.9)) ** 2))
+        away = columns - x - lean * (rows[:, None] - height / 2)
+        profile = np.exp(-((away / random.uniform(0.35, 0.9)) ** 2))
         first = random.uniform(-0.5, 0.8) * height
         inside = (rows >= first) & (rows < first + random.uniform(0.15, 1.5) * height)
         worn = damage.smooth_noise(random, (height, 2), float(random.uniform(4, 40)))[:, 0]
         along = inside * np.clip(random.uniform(0.2, 1.2) + 0.6 * worn, 0, 1) * random.uniform(0.2, 1.0)
-        np.maximum(opacity, (along[:, None] * profile[None]).astype(np.float32), out=opacity)
+        np.maximum(opacity, (along[:, None] * profile).astype(np.float32), out=opacity)
         x += float(random.normal(0, 12))
     return np.ascontiguousarray(opacity.T) if lying else opacity
 

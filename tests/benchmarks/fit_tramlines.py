@@ -1,0 +1,109 @@
+"""Fits the judge of straight lines (archive_restore/detection/tramlines.json).
+
+usage: python -m tests.benchmarks.fit_tramlines PHOTOGRAPHS --weights FOLDER [--shapes FOLDER] [--samples N]
+       [--out FILE]
+
+PHOTOGRAPHS is a folder of undamaged photographs; tramlines and sometimes other damage are drawn over them.
+--weights holds the segmenter (models/detector of this repository); --shapes real artefacts as train_detector takes
+them. Every fifth sample is kept out of the fit; for these it prints, at several thresholds, how much of the length of
+what is called is damage, how much of the damage among the candidates is kept, and how many strips are called where
+nothing is damaged.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator as Random
+
+from archive_restore.detection import tramlines
+from archive_restore.detection.detect import seen_often
+from archive_restore.detection.filters import Floats
+from archive_restore.detection.tramlines import STRIP_PX
+from archive_restore.detection.verdict import parse
+from archive_restore.networks.detector import Detector, load_detector
+from archive_restore.training import defects
+from archive_restore.training.defects import wear
+from archive_restore.training.defects.laying import Defect, Shape, Shapes
+from archive_restore.training.detection_samples import read_shapes, sample
+from archive_restore.training.sources import Photographs, find_entries
+from tests.benchmarks.fit_judge import HELD_OUT, JUDGES, Material, fitted, report
+
+SEED = 1895  # of the drawn damage
+SIZES = (448, 576, 704)  # px
+OTHER_DAMAGE = 0.35  # share of the damaged samples with other damage, too
+MOST_LINES = 3  # groups of tramlines in a sample
+
+
+def draw(random: Random, shape: Shape, shapes: Shapes) -> list[Defect]:
+    """Tramlines, and sometimes what else there is."""
+    drawn = defects.draw_some(random, shape, shapes) if random.random() < OTHER_DAMAGE else []
+    for _ in range(int(random.integers(1, MOST_LINES + 1))):
+        tone = defects.tone(random, "scratches")
+        texture = float(random.uniform(0, 4))
+        drawn.append(Defect(wear.draw_tramlines(random, shape), tone, texture, "scratches"))
+    return drawn
+
+
+def gathered(
+    photographs: Photographs, detector: Detector, shapes: dict[str, list[Floats]], count: int
+) -> Material:
+    """The candidates on `count` drawn samples; their area is their length in strips."""
+    rows = []
+    for n in range(count):
+        random = np.random.default_rng([SEED, n])
+        size = int(random.choice(SIZES))
+        one = sample(photographs[n % len(photographs)], size, random, shapes, draw)
+        scores = seen_often(one.picture, detector)
+        grey = np.asarray(cv2.cvtColor(one.picture, cv2.COLOR_RGB2GRAY), np.uint8)
+        truth = one.truth.astype(np.uint8)
+        for turned in (False, True):
+            planes = (grey.T, scores.T, truth.T) if turned else (grey, scores, truth)
+            luminance, seen, damaged = (np.ascontiguousarray(plane) for plane in planes)
+            found = tramlines.candidates(luminance, seen)
+            if not found.paths:
+                continue
+            near = cv2.dilate(damaged, np.ones((1, 3), np.uint8)) > 0
+            share = np.array([lying_on(line, near) for line in found.paths], np.float32)
+            length = np.array([len(line.columns) for line in found.paths], np.float32)
+            many = len(share)
+            rows.append((found.traits, share, length, np.full(many, not one.truth.any()), np.full(many, n)))
+    return Material(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+
+def lying_on(line: tramlines.Path, near: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> float:
+    """The share of a line's rows that are damaged."""
+    rows = np.arange(line.first * STRIP_PX, line.last * STRIP_PX)
+    return float(near[rows, np.repeat(line.columns, STRIP_PX)].mean())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photographs", type=Path)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--shapes", type=Path)
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--out", type=Path, default=Path(tramlines.__file__).with_name("tramlines.json"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    shapes = read_shapes(arguments.shapes) if arguments.shapes else {}
+    detector = load_detector(folder=arguments.weights)
+    material = gathered(Photographs(find_entries(arguments.photographs)), detector, shapes, arguments.samples)
+    learn = material.which % HELD_OUT != 0
+    print(f"{arguments.samples} samples, {len(material.x)} candidates")
+    panel = [fitted(material, learn, seed) for seed in range(JUDGES)]
+    stored = json.dumps({"traits": tramlines.TRAITS, "panel": panel})
+    arguments.out.write_text(stored + "\n", encoding="ascii")
+    odds = np.mean([parse(judge).odds(material.x) for judge in panel], axis=0)
+    report(np.asarray(odds, np.float32), material, ~learn)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
