@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from archive_restore.detection import tramlines
+from archive_restore.detection import threshold, tramlines
+from archive_restore.detection.detect import named
 from archive_restore.detection.tramlines import STRIP_PX, candidates, responses, strips_of
 
 SIDE = 320
@@ -91,3 +92,14 @@ def test_a_response_is_a_share_of_what_is_usual() -> None:
     assert found[False][:, COLUMN].max() < 0
     assert usual.shape == (SIDE // STRIP_PX, SIDE)
     assert all(np.abs(response).max() <= 1 for response in found.values())
+
+
+def test_what_a_line_crosses_is_not_called_for_its_sake() -> None:
+    doubted = 130  # below the normal sensitivity's seed, above its reach
+    scores = suspicion(SURE)
+    scores[200:206, 60:220] = doubted
+    merged = named(np.repeat(scratched(40)[..., None], 3, axis=2), scores)
+    mask, _ = threshold(merged)
+    assert mask[:, COLUMN].mean() > 0.9
+    assert not mask[200:206, 60 : COLUMN - 6].any()
+    assert not mask[200:206, COLUMN + 7 : 220].any()

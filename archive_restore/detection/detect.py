@@ -45,6 +45,8 @@ SPOT_DOUBT = 0.6
 CORNER_SCORE = 200
 # Pixels of at least this score make the regions that are judged and named, 255ths.
 NAMED_FROM = 110
+# What is less sure than a tramline ends half of this away from it.
+MOAT_PX = 5
 # Fainter pixels up to half of this away have the kind of the region.
 RIM_PX = 9
 
@@ -212,6 +214,11 @@ def _merge_tramlines(merged: ScoreMap, picture: NDArray[np.uint8], probability: 
     luminance = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
     lines = tramlines(np.asarray(luminance, np.uint8), probability)
     surer = lines > np.maximum(merged.scores, round(255 * FAINTEST))
+    if not surer.any():
+        return
+    # What the segmenter doubts and a line crosses, lettering above all, is not to be called for the line's sake.
+    beside = dilated(np.where(surer, lines, 0).astype(np.uint8), square(MOAT_PX))
+    merged.scores[beside > merged.scores] = 0
     merged.scores[surer] = lines[surer]
     merged.kinds[surer] = KINDS.index(Kind.SCRATCH)
 

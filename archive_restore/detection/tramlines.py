@@ -68,6 +68,9 @@ is a candidate. Horizons are lines that it does not suspect."""
 LARGEST_STEP = 0.6
 """By how much the tones of its two sides may differ, in contrasts: what separates two areas is an edge."""
 
+DRAWN_PX = (2, 4)
+"""The narrowest and the broadest that a line is drawn."""
+
 GAP_STRIPS = 3
 """Strips over which a line's response is averaged; where that does not pay the toll, it is interrupted."""
 
@@ -270,18 +273,19 @@ def tramlines(luminance: Grey, scores: Grey) -> Grey:
         found = candidates(grey, seen)
         if found.paths:
             odds = np.mean([weights.odds(found.traits) for weights in panel()], axis=0)
-            for path, value in zip(found.paths, probability(odds), strict=True):
-                _draw(canvas, path, found, round(255 * float(value)))
+            widths = found.traits[:, TRAITS.index("width")].clip(*DRAWN_PX)
+            for path, value, width in zip(found.paths, probability(odds), widths, strict=True):
+                _draw(canvas, path, found, round(255 * float(value)), round(float(width)))
     return result
 
 
-def _draw(canvas: Grey, path: Path, found: Candidates, value: int) -> None:
-    """Draws the parts of a line that can be seen, two or three pixels wide, in place."""
+def _draw(canvas: Grey, path: Path, found: Candidates, value: int, width: int) -> None:
+    """Draws the parts of a line that can be seen, `width` px wide, in place."""
     number, x = _straight(path)
     seen = cv2.blur(found.responses[path.light], (1, GAP_STRIPS))[number, path.columns] > TOLL
     for strip, column in zip(number[seen], x[seen], strict=True):
-        left = int(np.floor(column + 0.5 - 0.75))
-        rows = canvas[strip * STRIP_PX : (strip + 1) * STRIP_PX, max(left, 0) : left + 2]
+        left = int(np.floor(column + 0.5 - width / 2 + 0.25))
+        rows = canvas[strip * STRIP_PX : (strip + 1) * STRIP_PX, max(left, 0) : left + width]
         np.maximum(rows, np.uint8(value), out=rows)
 
 
