@@ -109,7 +109,8 @@ NEAR_COLUMNS = 40
 
 @dataclass(frozen=True)
 class Path:
-    """One candidate: strips `first` to `last`, the column in each (their number,), light or dark, what it gathered."""
+    """One candidate: its first strip, its column (N,) in each strip from there on, whether it is light, and the
+    response that it gathered."""
 
     first: int
     columns: NDArray[np.intp]

@@ -11,6 +11,7 @@ damage, how much of the damage that the segmenter called is kept, and how much i
 import argparse
 import json
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from torch.nn import functional
 from archive_restore.detection import judge
 from archive_restore.detection.detect import regions_in, seen_often
 from archive_restore.detection.filters import Floats
-from archive_restore.detection.verdict import ODDEST
+from archive_restore.detection.verdict import ODDEST, parse
 from archive_restore.networks.detector import Detector, load_detector
 from archive_restore.training.detection_samples import read_shapes, sample
 from archive_restore.training.sources import Photographs, find_entries
@@ -52,6 +53,10 @@ class Material:
     area: Floats
     intact: np.ndarray[tuple[int], np.dtype[np.bool_]]
     which: np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+Gather = Callable[[Photographs, Detector, dict[str, list[Floats]], int], Material]
+"""The material of so many samples drawn over photographs."""
 
 
 def gathered(
@@ -114,27 +119,33 @@ def report(odds: Floats, material: Material, judged: np.ndarray[tuple[int], np.d
         )
 
 
-def main() -> int:
+def fit(description: str, gather: Gather, traits: Sequence[str], out: Path, samples: int) -> int:
+    """Command line of both fits: gathers the material, writes the panel of judges to `out` and reports on it.
+    `samples` are how many are drawn unless told."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--shapes", type=Path)
-    parser.add_argument("--samples", type=int, default=800)
-    parser.add_argument("--out", type=Path, default=Path(judge.__file__).with_name("judge.json"))
+    parser.add_argument("--samples", type=int, default=samples)
+    parser.add_argument("--out", type=Path, default=out)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     shapes = read_shapes(arguments.shapes) if arguments.shapes else {}
     detector = load_detector(folder=arguments.weights)
-    material = gathered(Photographs(find_entries(arguments.photographs)), detector, shapes, arguments.samples)
+    material = gather(Photographs(find_entries(arguments.photographs)), detector, shapes, arguments.samples)
     learn = material.which % HELD_OUT != 0
-    print(f"{arguments.samples} samples, {len(material.x)} regions")
+    print(f"{arguments.samples} samples, {len(material.x)} candidates")
     panel = [fitted(material, learn, seed) for seed in range(JUDGES)]
-    arguments.out.write_text(json.dumps({"traits": judge.TRAITS, "panel": panel}) + "\n", encoding="ascii")
-    judge.panel.cache_clear()
-    report(judge.odds(material.x), material, ~learn)
+    arguments.out.write_text(json.dumps({"traits": traits, "panel": panel}) + "\n", encoding="ascii")
+    odds = np.mean([parse(weights).odds(material.x) for weights in panel], axis=0)
+    report(np.asarray(odds, np.float32), material, ~learn)
     return 0
+
+
+def main() -> int:
+    return fit(__doc__ or "", gathered, judge.TRAITS, Path(judge.__file__).with_name("judge.json"), 800)
 
 
 if __name__ == "__main__":

@@ -10,28 +10,24 @@ what is called is damage, how much of the damage among the candidates is kept, a
 nothing is damaged.
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.random import Generator as Random
 
 from archive_restore.detection import tramlines
 from archive_restore.detection.detect import seen_often
 from archive_restore.detection.filters import Floats
 from archive_restore.detection.tramlines import STRIP_PX
-from archive_restore.detection.verdict import parse
-from archive_restore.networks.detector import Detector, load_detector
+from archive_restore.networks.detector import Detector
 from archive_restore.training import defects
 from archive_restore.training.defects import wear
 from archive_restore.training.defects.laying import Defect, Shape, Shapes
-from archive_restore.training.detection_samples import read_shapes, sample
-from archive_restore.training.sources import Photographs, find_entries
-from tests.benchmarks.fit_judge import HELD_OUT, JUDGES, Material, fitted, report
+from archive_restore.training.detection_samples import sample
+from archive_restore.training.sources import Photographs
+from tests.benchmarks.fit_judge import Material, fit
 
 SEED = 1895  # of the drawn damage
 SIZES = (448, 576, 704)  # px
@@ -82,27 +78,8 @@ def lying_on(line: tramlines.Path, near: np.ndarray[tuple[int, int], np.dtype[np
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("photographs", type=Path)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--shapes", type=Path)
-    parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--out", type=Path, default=Path(tramlines.__file__).with_name("tramlines.json"))
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    shapes = read_shapes(arguments.shapes) if arguments.shapes else {}
-    detector = load_detector(folder=arguments.weights)
-    material = gathered(Photographs(find_entries(arguments.photographs)), detector, shapes, arguments.samples)
-    learn = material.which % HELD_OUT != 0
-    print(f"{arguments.samples} samples, {len(material.x)} candidates")
-    panel = [fitted(material, learn, seed) for seed in range(JUDGES)]
-    stored = json.dumps({"traits": tramlines.TRAITS, "panel": panel})
-    arguments.out.write_text(stored + "\n", encoding="ascii")
-    odds = np.mean([parse(judge).odds(material.x) for judge in panel], axis=0)
-    report(np.asarray(odds, np.float32), material, ~learn)
-    return 0
+    out = Path(tramlines.__file__).with_name("tramlines.json")
+    return fit(__doc__ or "", gathered, tramlines.TRAITS, out, 1000)
 
 
 if __name__ == "__main__":

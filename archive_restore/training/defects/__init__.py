@@ -24,14 +24,15 @@ WEIGHTS = {
     "bends": 0.7,
     "gouges": 0.8,
     "losses": 0.6,
+    "specks": 1.0,
 }
 """How often each kind is drawn. Not missing corners: a plain wall or sky that fills a corner looks the same to a
 network, and the heuristics find those that have an edge."""
 
-WORN = {"gouges": wear.draw_gouges, "losses": wear.draw_losses}
+WORN = {"gouges": wear.draw_gouges, "losses": wear.draw_losses, "specks": wear.draw_specks}
 """What bares the paper, beside the kinds that `damage` draws."""
 
-TONED_AS = {"gouges": "tears", "losses": "tears", "scratches": "dust"}
+TONED_AS = {"gouges": "tears", "losses": "tears", "specks": "tears", "scratches": "dust"}
 """Kinds that have the tones of another one of `damage`; its scratches are seldom dark."""
 
 TRAMLINES = 0.35

@@ -1,5 +1,5 @@
-"""Wear that `damage` does not draw: scratches along a film, stains that let the photograph through, folds with their
-shadow, bends that did not break, gouges, and patches that lost their emulsion."""
+"""Wear that `damage` does not draw: swarms of specks, scratches along a film, stains that let the photograph through,
+folds with their shadow, bends that did not break, gouges, and patches that lost their emulsion."""
 
 import cv2
 import numpy as np
@@ -27,6 +27,43 @@ def draw_tramlines(random: Random, shape: Shape) -> Floats:
         np.maximum(opacity, (along[:, None] * profile).astype(np.float32), out=opacity)
         x += float(random.normal(0, 12))
     return np.ascontiguousarray(opacity.T) if lying else opacity
+
+
+def draw_specks(random: Random, shape: Shape, unit: float) -> Floats:
+    """What an old print has by the hundred: points of a pixel or two where the emulsion flaked off, short ticks and
+    burst bubbles among them, all over or in clumps and along an edge; sharper than the photograph, mostly faint."""
+    height, width = shape
+    opacity = np.zeros(shape, np.float32)
+    count = int(np.exp(random.uniform(np.log(8), np.log(250))) * height * width / 256**2)
+    at = random.uniform((0, 0), (width, height), (count, 2))
+    gather = random.random()
+    if gather < 0.3:  # in clumps
+        middles = random.uniform((0, 0), (width, height), (int(random.integers(1, 5)), 2))
+        at = middles[random.integers(0, len(middles), count)] + random.normal(
+            0, random.uniform(6, 40), (count, 2)
+        )
+    elif gather < 0.5:  # along a line that the rim of a mount wore
+        side = int(random.integers(0, 2))
+        at[:, side] = at[0, side] + random.normal(0, random.uniform(2, 14), count)
+    strengths = random.beta(1.5, 1.5, count) * random.uniform(0.6, 1.5)
+    for (x, y), strength in zip(at, np.clip(strengths, 0.05, 1), strict=True):
+        radius = unit**0.5 * float(np.exp(random.normal(-0.2, 0.45)))
+        here = (round(16 * x), round(16 * y))
+        colour, shape_of_it = float(strength), random.random()
+        if shape_of_it < 0.8:
+            axes = (round(16 * radius), round(16 * radius * random.uniform(0.5, 1)))
+            turned = float(random.uniform(0, 180))
+            cv2.ellipse(opacity, here, axes, turned, 0, 360, colour, -1, cv2.LINE_AA, 4)
+        elif shape_of_it < 0.92:
+            way = random.uniform(0, 2 * np.pi)
+            points = damage.wander(random, (float(x), float(y)), way, 6 * radius, 0.3, 1.5)
+            mark = np.zeros(shape, np.float32)
+            damage.stroke(mark, points, np.full(len(points), max(0.7, radius)))
+            np.maximum(opacity, colour * mark, out=opacity)
+        else:
+            axes = (round(32 * radius), round(32 * radius * random.uniform(0.7, 1)))
+            cv2.ellipse(opacity, here, axes, 0, 0, 360, colour, 1, cv2.LINE_AA, 4)
+    return damage.soften(opacity, float(random.uniform(0.3, 0.6)))
 
 
 def draw_stain(random: Random, shape: Shape, unit: float) -> Defect:

@@ -23,6 +23,9 @@ SCENERY = {
     "wires": Drawn(made.draw_wires, 0.09),
     "bars": Drawn(made.draw_bars, 0.08),
     "truss": Drawn(made.draw_truss, 0.09),
+    "lattice": Drawn(made.draw_lattice, 0.05),
+    "markings": Drawn(made.draw_markings, 0.04),
+    "sticks": Drawn(made.draw_sticks, 0.05),
     "collars": Drawn(made.draw_collars, 0.12),
     "pearls": Drawn(made.draw_pearls, 0.04),
     "buttons": Drawn(made.draw_buttons, 0.04),
@@ -33,6 +36,7 @@ SCENERY = {
     "silhouettes": Drawn(living.draw_silhouettes, 0.02),
     "folds": Drawn(living.draw_folds, 0.03),
     "leaves": Drawn(living.draw_leaves, 0.03),
+    "clouds": Drawn(living.draw_clouds, 0.05),
 }
 """What there is."""
 

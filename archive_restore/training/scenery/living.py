@@ -23,10 +23,10 @@ def draw_stars(picture: Picture, random: Random) -> None:
     points[rows[inside].astype(int), columns[inside].astype(int)] = (
         random.uniform(0.1, 1, int(inside.sum())) ** 2
     )
-    sigma = float(random.uniform(0.5, 2.5))
+    sigma = float(random.uniform(0.7, 2.5))
     points = np.asarray(cv2.GaussianBlur(points, (0, 0), sigma), np.float32)
     points /= max(float(points.max()), 1e-6)
-    if random.random() < 0.5:
+    if random.random() < 0.7:
         picture *= np.float32(random.uniform(0.15, 0.7))
     lay(picture, points, np.array((250.0, 250.0, 248.0)))
 
@@ -133,3 +133,18 @@ def draw_leaves(picture: Picture, random: Random) -> None:
         cv2.ellipse(
             picture, (centre, axes, float(random.uniform(0, 180))), tuple(map(float, tone)), -1, cv2.LINE_AA
         )
+
+
+def draw_clouds(picture: Picture, random: Random) -> None:
+    """Clouds, smoke, spray, mist: light without a colour of its own, piled up in soft lumps with shaded undersides."""
+    height, width = picture.shape[:2]
+    scale = float(np.exp(random.uniform(np.log(12), np.log(120))))
+    lumps = damage.smooth_noise(random, (height, width), scale)
+    for octave in (2, 4, 8):
+        if scale / octave > 2:
+            finer = damage.smooth_noise(random, (height, width), scale / octave)
+            lumps = lumps + finer / np.float32(octave**1.5)
+    opacity = np.clip((lumps - random.uniform(-0.5, 1.0)) / random.uniform(0.8, 3), 0, 1).astype(np.float32)
+    shade = np.clip(np.roll(lumps, int(random.integers(2, 10)), axis=0) - lumps, 0, 1).astype(np.float32)
+    lay(picture, opacity * np.float32(random.uniform(0.4, 1)), grey_tone(random, 0.95))
+    lay(picture, shade * opacity * np.float32(random.uniform(0, 0.5)), grey_tone(random, 0.1))

@@ -197,3 +197,59 @@ def draw_buttons(picture: Picture, random: Random) -> None:
                 4,
             )
             lay(picture, damage.soften(unit(disc), 0.5), np.full(3, tone))
+
+
+def draw_lattice(picture: Picture, random: Random) -> None:
+    """Leaded panes, wire netting, trellises, quilting: two families of parallel lines that cross at an angle, lighter
+    or darker than what lies between, over a part of the picture."""
+    height, width = picture.shape[:2]
+    centre, reach = np.array(damage.somewhere(random, (height, width))), random.uniform(0.15, 0.7) * height
+    step, middle = np.exp(random.uniform(np.log(5), np.log(40))), random.uniform(0, np.pi)
+    lines = []
+    for angle in (middle + random.uniform(0.3, 0.9), middle - random.uniform(0.3, 0.9)):
+        along, across = np.array((np.cos(angle), np.sin(angle))), np.array((-np.sin(angle), np.cos(angle)))
+        for offset in np.arange(-reach, reach, step):
+            half = np.sqrt(max(reach**2 - offset**2, 0.0))
+            lines.append(centre + offset * across + np.outer((-half, half), along))
+    opacity = strokes(random, (height, width), lines, float(random.uniform(0.7, 0.2 * step + 0.8)))
+    lay(picture, opacity * np.float32(random.uniform(0.3, 1)), grey_tone(random, 0.5))
+
+
+def draw_markings(picture: Picture, random: Random) -> None:
+    """Lines on roads, courts and decks: light bands that narrow into the distance, whole or broken into dashes."""
+    shape = picture.shape[:2]
+    vanishing = np.array((random.uniform(-0.5, 1.5) * shape[1], random.uniform(-0.6, 0.5) * shape[0]))
+    opacity = np.zeros(shape, np.float32)
+    near_width, dashes = random.uniform(2, 14), int(random.integers(3, 14))
+    broken = random.random() < 0.5
+    for _ in range(int(random.integers(1, 4))):
+        near = np.array((random.uniform(-0.5, 1.5) * shape[1], shape[0] * 1.1))
+        for dash in range(dashes if broken else 1):
+            first, last = (dash / dashes, (dash + 0.5) / dashes) if broken else (0.0, 0.95)
+            distances = np.linspace(first, last, 12)
+            points = near + distances[:, None] * (vanishing - near)
+            damage.stroke(opacity, points, near_width * (1 - distances) + 0.4)
+    worn = np.clip(1 + random.uniform(0, 0.5) * damage.smooth_noise(random, shape, 6.0), 0, 1)
+    strength = np.float32(random.uniform(0.4, 1))
+    lay(picture, damage.soften(opacity * worn, 0.5) * strength, grey_tone(random, 0.9))
+
+
+def draw_sticks(picture: Picture, random: Random) -> None:
+    """Walking sticks, props, poles, oars, rulers: one straight bar with two ends and a light and a dark side."""
+    shape = picture.shape[:2]
+    for _ in range(int(random.integers(1, 4))):
+        middle, angle = np.array(damage.somewhere(random, shape)), random.uniform(0, np.pi)
+        half = np.exp(random.uniform(np.log(12), np.log(200)))
+        along, across = np.array((np.cos(angle), np.sin(angle))), np.array((-np.sin(angle), np.cos(angle)))
+        width, taper = random.uniform(1.2, 9), random.uniform(0.6, 1.0)
+        points = middle + np.outer(np.linspace(-half, half, 16), along)
+        widths = width * np.linspace(1, taper, 16)
+        light = float(random.random())
+        for offset, broad, tone in (
+            (0.0, 1.0, grey_tone(random, light)),
+            (0.25, 0.4, grey_tone(random, 1 - light)),
+        ):
+            bar = np.zeros(shape, np.float32)
+            damage.stroke(bar, points + offset * width * across, np.maximum(broad * widths, 0.5))
+            strength = random.uniform(0.5, 1) if offset == 0 else random.uniform(0.0, 0.5)
+            lay(picture, bar * np.float32(strength), tone)
