@@ -24,7 +24,7 @@ WEIGHTS = {
     "bends": 0.7,
     "gouges": 0.8,
     "losses": 0.6,
-    "specks": 1.0,
+    "specks": 0.6,
 }
 """How often each kind is drawn. Not missing corners: a plain wall or sky that fills a corner looks the same to a
 network, and the heuristics find those that have an edge."""

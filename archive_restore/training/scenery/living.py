@@ -31,6 +31,37 @@ def draw_stars(picture: Picture, random: Random) -> None:
     lay(picture, points, np.array((250.0, 250.0, 248.0)))
 
 
+def draw_snow(picture: Picture, random: Random) -> None:
+    """Flakes or spray in the air: small ones far away and large soft ones near by, all in one picture."""
+    height, width = picture.shape[:2]
+    tone = random.uniform(205, 255)
+    sigma, count = random.uniform(0.5, 1.0), int(random.integers(15, 130))
+    for _ in range(int(random.integers(2, 5))):
+        points = np.zeros((height, width), np.float32)
+        rows, columns = random.integers(0, height, count), random.integers(0, width, count)
+        points[rows, columns] = random.uniform(0.3, 1, count)
+        points = damage.soften(points, float(sigma))
+        lay(picture, points / max(float(points.max()), 1e-6) * np.float32(0.9), np.full(3, tone))
+        sigma, count = sigma * random.uniform(1.4, 2.2), max(int(count * random.uniform(0.2, 0.5)), 1)
+
+
+def draw_lamps(picture: Picture, random: Random) -> None:
+    """Lamps, glints on metal and water: burnt-out cores with a glow around them, before the dark."""
+    shape = picture.shape[:2]
+    if random.random() < 0.7:
+        picture *= np.float32(random.uniform(0.15, 0.6))
+    for _ in range(int(random.integers(1, 8))):
+        x, y = damage.somewhere(random, shape)
+        radius, core = np.exp(random.uniform(np.log(0.6), np.log(5))), np.zeros(shape, np.uint8)
+        axes = (round(16 * radius), round(16 * radius * random.uniform(0.5, 1)))
+        at = (round(16 * x), round(16 * y))
+        cv2.ellipse(core, at, axes, float(random.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA, 4)
+        glow = damage.soften(unit(core), float(radius * random.uniform(1, 4)))
+        warm = np.clip(255 - random.uniform(0, 60) * np.array((0.0, 0.4, 1.0)), 0, 255)
+        lay(picture, np.clip(np.float32(random.uniform(0.5, 2.5)) * glow, 0, 0.9).astype(np.float32), warm)
+        lay(picture, damage.soften(unit(core), float(random.uniform(0.4, 0.9))), np.full(3, 254.0))
+
+
 def draw_eyes(picture: Picture, random: Random) -> None:
     """Eyes with catch-lights, buttons, buckles: a bright point or two within a dark disc."""
     shape = picture.shape[:2]
