@@ -11,13 +11,15 @@ damage, how much of the damage that the segmenter called is kept, and how much i
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from numpy.random import Generator as Random
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -26,6 +28,7 @@ from archive_restore.detection.detect import regions_in, seen_often
 from archive_restore.detection.filters import Floats
 from archive_restore.detection.verdict import ODDEST, parse
 from archive_restore.networks.detector import Detector, load_detector
+from archive_restore.training.defects.laying import Shapes
 from archive_restore.training.detection_samples import read_shapes, sample
 from archive_restore.training.sources import Photographs, find_entries
 
@@ -55,26 +58,43 @@ class Material:
     which: np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
-Gather = Callable[[Photographs, Detector, dict[str, list[Floats]], int], Material]
-"""The material of so many samples drawn over photographs."""
+@dataclass(frozen=True)
+class Candidates:
+    """What is to be judged in one sample: as a Material's, and whether the sample is undamaged."""
+
+    x: Floats
+    share: Floats
+    area: Floats
+    intact: bool
+
+
+Find = Callable[[NDArray[np.uint8], Detector, Shapes, Random], Iterator[Candidates]]
+"""The candidates in one sample that is drawn over a photograph."""
 
 
 def gathered(
-    photographs: Photographs, detector: Detector, shapes: dict[str, list[Floats]], count: int
+    photographs: Photographs, detector: Detector, shapes: Shapes, count: int, find: Find, seed: int
 ) -> Material:
-    """The segmenter's regions on `count` drawn samples."""
-    rows = []
-    for n in range(count):
-        random = np.random.default_rng([SEED, n])
-        one = sample(photographs[n % len(photographs)], SIZE, random, shapes)
-        regions, x = regions_in(one.picture, seen_often(one.picture, detector))
-        if not len(x):
-            continue
-        near = np.asarray(cv2.dilate(one.truth.astype(np.uint8), NEAR)).ravel()
-        share = regions.whole.mean(near[regions.whole.position])
-        many = len(x)
-        rows.append((x, share, regions.whole.size, np.full(many, not one.truth.any()), np.full(many, n)))
+    """The candidates of `count` drawn samples."""
+    rows = [
+        (one.x, one.share, one.area, np.full(len(one.x), one.intact), np.full(len(one.x), n))
+        for n in range(count)
+        for one in find(photographs[n % len(photographs)], detector, shapes, np.random.default_rng([seed, n]))
+    ]
     return Material(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+
+def regions(
+    photograph: NDArray[np.uint8], detector: Detector, shapes: Shapes, random: Random
+) -> Iterator[Candidates]:
+    """The segmenter's regions."""
+    one = sample(photograph, SIZE, random, shapes)
+    found, x = regions_in(one.picture, seen_often(one.picture, detector))
+    if not len(x):
+        return
+    near = np.asarray(cv2.dilate(one.truth.astype(np.uint8), NEAR)).ravel()
+    share = found.whole.mean(near[found.whole.position])
+    yield Candidates(x, share, found.whole.size, not one.truth.any())
 
 
 def fitted(
@@ -119,9 +139,9 @@ def report(odds: Floats, material: Material, judged: np.ndarray[tuple[int], np.d
         )
 
 
-def fit(description: str, gather: Gather, traits: Sequence[str], out: Path, samples: int) -> int:
+def fit(description: str, find: Find, traits: Sequence[str], out: Path, samples: int, seed: int) -> int:
     """Command line of both fits: gathers the material, writes the panel of judges to `out` and reports on it.
-    `samples` are how many are drawn unless told."""
+    `samples` are how many are drawn unless told; `seed` is that of the drawing."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -134,7 +154,8 @@ def fit(description: str, gather: Gather, traits: Sequence[str], out: Path, samp
     torch.set_num_threads(1)
     shapes = read_shapes(arguments.shapes) if arguments.shapes else {}
     detector = load_detector(folder=arguments.weights)
-    material = gather(Photographs(find_entries(arguments.photographs)), detector, shapes, arguments.samples)
+    photographs = Photographs(find_entries(arguments.photographs))
+    material = gathered(photographs, detector, shapes, arguments.samples, find, seed)
     learn = material.which % HELD_OUT != 0
     print(f"{arguments.samples} samples, {len(material.x)} candidates")
     panel = [fitted(material, learn, seed) for seed in range(JUDGES)]
@@ -145,7 +166,7 @@ def fit(description: str, gather: Gather, traits: Sequence[str], out: Path, samp
 
 
 def main() -> int:
-    return fit(__doc__ or "", gathered, judge.TRAITS, Path(judge.__file__).with_name("judge.json"), 800)
+    return fit(__doc__ or "", regions, judge.TRAITS, Path(judge.__file__).with_name("judge.json"), 800, SEED)
 
 
 if __name__ == "__main__":

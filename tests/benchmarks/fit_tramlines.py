@@ -11,23 +11,23 @@ nothing is damaged.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.random import Generator as Random
+from numpy.typing import NDArray
 
 from archive_restore.detection import tramlines
 from archive_restore.detection.detect import seen_often
-from archive_restore.detection.filters import Floats
 from archive_restore.detection.tramlines import STRIP_PX
 from archive_restore.networks.detector import Detector
 from archive_restore.training import defects
 from archive_restore.training.defects import wear
 from archive_restore.training.defects.laying import Defect, Shape, Shapes
 from archive_restore.training.detection_samples import sample
-from archive_restore.training.sources import Photographs
-from tests.benchmarks.fit_judge import Material, fit
+from tests.benchmarks.fit_judge import Candidates, fit
 
 SEED = 1895  # of the drawn damage
 SIZES = (448, 576, 704)  # px
@@ -45,30 +45,23 @@ def draw(random: Random, shape: Shape, shapes: Shapes) -> list[Defect]:
     return drawn
 
 
-def gathered(
-    photographs: Photographs, detector: Detector, shapes: dict[str, list[Floats]], count: int
-) -> Material:
-    """The candidates on `count` drawn samples; their area is their length in strips."""
-    rows = []
-    for n in range(count):
-        random = np.random.default_rng([SEED, n])
-        size = int(random.choice(SIZES))
-        one = sample(photographs[n % len(photographs)], size, random, shapes, draw)
-        scores = seen_often(one.picture, detector)
-        grey = np.asarray(cv2.cvtColor(one.picture, cv2.COLOR_RGB2GRAY), np.uint8)
-        truth = one.truth.astype(np.uint8)
-        for turned in (False, True):
-            planes = (grey.T, scores.T, truth.T) if turned else (grey, scores, truth)
-            luminance, seen, damaged = (np.ascontiguousarray(plane) for plane in planes)
-            found = tramlines.candidates(luminance, seen)
-            if not found.paths:
-                continue
-            near = cv2.dilate(damaged, np.ones((1, 3), np.uint8)) > 0
-            share = np.array([lying_on(line, near) for line in found.paths], np.float32)
-            length = np.array([len(line.columns) for line in found.paths], np.float32)
-            many = len(share)
-            rows.append((found.traits, share, length, np.full(many, not one.truth.any()), np.full(many, n)))
-    return Material(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+def lines(
+    photograph: NDArray[np.uint8], detector: Detector, shapes: Shapes, random: Random
+) -> Iterator[Candidates]:
+    """The candidates, those that run down and those that run across; their area is their length in strips."""
+    size = int(random.choice(SIZES))
+    one = sample(photograph, size, random, shapes, draw)
+    scores = seen_often(one.picture, detector)
+    grey = np.asarray(cv2.cvtColor(one.picture, cv2.COLOR_RGB2GRAY), np.uint8)
+    truth = one.truth.astype(np.uint8)
+    for turned in (False, True):
+        planes = (grey.T, scores.T, truth.T) if turned else (grey, scores, truth)
+        luminance, seen, damaged = (np.ascontiguousarray(plane) for plane in planes)
+        found = tramlines.candidates(luminance, seen)
+        near = cv2.dilate(damaged, np.ones((1, 3), np.uint8)) > 0
+        share = np.array([lying_on(line, near) for line in found.paths], np.float32)
+        length = np.array([len(line.columns) for line in found.paths], np.float32)
+        yield Candidates(found.traits, share, length, not one.truth.any())
 
 
 def lying_on(line: tramlines.Path, near: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> float:
@@ -79,7 +72,7 @@ def lying_on(line: tramlines.Path, near: np.ndarray[tuple[int, int], np.dtype[np
 
 def main() -> int:
     out = Path(tramlines.__file__).with_name("tramlines.json")
-    return fit(__doc__ or "", gathered, tramlines.TRAITS, out, 1000)
+    return fit(__doc__ or "", lines, tramlines.TRAITS, out, 1000, SEED)
 
 
 if __name__ == "__main__":
