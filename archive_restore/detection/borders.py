@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.corners import MOST_EVEN_SPREAD, Gap, grown_from_corner
+from archive_restore.detection.corners import MOST_EVEN_SPREAD, Gap, grown_from_corners
 from archive_restore.detection.filters import components, dilated, square, stretched
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.planes import Plane, halved
@@ -195,8 +195,7 @@ def _mount(picture: Picture, border: Mask) -> Mask:
     part = np.ascontiguousarray(part[inner])
     lightness = part if part.ndim == 2 else np.ascontiguousarray(part[..., 0])
     plane = Plane(lightness, None if part.ndim == 2 else np.ascontiguousarray(part[..., 1:]), 1)
-    gaps = [gap for turns in range(4) if (gap := grown_from_corner(plane, turns)) is not None]
-    gaps = [gap for gap in gaps if _is_of_mount(gap)]
+    gaps = [gap for gap in grown_from_corners(plane) if _is_of_mount(gap)]
     if len(gaps) < 3:
         return mount
     areas = [int(gap.mask.sum()) for gap in gaps]

@@ -1,12 +1,13 @@
 """Missing corners: what lies behind the photograph shows, even and beyond a hard edge, in its very corner."""
 
 from dataclasses import dataclass
+from math import ceil, floor
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.filters import dilated, disc, square
+from archive_restore.detection.filters import Grey, dilated, disc, square
 from archive_restore.detection.planes import Plane
 
 # Corners are large: they are looked for on the first level whose long side is at most this.
@@ -55,8 +56,7 @@ class Gap:
 def missing_corners(plane: Plane) -> NDArray[np.bool_]:
     """(h, w) bool, True where a corner of the photograph is missing."""
     missing = np.zeros(plane.shape, bool)
-    gaps = [gap for turns in range(4) if (gap := grown_from_corner(plane, turns)) is not None]
-    found = [gap for gap in gaps if gap.missing]
+    found = [gap for gap in grown_from_corners(plane) if gap.missing]
     # Three or four alike are a mount or rounded corners: the photograph's own border.
     if len(found) <= 2:
         for gap in found:
@@ -64,12 +64,28 @@ def missing_corners(plane: Plane) -> NDArray[np.bool_]:
     return missing
 
 
-def grown_from_corner(plane: Plane, turns: int) -> Gap | None:
-    """The even region in one corner (`turns` of np.rot90 bring it to the top left).
+def _neutral(plane: Plane) -> NDArray[np.bool_]:
+    """(h, w) bool, True where the colour is that of paper, scanner lid or black card."""
+    if plane.chroma is None:
+        return np.ones(plane.shape, bool)
+    a, b = np.moveaxis(plane.chroma.astype(np.int32) - 128, -1, 0)
+    return np.asarray(a * a + b * b <= MOST_CHROMA**2)
+
+
+def grown_from_corners(plane: Plane) -> list[Gap]:
+    """The even regions that grow from the corners of a picture, four at most."""
+    neutral = _neutral(plane)
+    every = (_grown(np.rot90(plane.luminance, turns), np.rot90(neutral, turns), turns) for turns in range(4))
+    return [gap for gap in every if gap is not None]
+
+
+def _grown(luminance: Grey, neutral: NDArray[np.bool_], turns: int) -> Gap | None:
+    """The even region of `neutral` colour in the upper left corner of a picture to which `turns` of np.rot90 brought
+    it; its mask lies as the picture did before.
 
     None if its tone is not that of a gap, or if it runs along a whole edge of the picture.
     """
-    luminance = np.ascontiguousarray(np.rot90(plane.luminance, turns))
+    luminance = np.ascontiguousarray(luminance)
     height, width = luminance.shape
     patch = max(2, round(0.012 * min(height, width)))
     if min(height, width) < 8 * patch:
@@ -77,10 +93,8 @@ def grown_from_corner(plane: Plane, turns: int) -> Gap | None:
     tone = float(np.median(luminance[:patch, :patch]))
     if DARKEST < tone < PALEST:
         return None
-    near = np.abs(cv2.GaussianBlur(luminance, (3, 3), 0) - np.float32(tone)) <= EVEN
-    if plane.chroma is not None:
-        chroma = np.rot90(plane.chroma, turns)
-        near &= np.hypot(chroma[..., 0] - 128.0, chroma[..., 1] - 128.0) <= MOST_CHROMA
+    blurred = np.asarray(cv2.GaussianBlur(luminance, (3, 3), 0), np.int16)
+    near = (blurred >= ceil(tone - EVEN)) & (blurred <= floor(tone + EVEN)) & neutral
     if not near[0, 0]:
         return None
     grown = near.astype(np.uint8)

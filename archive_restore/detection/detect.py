@@ -13,7 +13,7 @@ from archive_restore.detection.filters import Floats, dilated, repeated, square,
 from archive_restore.detection.halos import with_halos
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.palette import palette
-from archive_restore.detection.planes import Plane, halved, pyramid, working_picture
+from archive_restore.detection.planes import Plane, finest, halved, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
 from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
 from archive_restore.detection.tramlines import tramlines
@@ -112,7 +112,7 @@ def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
     merged = empty(picture.shape[:2])
     for level in levels.values():
         _merge(merged, level)
-    _merge_corners(merged, planes)
+    _merge_corners(merged, next((p for p in planes if max(p.shape) <= corners.LONG_SIDE_PX), planes[-1]))
     return merged
 
 
@@ -134,7 +134,7 @@ def named(picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> ScoreMa
     small = picture
     while max(small.shape[:2]) > corners.LONG_SIDE_PX:
         small = halved(small)
-    _merge_corners(merged, pyramid(small)[:1])
+    _merge_corners(merged, finest(small))
     return merged
 
 
@@ -223,8 +223,7 @@ def _merge_tramlines(merged: ScoreMap, picture: NDArray[np.uint8], probability: 
     merged.kinds[surer] = KINDS.index(Kind.SCRATCH)
 
 
-def _merge_corners(merged: ScoreMap, planes: list[Plane]) -> None:
-    plane = next((p for p in planes if max(p.shape) <= corners.LONG_SIDE_PX), planes[-1])
+def _merge_corners(merged: ScoreMap, plane: Plane) -> None:
     missing = corners.missing_corners(plane)
     if missing.any():
         whole = stretched(255 * missing.astype(np.uint8), merged.scores.shape) > 127

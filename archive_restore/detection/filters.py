@@ -66,5 +66,7 @@ def repeated(picture: Grey, shape: tuple[int, ...]) -> Grey:
 
 def components(picture: Grey, connectivity: int = 8) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Connected non-zero pixels: labels (h, w), 0 = none, and by label left, top, width, height, area."""
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(picture, connectivity=connectivity)
+    # Counted in 16 bits, where that surely suffices: OpenCV takes a third of the time for it.
+    depth = cv2.CV_16U if cv2.countNonZero(picture) < 2**16 else cv2.CV_32S
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(picture, connectivity=connectivity, ltype=depth)
     return np.asarray(labels, np.int32), np.asarray(boxes, np.int32)

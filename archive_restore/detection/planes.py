@@ -45,6 +45,17 @@ def working_picture(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
+def finest(pixels: NDArray[np.uint8]) -> Plane:
+    """The level of (H, W) or (H, W, 3) uint8, RGB, as it is."""
+    if pixels.ndim == 2:
+        return Plane(pixels, None, 1)
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
+    chroma = np.asarray(cv2.merge(cv2.split(lab)[1:]), np.uint8)
+    luminance = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    # A grey photograph stored as RGB has no chroma to ask about.
+    return Plane(luminance, chroma if np.ptp(chroma) > 2 else None, 1)
+
+
 def pyramid(pixels: NDArray[np.uint8]) -> list[Plane]:
     """The levels, finest first.
 
@@ -53,22 +64,11 @@ def pyramid(pixels: NDArray[np.uint8]) -> list[Plane]:
     pixels
         (H, W) or (H, W, 3) uint8, RGB.
     """
-    step = 1
-    chroma: NDArray[np.uint8] | None = None
-    if pixels.ndim == 3:
-        lab = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB), np.uint8)
-        # A grey photograph stored as RGB has no chroma to ask about.
-        if np.ptp(lab[..., 1:]) > 2:
-            chroma = np.ascontiguousarray(lab[..., 1:])
-        luminance = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    else:
-        luminance = pixels
-    planes = [Plane(luminance, chroma, step)]
-    while max(luminance.shape) >= 2 * COARSEST_SIDE_PX and min(luminance.shape) >= 4:
-        luminance = halved(luminance)
-        chroma = None if chroma is None else halved(chroma)
-        step *= 2
-        planes.append(Plane(luminance, chroma, step))
+    planes = [finest(pixels)]
+    while max(planes[-1].shape) >= 2 * COARSEST_SIDE_PX and min(planes[-1].shape) >= 4:
+        last = planes[-1]
+        chroma = None if last.chroma is None else halved(last.chroma)
+        planes.append(Plane(halved(last.luminance), chroma, 2 * last.step))
     return planes
 
 

@@ -125,11 +125,9 @@ class Path:
 
 def strips_of(luminance: Grey) -> Floats:
     """(h // STRIP_PX, w) means over the rows of each strip."""
-    rows = luminance.shape[0] // STRIP_PX * STRIP_PX
-    mean = cv2.boxFilter(
-        luminance[:rows], cv2.CV_32F, (1, STRIP_PX), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE
-    )
-    return np.ascontiguousarray(mean[::STRIP_PX], np.float32)
+    count, width = luminance.shape[0] // STRIP_PX, luminance.shape[1]
+    rows = luminance[: count * STRIP_PX].reshape(count, STRIP_PX, width)
+    return np.asarray(rows.sum(axis=1, dtype=np.uint16) / np.float32(STRIP_PX), np.float32)
 
 
 def responses(strips: Floats) -> tuple[dict[bool, Floats], Floats]:
@@ -221,12 +219,15 @@ def candidates(luminance: Grey, scores: Grey) -> Candidates:
     ----------
     luminance, scores : (h, w) uint8; grey levels, and the segmenter's probabilities in 255ths
     """
-    strips = strips_of(luminance)
-    found, usual = responses(strips)
-    rows = scores[: len(strips) * STRIP_PX].reshape(len(strips), STRIP_PX, -1)
+    count = luminance.shape[0] // STRIP_PX
+    rows = scores[: count * STRIP_PX].reshape(count, STRIP_PX, -1)
     odds = odds_of(np.asarray(rows.max(axis=1), np.uint8))
     doubtful = np.count_nonzero(odds >= SUSPECTED, axis=0).astype(np.float32)
     nowhere = cv2.dilate(doubtful[None], np.ones((1, 2 * NEAR_PX + 1), np.uint8))[0] < LEAST_STRIPS
+    if nowhere.all():
+        return Candidates([], np.zeros((0, len(TRAITS)), np.float32), {})
+    strips = strips_of(luminance)
+    found, usual = responses(strips)
     near = cv2.dilate(odds, np.ones((5, 2 * NEAR_PX + 1), np.uint8))
     for response in found.values():
         response[near < SUSPECTED] -= UNSUSPECTED
@@ -267,7 +268,11 @@ def tramlines(luminance: Grey, scores: Grey) -> Grey:
     result = np.zeros(luminance.shape, np.uint8)
     for canvas, grey, seen in (
         (result, luminance, scores),
-        (result.T, np.ascontiguousarray(luminance.T), np.ascontiguousarray(scores.T)),
+        (
+            result.T,
+            np.asarray(cv2.transpose(luminance), np.uint8),
+            np.asarray(cv2.transpose(scores), np.uint8),
+        ),
     ):
         if min(grey.shape) < SHORTEST * STRIP_PX:
             continue
