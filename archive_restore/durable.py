@@ -69,6 +69,20 @@ def write_durably(path: Path, data: bytes | mmap.mmap, *, like: Path | None = No
             raise
 
 
+def move_durably(path: Path, target: Path) -> None:
+    """Renames a file of ours, in whose new folder nothing else has the name, so that it outlives a power cut.
+
+    Raises
+    ------
+    StorageError, PhotographError
+        As `write_durably`, of `target`.
+    """
+    with _explained(target):
+        path.replace(target)
+        for folder in {path.parent, target.parent}:
+            _sync_folder(folder)
+
+
 def mirror_folders(path: Path, original: Path, *, depth: int) -> None:
     """Makes the folders of a file that mirrors an original, so that what was private stays private.
 

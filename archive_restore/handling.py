@@ -1,6 +1,7 @@
 """What a run does with one photograph: reads it with its mask, writes it with its record."""
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Handling:
     ----------
     decode : reads a photograph
     model : of which the records tell
+    tell : takes a line for the user
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Handling:
         decode: Decode,
         archive: Archive,
         model: ModelCard,
+        tell: Callable[[str], None],
     ) -> None:
         self.archive = archive
         self._ledger = ledger
@@ -48,6 +51,7 @@ class Handling:
         self._options = options
         self._decode = decode
         self._model = model
+        self._tell = tell
         self._outputs = Outputs(ledger, archive)
 
     def load(self, job: Job) -> Loaded:
@@ -92,6 +96,7 @@ class Handling:
         output = self._outputs.free_place(job)
         # The output was probably on the same disk: written now, it would lie hidden where that is mounted.
         self._refuse_if_gone()
+        self._make_room(job)
         if not self._ledger.write_intent(job, digest, output, self._model.name):
             raise PhotographError(job.path, "another worker has taken it over")
         record = describe(
@@ -129,10 +134,20 @@ class Handling:
             return None
         try:
             output = self._outputs.free_place(job)
+            self._make_room(job)
             how = place(twin, job, output, self._ledger, record=self._options.records)
         except PhotographError:
             return None  # restoring it says so in its own words
         return None if how is None else (how, twin.path)
+
+    def _make_room(self, job: Job) -> None:
+        """Keeps what was restored there of an original that is another by now, and says so."""
+        kept = self._outputs.make_room(job)
+        if kept is not None:
+            self._tell(
+                f"{printable(job.path)}: another photograph lay there before; its restoration is kept beside it as "
+                f"{printable(kept.name)}"
+            )
 
     def _refuse_if_gone(self) -> None:
         """ArchiveGoneError if the archive is not there, or empty as the place is where its disk is mounted."""

@@ -2,13 +2,17 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from archive_restore.durable import mirror_folders, move_durably
 from archive_restore.errors import PhotographError, printable
 from archive_restore.ledger import Archive, Job, Ledger
 from archive_restore.photos.archive import output_folder
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.photos.names import apart, folds, written
+from archive_restore.photos.names import apart, earlier, folded, folds, written
+from archive_restore.records import read_record, record_path, remove_record, write_record
 
 
 def output_path(job: Job, renamed: Mapping[bytes, bytes] | None = None) -> Path:
@@ -17,11 +21,20 @@ def output_path(job: Job, renamed: Mapping[bytes, bytes] | None = None) -> Path:
     return output_folder(job.archive) / os.fsdecode(written(relative, job.path))
 
 
+def _one_name(path: Path, other: Path) -> bool:
+    """Whether a disk that folds names takes both for the name of one file."""
+    try:
+        return folded(os.fsencode(path)) == folded(os.fsencode(other)) and path.samefile(other)
+    except OSError:
+        return False
+
+
 class Outputs:
     """The places of one archive's restored photographs."""
 
     def __init__(self, ledger: Ledger, archive: Archive) -> None:
         self._ledger = ledger
+        self._archive = archive
         self._renamed = self._renames(archive)
 
     def place(self, job: Job) -> Path:
@@ -43,6 +56,95 @@ class Outputs:
             output,
             f"{printable(output)} exists already and {reason}; it is left as it is. Move it away, then retry",
         )
+
+    def make_room(self, job: Job) -> Path | None:
+        """Keeps what was restored at the place of `job` of another original, which was replaced or moved away.
+
+        Returns
+        -------
+        Where it is now; None if nothing was kept. What `job` itself wrote there earlier may be replaced.
+
+        Raises
+        ------
+        PhotographError, StorageError
+            It cannot be renamed.
+        """
+        return self._keep(self.place(job), but_of=job)
+
+    def follow(self) -> dict[Path, Path]:
+        """Moves restored photographs whose originals were moved to where these lie now.
+
+        What cannot be moved stays where it is, and the ledger knows it there.
+
+        Returns
+        -------
+        New places by old ones, also of what had to make room.
+
+        Raises
+        ------
+        StorageError
+            The disk is full or cannot be written.
+        """
+        moved: dict[Path, Path] = {}
+        for job in self._ledger.astray(self._archive.id, output_folder(self._archive.root)):
+            target = self.place(job)
+            if job.output is None or job.output == target or not job.path.exists():
+                continue
+            with suppress(PhotographError):
+                # Where two exchanged their places, the second one has made room for the first.
+                self._follow(job, moved.get(job.output, job.output), target, moved)
+        return moved
+
+    def _follow(self, job: Job, path: Path, target: Path, moved: dict[Path, Path]) -> None:
+        assert job.output is not None
+        assert job.output_sha256 is not None
+        if not os.path.lexists(path):
+            # It is gone, or a run that was killed had moved it and not said so.
+            with suppress(OSError):
+                if file_sha256(target) == job.output_sha256:
+                    self._ledger.relocate(job.output, job.output_sha256, target)
+                    remove_record(path)
+            return
+        if not _one_name(path, target):
+            kept = self._keep(target)
+            if kept is not None:
+                moved[target] = kept
+            elif os.path.lexists(target):
+                return
+        mirror_folders(target, job.path, depth=job.relative.count(b"/"))
+        self._rename(path, job.output_sha256, target, of=printable(os.fsdecode(job.relative)))
+        moved[job.output] = target
+        root = output_folder(job.archive)
+        for folder in path.parents:
+            if root not in folder.parents:
+                break
+            with suppress(OSError):  # others lie there
+                folder.rmdir()
+
+    def _keep(self, path: Path, *, but_of: Job | None = None) -> Path | None:
+        """Gives the output at `path` another name beside it; None if there is none, or it is an output of `but_of`."""
+        try:
+            digest = file_sha256(path)
+        except OSError:
+            return None
+        if not self._ledger.wrote(digest) or (but_of is not None and self._ledger.wrote_for(but_of, digest)):
+            return None
+        kept = earlier(path)
+        self._rename(path, digest, kept)
+        return kept
+
+    def _rename(self, path: Path, digest: str, target: Path, *, of: str | None = None) -> None:
+        """Moves an output with its record, which says that it is `of` this original, and tells the ledger."""
+        record = None
+        with suppress(PhotographError):  # what is no record stays where it is
+            record = read_record(path)
+        if record is not None:
+            named = record if of is None else replace(record, original=replace(record.original, name=of))
+            write_record(target, named)
+        move_durably(path, target)
+        self._ledger.relocate(path, digest, target)
+        if record is not None and not _one_name(record_path(path), record_path(target)):
+            remove_record(path)
 
     def _renames(self, archive: Archive) -> Mapping[bytes, bytes]:
         """Names that the output's disk would take for another file's, by path."""

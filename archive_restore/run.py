@@ -19,7 +19,7 @@ from archive_restore.log import Log, NullLog
 from archive_restore.networks.devices import choose_device
 from archive_restore.networks.weights import find_model, load_model
 from archive_restore.night import Night
-from archive_restore.outputs import output_path
+from archive_restore.outputs import Outputs, output_path
 from archive_restore.photos.archive import check_archive, output_folder
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.progress import Progress
@@ -86,6 +86,7 @@ def run(
         try:
             for archive in archives:
                 try:
+                    summary.followed += _follow(archive, ledger, log)
                     _empty(archive, worker, restorer_of, ledger=ledger, home=home, options=options)
                 except ArchiveGoneError as error:
                     gone.append(error)  # the night goes on with the other archives
@@ -129,6 +130,14 @@ def _empty(
     restore_suspects(worker, archive, model, home=home, options=options)
     if ledger.counts(archive.id).states[State.QUEUED]:
         worker.empty(restorer_of(model), archive, waiting)
+
+
+def _follow(archive: Archive, ledger: Ledger, log: Log) -> int:
+    """Moves restored photographs after their originals; returns how many."""
+    moved = Outputs(ledger, archive).follow()
+    for old, new in moved.items():
+        log.event("moved", {"from": printable(old), "to": printable(new)})
+    return len(moved)
 
 
 def recover(ledger: Ledger) -> int:

@@ -124,7 +124,13 @@ class Worker:
     def _take_up(self, archive: Archive, restorer: Restorer) -> None:
         self._model = restorer.card.name
         self._handling = Handling(
-            self._ledger, self._home, self._options, self._decode, archive, restorer.card
+            self._ledger,
+            self._home,
+            self._options,
+            self._decode,
+            archive,
+            restorer.card,
+            self._progress.note,
         )
 
     def _work(self, restorer: Restorer) -> None:

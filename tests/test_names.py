@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive_restore.photos.names import LONGEST_NAME, apart, folded, folds, written
+from archive_restore.photos.names import LONGEST_NAME, apart, earlier, folded, folds, written
 from tests.formats import png
 from tests.restored_archive import add, restored_archive
 
@@ -37,6 +37,16 @@ def test_long_names_stay_within_what_a_disk_takes() -> None:
     assert len(renamed) <= LONGEST_NAME
     assert renamed.endswith(b"~2.jpeg")
     renamed.decode()  # no character was cut in two
+
+
+def test_what_makes_room_gets_a_name_that_nothing_has(tmp_path: Path) -> None:
+    assert earlier(tmp_path / "a.b.jpg").name == "a.b~earlier.jpg"
+    (tmp_path / "a~earlier.jpg").symlink_to("nowhere")
+    assert earlier(tmp_path / "a.jpg").name == "a~earlier2.jpg"
+    assert earlier(tmp_path / "a").name == "a~earlier"
+    long = earlier(tmp_path / ("ä" * 125 + ".jpeg"))
+    assert len(os.fsencode(long.name)) <= LONGEST_NAME
+    assert long.name.endswith("ä~earlier.jpeg")
 
 
 @given(st.lists(st.text("aAbB~2.\u00e4\u0308/", min_size=1, max_size=6), unique=True, max_size=12))

@@ -128,20 +128,6 @@ def test_each_photograph_that_cannot_be_restored_is_set_aside_with_its_reason(
     assert tried.run().restored == 1
 
 
-def test_what_an_earlier_run_wrote_may_be_replaced_when_the_photograph_has_changed(
-    prepared: Callable[[int], Tried],
-) -> None:
-    tried = prepared(1)
-    tried.run()
-    first = file_sha256(tried.output / "000.png")
-    (tried.archive / "000.png").write_bytes(imagecodecs.png_encode(photograph(900)))
-    with open_ledger(tried.home.ledger) as ledger:
-        ledger.mark_missing(1, [b"000.png"])
-        add(ledger, tried.home, tried.archive, "000.png")
-    assert tried.run().restored == 1
-    assert file_sha256(tried.output / "000.png") != first
-
-
 def test_a_vanished_archive_stops_the_run_and_keeps_the_queue(prepared: Callable[[int], Tried]) -> None:
     tried = prepared(4)
     tried.archive.rename(tried.archive.with_name("elsewhere"))

@@ -162,6 +162,11 @@ def _show_done(summary: "RunSummary") -> None:
 
     if summary.recovered:
         say(f"{summary.recovered:,} finished by a run that was killed are now recorded as done.")
+    if summary.followed:
+        say(
+            f"Moved {counted(summary.followed, 'restored photograph')} after "
+            f"{either(summary.followed, 'its original', 'their originals')}."
+        )
     if summary.restored:
         say(
             f"Restored {counted(summary.restored, 'photograph')} ({summary.megapixels:,.1f} megapixels) in "
@@ -175,7 +180,9 @@ def _show_done(summary: "RunSummary") -> None:
         say("Stopped as asked; nothing is lost.")
     elif summary.time_up:
         say("The time is up.")
-    elif not (summary.restored or summary.recovered or summary.linked or summary.set_aside):
+    elif not (
+        summary.followed or summary.restored or summary.recovered or summary.linked or summary.set_aside
+    ):
         say("Nothing is queued. Scan an archive first, or again: archive-restore scan ARCHIVE")
     if summary.queued:
         say(f"{counted(summary.queued, 'photograph')} {either(summary.queued, 'is', 'are')} still queued.")

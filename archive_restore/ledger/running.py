@@ -205,6 +205,30 @@ class RunVerbs(Verbs):
         """Whether a file of this content is an output of ours, written or about to be written by any run."""
         return self._connection.rows("SELECT 1 FROM outputs WHERE sha256 = ? LIMIT 1", (sha256,)) != []
 
+    def wrote_for(self, job: Job, sha256: str) -> bool:
+        """Whether a file of this content is an output of this very job, of any attempt."""
+        return (
+            self._connection.rows(
+                "SELECT 1 FROM outputs WHERE sha256 = ? AND job_id = ? LIMIT 1", (sha256, job.id)
+            )
+            != []
+        )
+
+    def astray(self, archive_id: int, folder: Path) -> list[Job]:
+        """Jobs that are done, whose original is there, and whose output has another path than it below `folder`."""
+        return self._jobs(
+            "WHERE jobs.archive_id = :archive AND jobs.state = 'done' AND jobs.missing = 0 "
+            "AND written.path <> CAST(:below || files.relative AS BLOB) ORDER BY jobs.id",
+            {"archive": archive_id, "below": os.fsencode(folder) + os.fsencode(os.sep)},
+        )
+
+    def relocate(self, path: Path, output_sha256: str, target: Path) -> None:
+        """The output of this content that was written to `path` lies at `target` now."""
+        self._connection.execute(
+            "UPDATE outputs SET path = ?, name = ? WHERE path = ? AND sha256 = ?",
+            (os.fsencode(target), printable(target), os.fsencode(path), output_sha256),
+        )
+
     def add_run(self, run: RunRow) -> None:
         """Remembers what a run got done: the pace of the next estimate, the timeline of the report."""
         self._connection.execute(

@@ -95,6 +95,19 @@ def written(relative: bytes, original: Path) -> bytes:
     return folder + slash + other
 
 
+def earlier(path: Path) -> Path:
+    """Where a file goes that has to make room for a later one of its name, and where nothing is: a~earlier.jpg."""
+    stem, dot, extension = os.fsencode(path.name).rpartition(b".")
+    if not stem:
+        stem, dot, extension = extension, b"", b""
+    for number in count(1):
+        tail = b"~earlier" + (b"" if number == 1 else b"%d" % number) + dot + extension
+        other = path.with_name(os.fsdecode(_cut(stem, LONGEST_NAME - len(tail)) + tail))
+        if not os.path.lexists(other):
+            return other
+    raise AssertionError  # there are always more numbers
+
+
 def _cut(stem: bytes, length: int) -> bytes:
     """At most `length` bytes, whole characters."""
     if len(stem) <= length:

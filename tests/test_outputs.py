@@ -1,0 +1,188 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+import pytest
+
+from archive_restore.ledger import Ledger, State, open_ledger
+from archive_restore.photos.codecs import file_sha256
+from archive_restore.records import read_record, record_path
+from tests.tried_archive import Tried, add, photograph, prepared
+
+__all__ = ["prepared"]  # a fixture
+
+
+def scanned_again(tried: Tried) -> None:
+    """As a scan would after files were moved or replaced."""
+    with open_ledger(tried.home.ledger) as ledger:
+        known = {job.relative: job.sha256 for job in ledger.jobs(also_missing=True)}
+        there = {
+            os.fsencode(path.relative_to(tried.archive)): path
+            for path in tried.archive.rglob("*")
+            if path.is_file()
+        }
+        ledger.mark_missing(
+            1, [name for name in known if name not in there or file_sha256(there[name]) != known[name]]
+        )
+        for name in there:
+            add(ledger, tried.home, tried.archive, os.fsdecode(name))
+
+
+def restored(tried: Tried) -> dict[str, str]:
+    """Content of each restored photograph, all of whose records must be theirs."""
+    found = {}
+    for path in sorted(tried.output.rglob("*.png")):
+        record = read_record(path)
+        assert record is not None
+        found[str(path.relative_to(tried.output))] = record.restored.sha256
+        assert file_sha256(path) == record.restored.sha256
+    assert len(list(tried.output.rglob("*.json"))) == len(found)
+    return found
+
+
+def outputs(tried: Tried) -> dict[str, str]:
+    """The same by the ledger, of the originals that are there, which must all be done."""
+    with open_ledger(tried.home.ledger) as ledger:
+        jobs = ledger.jobs()
+    assert {job.state for job in jobs} == {State.DONE}
+    return {str(job.output.relative_to(tried.output)): str(job.output_sha256) for job in jobs if job.output}
+
+
+def move(folder: Path, name: str, target: str) -> None:
+    (folder / target).parent.mkdir(exist_ok=True)
+    (folder / name).rename(folder / target)
+
+
+def test_what_was_restored_follows_an_original_that_was_moved(prepared: Callable[[int], Tried]) -> None:
+    tried = prepared(3)
+    tried.run()
+    before = restored(tried)
+    odd = os.fsdecode(b"1950/Gr\xfc\xdfe.png")
+    move(tried.archive, "sub/001.png", odd)
+    move(tried.archive, "000.png", "sub/000.png")
+    scanned_again(tried)
+    summary = tried.run()
+    assert (summary.followed, summary.restored) == (2, 0)
+    after = restored(tried)
+    assert after == {
+        "002.png": before["002.png"],
+        odd: before["sub/001.png"],
+        "sub/000.png": before["000.png"],
+    }
+    assert outputs(tried) == after
+    record = read_record(tried.output / "sub/000.png")
+    assert record is not None
+    assert record.original.name == "sub/000.png"
+    assert tried.run().followed == 0
+
+
+def test_a_folder_that_is_left_empty_goes(prepared: Callable[[int], Tried]) -> None:
+    tried = prepared(2)
+    tried.run()
+    move(tried.archive, "sub/001.png", "new/001.png")
+    scanned_again(tried)
+    tried.run()
+    assert sorted(path.name for path in tried.output.iterdir()) == ["000.png", "000.png.json", "new"]
+
+
+def test_originals_that_exchanged_their_names_have_what_was_restored_of_them(
+    prepared: Callable[[int], Tried],
+) -> None:
+    tried = prepared(4)
+    tried.run()
+    before = restored(tried)
+    for name, target in (
+        ("000.png", "t"),
+        ("sub/001.png", "000.png"),
+        ("002.png", "sub/001.png"),
+        ("t", "002.png"),
+    ):
+        move(tried.archive, name, target)
+    scanned_again(tried)
+    assert tried.run().restored == 0
+    after = {
+        "000.png": before["sub/001.png"],
+        "sub/001.png": before["002.png"],
+        "002.png": before["000.png"],
+        "sub/003.png": before["sub/003.png"],
+    }
+    assert restored(tried) == outputs(tried) == after
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_kill_between_the_move_and_its_entry_loses_nothing(
+    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    tried = prepared(2)
+    tried.run()
+    before = restored(tried)
+    move(tried.archive, "000.png", "sub/000.png")
+    scanned_again(tried)
+    relocate = Ledger.relocate
+
+    def killed(self: Ledger, path: Path, digest: str, target: Path) -> None:
+        if after:
+            relocate(self, path, digest, target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "relocate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            tried.run()
+    assert tried.run().restored == 0
+    assert {name: digest for name, digest in restored_files(tried).items() if name != "000.png"} == outputs(
+        tried
+    )
+    assert outputs(tried) == {"sub/000.png": before["000.png"], "sub/001.png": before["sub/001.png"]}
+
+
+def restored_files(tried: Tried) -> dict[str, str]:
+    return {str(path.relative_to(tried.output)): file_sha256(path) for path in tried.output.rglob("*.png")}
+
+
+def test_a_file_of_somebody_else_is_left_where_it_is(prepared: Callable[[int], Tried]) -> None:
+    tried = prepared(2)
+    tried.run()
+    before = outputs(tried)
+    theirs = tried.output / "sub/000.png"
+    theirs.write_bytes(b"mine")
+    move(tried.archive, "000.png", "sub/000.png")
+    scanned_again(tried)
+    summary = tried.run()
+    assert (summary.followed, summary.restored) == (0, 0)
+    assert theirs.read_bytes() == b"mine"
+    assert outputs(tried) == before
+
+
+def test_a_photograph_in_another_ones_place_takes_nothing_away(prepared: Callable[[int], Tried]) -> None:
+    tried = prepared(2)
+    tried.run()
+    before = restored(tried)
+    kept = tried.archive.with_name("kept.png")
+    move(tried.archive, "000.png", str(kept))
+    (tried.archive / "000.png").write_bytes(imagecodecs.png_encode(photograph(900)))
+    scanned_again(tried)
+    assert tried.run().restored == 1
+    after = restored(tried)
+    assert set(after) == {*before, "000~earlier.png"}
+    assert after["000~earlier.png"] == before["000.png"] != after["000.png"]
+    # The photograph comes back: so does what was restored of it.
+    kept.rename(tried.archive / "sub" / "again.png")
+    scanned_again(tried)
+    summary = tried.run()
+    assert (summary.followed, summary.restored) == (1, 0)
+    assert restored(tried) == {**before, "000.png": after["000.png"], "sub/again.png": before["000.png"]}
+
+
+def test_what_is_restored_anew_of_the_same_photograph_replaces_what_was(
+    prepared: Callable[[int], Tried],
+) -> None:
+    tried = prepared(1)
+    tried.run()
+    with open_ledger(tried.home.ledger) as ledger:
+        (job,) = ledger.jobs()
+        ledger.revert(job, again=True)
+    assert record_path(tried.output / "000.png").exists()
+    assert tried.run().restored == 1
+    assert list(restored(tried)) == ["000.png"]
