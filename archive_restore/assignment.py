@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from archive_restore.errors import SetAside
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS
-from archive_restore.restoring.pipeline import SetAside
 
 
 @dataclass(frozen=True)

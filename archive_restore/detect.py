@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from archive_restore.detection import Policy, Region
-from archive_restore.errors import InputError, printable
+from archive_restore.errors import InputError, SetAside, printable
 from archive_restore.examine import Examination, Examined, Refused, ScanOptions, examine, usable
 from archive_restore.ledger import KindCount
 from archive_restore.photos.archive import FoundFile, check_archive, check_output, walk
 from archive_restore.photos.companions import infrared_of_file
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
-from archive_restore.set_aside import SetAside, noting_unreachable, tell_set_aside
+from archive_restore.set_aside import noting_unreachable, tell_set_aside
 
 MASK_SUFFIX: Final = b".png"
 """Appended to the whole name, so that a.jpg and a.tif keep two masks."""

@@ -5,6 +5,7 @@ exception into an exit code. A bad photograph does not end a run: its `Photograp
 in the ledger.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
@@ -23,6 +24,14 @@ class ExitCode(IntEnum):
     WEIGHTS = 8  # missing, tampered or mismatching model weights
     TRAINING = 9  # training could not start or had to stop
     INTERRUPTED = 130  # Ctrl-C; the same command goes on where it stopped
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A photograph or folder that was passed over, and why; the rest went on."""
+
+    path: Path
+    reason: str
 
 
 class ArchiveRestoreError(Exception):

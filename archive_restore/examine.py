@@ -50,7 +50,6 @@ class ScanOptions:
     max_coverage: float | None = None  # of 1; photographs whose masks cover more are held
     max_pixels: int = DEFAULT_MAX_PIXELS
     jobs: int | None = None  # processes; None: one a core
-    output: Path | None = None  # where restored photographs will go; None: beside the archive
     detector: Detector = Detector.LEARNED
     device: str | None = None  # where the learned one computes; None: the CPU
     anew: bool = False  # search also what has not changed since a former scan, unless it is restored

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from archive_restore.durable import mirror_folders
-from archive_restore.errors import InputError, PhotographError, printable
+from archive_restore.errors import InputError, PhotographError, SetAside, printable
 from archive_restore.home import Home
 from archive_restore.interrupts import StopRequest, stop_on_interrupt
 from archive_restore.networks.devices import choose_device
@@ -19,7 +19,7 @@ from archive_restore.photos.names import folded, folds, written
 from archive_restore.progress import Progress
 from archive_restore.records import describe, regions_of, remove_record, write_record
 from archive_restore.restoring.parts import Loaded
-from archive_restore.restoring.pipeline import SetAside, restore_all, write_checked
+from archive_restore.restoring.pipeline import restore_all, write_checked
 from archive_restore.restoring.restorer import Restorer
 
 MASK_SUFFIX = ".png"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from archive_restore.detection import PAINTED, Policy
 from archive_restore.detection.infrared import Verdict
-from archive_restore.errors import printable
+from archive_restore.errors import SetAside, printable
 from archive_restore.examine import (
     Examination,
     Examined,
@@ -24,7 +24,7 @@ from archive_restore.masking import row_of
 from archive_restore.photos.archive import FoundFile
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
-from archive_restore.set_aside import SetAside, tell_set_aside
+from archive_restore.set_aside import tell_set_aside
 from archive_restore.survey import Comparison
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from archive_restore.detection import PAINTED, Policy
 from archive_restore.detection.infrared import Verdict
 from archive_restore.durable import remove_stray_temporaries
-from archive_restore.errors import InputError, printable
+from archive_restore.errors import InputError, SetAside, printable
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import Counts, KindCount, Ledger, Unreachable, WorkerLock
@@ -16,7 +16,6 @@ from archive_restore.log import Log, NullLog
 from archive_restore.photos.archive import check_archive, check_output, output_folder
 from archive_restore.progress import Progress
 from archive_restore.recording import Recorder, examine_all
-from archive_restore.set_aside import SetAside
 from archive_restore.standing import standing
 from archive_restore.survey import Comparison, survey_files
 
@@ -69,7 +68,7 @@ def scan(
         Score maps, masks or the ledger cannot be written. What was recorded stays.
     """
     archive = check_archive(archive)
-    outputs = _outputs(archive, ledger, options)
+    outputs = _outputs(archive, ledger)
     with WorkerLock(home.root / "scan.lock", work="scan"):
         for folder in (home.root / "scores", home.root / "masks", home.root / "edited-masks"):
             remove_stray_temporaries(folder)
@@ -117,9 +116,9 @@ def _choose(archive_id: int, ledger: Ledger, options: ScanOptions) -> tuple[Poli
     return policy, known.max_coverage if options.max_coverage is None else options.max_coverage
 
 
-def _outputs(archive: Path, ledger: Ledger, options: ScanOptions) -> list[Path]:
+def _outputs(archive: Path, ledger: Ledger) -> list[Path]:
     """The folders of restored photographs, which are no originals."""
-    output = options.output or output_folder(archive)
+    output = output_folder(archive)
     check_output(archive, output)
     others = [output_folder(other.root) for other in ledger.archives() if other.root != archive]
     for other in others:

@@ -1,21 +1,12 @@
 """What could not be read, noted as it is met."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from archive_restore.errors import printable
+from archive_restore.errors import SetAside, printable
 from archive_restore.examine import Refused
 from archive_restore.processes import Lost
 from archive_restore.progress import Progress
-
-
-@dataclass(frozen=True)
-class SetAside:
-    """A photograph or folder that could not be read."""
-
-    path: Path
-    reason: str
 
 
 def noting_unreachable(unreachable: list[SetAside], progress: Progress) -> Callable[[Path, OSError], None]:

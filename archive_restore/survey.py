@@ -7,11 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from archive_restore.errors import SetAside
 from archive_restore.home import Home
 from archive_restore.ledger import KnownFile, Ledger
 from archive_restore.photos.archive import FoundFile, walk
 from archive_restore.progress import Progress
-from archive_restore.set_aside import SetAside, noting_unreachable
+from archive_restore.set_aside import noting_unreachable
 
 TOGETHER: Final = 1_000
 """Files that the ledger is asked about at once."""

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from archive_restore.assignment import RunSummary
-from archive_restore.errors import printable
+from archive_restore.errors import SetAside, printable
 from archive_restore.ledger import Job
 from archive_restore.log import Log
 from archive_restore.photos.archive import output_folder
 from archive_restore.progress import Progress
-from archive_restore.restoring.pipeline import SetAside
 
 
 class Tally:

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -33,14 +32,6 @@ MAX_PIXELS_WAITING = 24_000_000
 
 MAX_THREADS = 4
 """Threads that read, and again that write."""
-
-
-@dataclass(frozen=True)
-class SetAside:
-    """A photograph that was not restored, and why."""
-
-    path: Path
-    reason: str
 
 
 class Work(Protocol[Task]):
