@@ -80,7 +80,8 @@ def restore_alone(task: Alone) -> RunSummary:
 def _restorer_alone(home: Home, model: str, options: RunOptions) -> Restorer:
     """The restorer of a process of its own, which keeps it for the next photograph."""
     device = choose_device(options.device)
-    return Restorer(load_model(model, home=home), device, options.batch_size, grain=options.grain)
+    loaded = load_model(model, home=home)
+    return Restorer(loaded, device, options.batch_size, grain=options.grain, thorough=options.thorough)
 
 
 def restore_suspects(

@@ -161,5 +161,6 @@ class Handling:
             f"The archive {printable(self.archive.root)} is gone. Mount its disk, then run the same command again."
         ) from None
 
-    def _settings(self) -> dict[str, bool]:
-        return {"grain": self._options.grain, "recompress": self._options.recompress}
+    def _settings(self) -> dict[str, bool | None]:
+        options = self._options
+        return {"grain": options.grain, "thorough": options.thorough, "recompress": options.recompress}

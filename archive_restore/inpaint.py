@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from archive_restore.durable import mirror_folders
@@ -20,7 +20,7 @@ from archive_restore.progress import Progress
 from archive_restore.records import describe, regions_of, remove_record, write_record
 from archive_restore.restoring.parts import Loaded
 from archive_restore.restoring.pipeline import restore_all, write_checked
-from archive_restore.restoring.restorer import Restorer
+from archive_restore.restoring.restorer import Restorer, is_thorough
 
 MASK_SUFFIX = ".png"
 """The mask of sub/a.jpg is sub/a.jpg.png in the folder of masks."""
@@ -35,6 +35,7 @@ class InpaintOptions:
     model: str | None = None  # None: the default
     max_pixels: int = DEFAULT_MAX_PIXELS
     grain: bool = True  # draw the grain that repairs lack
+    thorough: bool | None = None  # restore eight times and keep the mean; None: by the device
     opaque: bool = False  # believe nothing under the masks
     overwrite: bool = False  # replace files that are in the output already, instead of keeping them
     recompress: bool = False  # encode a JPEG anew as a whole
@@ -85,6 +86,7 @@ def inpaint_paths(
     everything = _orders(paths, masks, out, progress)
     orders = everything if options.overwrite else [one for one in everything if not one.output.exists()]
     device = choose_device(options.device)
+    options = replace(options, thorough=is_thorough(options.thorough, device))
     summary = InpaintSummary(kept=len(everything) - len(orders))
     if orders:
         model = load_model(options.model, home=home)
@@ -94,6 +96,7 @@ def inpaint_paths(
             options.batch_size,
             opaque=options.opaque,
             grain=options.grain,
+            thorough=options.thorough,
             note=progress.note,
         )
         with stop_on_interrupt() as stop:
@@ -206,6 +209,7 @@ class _Inpainting:
             model=(self._model.name, self._model.sha256),
             settings={
                 "grain": self._options.grain,
+                "thorough": self._options.thorough,
                 "opaque": self._options.opaque,
                 "recompress": recompress,
             },

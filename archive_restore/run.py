@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from archive_restore.outputs import Outputs, output_path
 from archive_restore.photos.archive import check_archive, output_folder
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.progress import Progress
-from archive_restore.restoring.restorer import Restorer
+from archive_restore.restoring.restorer import Restorer, is_thorough
 from archive_restore.scanned import scanned_archives
 from archive_restore.worker import Worker
 
@@ -59,11 +60,12 @@ def run(
         check_archive(options.archive)
     archives = scanned_archives(ledger, options.archive)
     device = choose_device(options.device)
+    options = replace(options, thorough=is_thorough(options.thorough, device))
     apart = decoding_apart() if decode is None else nullcontext(decode)
     with WorkerLock(home.worker_lock), stop_on_interrupt() as stop, apart as reads:
         night = Night(clock, options.until, options.lasting)
         wait_for_orphan(home, night)
-        summary = RunSummary(device=str(device), recovered=recover(ledger))
+        summary = RunSummary(device=place_of(options), recovered=recover(ledger))
         worker = Worker(ledger, home, options, progress, stop, summary, night, log, reads)
         log.event("run started", {"device": str(device), "recovered": summary.recovered})
         kept: list[Restorer] = []  # of the last archive: loading takes seconds
@@ -76,6 +78,7 @@ def run(
                         device,
                         options.batch_size,
                         grain=options.grain,
+                        thorough=options.thorough,
                         note=progress.note,
                         after_batch=worker.after_batch,
                     )
@@ -111,6 +114,12 @@ def run(
         },
     )
     return summary
+
+
+def place_of(options: RunOptions) -> str:
+    """The device that restores, and whether thoroughly: what a pace holds for, e.g. "cuda:0, thoroughly"."""
+    device = choose_device(options.device)
+    return f"{device}, thoroughly" if is_thorough(options.thorough, device) else str(device)
 
 
 def _empty(

@@ -43,8 +43,10 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def inpaint(folder: Path) -> Inpaint:
-    def with_small_model(*paths: Path, out: Path = folder / "out", overwrite: bool = False) -> InpaintSummary:
-        options = InpaintOptions(device="cpu", model="small", overwrite=overwrite)
+    def with_small_model(
+        *paths: Path, out: Path = folder / "out", overwrite: bool = False, thorough: bool | None = None
+    ) -> InpaintSummary:
+        options = InpaintOptions(device="cpu", model="small", overwrite=overwrite, thorough=thorough)
         home = Home(folder / "home")
         return inpaint_paths(
             paths, masks=folder / "masks", out=out, home=home, options=options, progress=NullProgress()
@@ -122,6 +124,16 @@ def test_each_photograph_has_a_record_with_its_mask_and_model(folder: Path, inpa
     region = {"left": 40, "top": 0, "width": 3, "height": SIDE, "area": 3 * SIDE}
     assert (record.repainted.pixels, record.repainted.regions) == (3 * SIDE, [region])
     assert record.model.name == "small"
+
+
+@pytest.mark.parametrize(("wish", "done"), [(None, False), (True, True)])
+def test_the_record_says_whether_it_was_done_thoroughly(
+    folder: Path, inpaint: Inpaint, wish: bool | None, done: bool
+) -> None:
+    inpaint(folder / "photos" / "a.png", thorough=wish)
+    record = read_record(folder / "out" / "a.png")
+    assert record is not None
+    assert record.settings["thorough"] is done
 
 
 def test_a_palette_that_has_no_room_is_left_behind_and_that_is_said(folder: Path, inpaint: Inpaint) -> None:

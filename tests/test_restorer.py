@@ -13,7 +13,7 @@ from archive_restore.errors import DeviceError
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import LoadedModel, ModelCard
 from archive_restore.restoring.prefill import prefill
-from archive_restore.restoring.restorer import Restorer
+from archive_restore.restoring.restorer import Restorer, is_thorough
 
 CPU = torch.device("cpu")
 CARD = ModelCard(name="test", file="", sha256="", architecture="test")
@@ -128,6 +128,32 @@ def test_pictures_with_and_without_fractions_share_batches_and_keep_their_types(
     assert np.abs(exact - alone)[mask].max() < 1.6  # the first guess keeps its fractions as well
     assert (exact != np.rint(exact))[mask].mean() > 0.9
     np.testing.assert_array_equal(exact[~mask], deep[~mask])
+
+
+def test_a_thorough_restorer_asks_eight_ways_and_keeps_the_rest_of_the_picture() -> None:
+    pixels, mask = scratched(64, 64)
+    once, often = Untrained(), Untrained()
+    plain = restorer(once).restore(pixels, mask)
+    thorough = Restorer(LoadedModel(often, CARD), CPU, grain=False, thorough=True).restore(pixels, mask)
+    assert sum(often.batches) == 8 * sum(once.batches)
+    np.testing.assert_array_equal(thorough, plain)  # the first guess is the same from every side
+
+
+def test_a_thorough_restorer_makes_less_of_what_depends_on_the_side() -> None:
+    pixels, mask = scratched(64, 64)
+    apart = []
+    for thorough in (False, True):
+        ours = Restorer(LoadedModel(small_generator(), CARD), CPU, grain=False, thorough=thorough)
+        mirrored = ours.restore(np.ascontiguousarray(pixels[:, ::-1]), np.ascontiguousarray(mask[:, ::-1]))
+        straight = ours.restore(pixels, mask)
+        apart.append(np.abs(straight.astype(int) - mirrored[:, ::-1])[mask].mean())
+    assert apart[1] < 0.2 * apart[0]
+
+
+def test_a_gpu_is_thorough_unless_told_otherwise() -> None:
+    gpu = torch.device("cuda:0")
+    assert [is_thorough(wish, gpu) for wish in (None, True, False)] == [True, True, False]
+    assert [is_thorough(wish, CPU) for wish in (None, True, False)] == [False, True, False]
 
 
 def test_the_untrained_generator_gives_the_first_guess_to_the_sample() -> None:

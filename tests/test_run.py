@@ -72,6 +72,11 @@ def test_a_limit_leaves_the_rest_queued(prepared: Callable[[int], Tried]) -> Non
     assert tried.run().restored == 3
 
 
+def test_a_thorough_run_says_so_and_keeps_its_own_pace(prepared: Callable[[int], Tried]) -> None:
+    tried = prepared(2)
+    assert [tried.run(limit=1, thorough=wish).device for wish in (None, True)] == ["cpu", "cpu, thoroughly"]
+
+
 def test_only_the_named_archive_is_restored(prepared: Callable[[int], Tried], tmp_path: Path) -> None:
     tried = prepared(2)
     other = tmp_path / "other"

@@ -51,6 +51,7 @@ class Tried:
         archive: Path | None = None,
         device: str = "cpu",
         limit: int | None = None,
+        thorough: bool | None = None,
         until: datetime | None = None,
         lasting: timedelta | None = None,
         clock: Clock | None = None,
@@ -58,7 +59,15 @@ class Tried:
     ) -> RunSummary:
         """Decodes in this process, which is quicker, unless `decode` says otherwise."""
         clock = clock or SystemClock()
-        chosen = RunOptions(archive, device, limit=limit, model="small", until=until, lasting=lasting)
+        chosen = RunOptions(
+            archive,
+            device,
+            limit=limit,
+            model="small",
+            thorough=thorough,
+            until=until,
+            lasting=lasting,
+        )
         with open_ledger(self.home.ledger, clock=clock.now) as ledger, EventLog(self.log, clock=clock) as log:
             return run(
                 ledger=ledger,

@@ -18,6 +18,7 @@ from archive_restore.cli.options import (
     Photographs,
     Recompress,
     Records,
+    Thorough,
     device_name,
 )
 from archive_restore.errors import ExitCode, printable
@@ -51,6 +52,7 @@ def inpaint(
     model: Model = None,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
     grain: Grain = True,
+    thorough: Thorough = None,
     opaque: Opaque = False,
     recompress: Recompress = False,
     records: Records = True,
@@ -63,7 +65,7 @@ def inpaint(
     from archive_restore.inpaint import InpaintOptions, inpaint_paths
 
     options = InpaintOptions(
-        chosen, batch_size, model, max_pixels, grain, opaque, overwrite, recompress, records
+        chosen, batch_size, model, max_pixels, grain, thorough, opaque, overwrite, recompress, records
     )
     with TerminalProgress() as progress:
         summary = inpaint_paths(

@@ -165,6 +165,17 @@ Grain = Annotated[
     ),
 ]
 
+Thorough = Annotated[
+    bool | None,
+    typer.Option(
+        "--thorough/--no-thorough",
+        help="Restore every hole eight times, turned and mirrored, and keep the mean: closer to what was there. "
+        "[default: on a GPU; a CPU takes several times as long]",
+        show_default=False,
+    ),
+]
+"""None is by the device."""
+
 
 def _parse_batch_size(text: str) -> int | None:
     if text == "auto":

@@ -19,6 +19,7 @@ from archive_restore.cli.options import (
     Quiet,
     Recompress,
     Records,
+    Thorough,
     Verbose,
     device_name,
     wrong_argument,
@@ -65,6 +66,7 @@ def run(
     model: Model = None,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
     grain: Grain = True,
+    thorough: Thorough = None,
     recompress: Recompress = False,
     records: Records = True,
     log: LogFile = None,
@@ -81,10 +83,9 @@ def run(
     from archive_restore.home import default_home
     from archive_restore.ledger import State
     from archive_restore.log import EventLog
-    from archive_restore.networks.devices import choose_device
     from archive_restore.night import estimate as look_ahead
     from archive_restore.night import next_time, parse_duration, parse_time
-    from archive_restore.run import RunOptions
+    from archive_restore.run import RunOptions, place_of
     from archive_restore.run import run as restore
     from archive_restore.scanned import scanned_archives, scanned_ledger
     from archive_restore.standing import at_work
@@ -102,6 +103,7 @@ def run(
         model,
         max_pixels,
         grain,
+        thorough,
         recompress,
         records,
         end,
@@ -114,7 +116,7 @@ def run(
         archives = scanned_archives(ledger, archive)
         if estimate or not quiet:
             lives = at_work(home)
-            ahead = look_ahead(ledger, archives, str(choose_device(chosen)), abandoned=not lives)
+            ahead = look_ahead(ledger, archives, place_of(options), abandoned=not lives)
             _show_estimate(ahead, in_work=len(ledger.leased()) if lives else 0, aloud=estimate)
         if estimate:
             return

@@ -12,6 +12,7 @@ from torch import Tensor
 from archive_restore.cores import usable_cores
 from archive_restore.errors import DeviceError, WeightsError
 from archive_restore.networks.devices import cpu_computes_in_bfloat16
+from archive_restore.networks.ensemble import SelfEnsemble
 from archive_restore.networks.weights import LoadedModel
 from archive_restore.restoring.fractions import Picture, Sample
 from archive_restore.restoring.grain import match_grain
@@ -49,6 +50,7 @@ class Restorer:
     batch_size : windows of full size at once, and more of smaller ones; None to choose by the device
     grain : draw the grain that the restored holes lack (see `grain.match_grain`)
     opaque : believe nothing under the masks: they hide what is to go, whether it is damage or not
+    thorough : restore each window eight times, turned and mirrored, and keep the mean; None as `is_thorough` has it
     note : told, in a sentence, when a batch did not fit and smaller ones are used from then on
     after_batch : told the number of windows after each batch
     """
@@ -61,6 +63,7 @@ class Restorer:
         *,
         opaque: bool = False,
         grain: bool = True,
+        thorough: bool | None = None,
         note: Callable[[str], None] = lambda message: None,
         after_batch: Callable[[int], None] = lambda windows: None,
     ) -> None:
@@ -74,7 +77,8 @@ class Restorer:
         self._note = note
         self._after_batch = after_batch
         self._precision = half_precision(device)
-        self._module = model.module.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        module = SelfEnsemble(model.module) if is_thorough(thorough, device) else model.module
+        self._module = module.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def restore(self, pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray[Sample]:
         """One photograph.
@@ -223,6 +227,12 @@ def _filled_up(batch: NDArray[Batched]) -> NDArray[Batched]:
     library a search for new kernels. (A CPU has none, and pays for every window.)"""
     missing = (1 << (len(batch) - 1).bit_length()) - len(batch)
     return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
+
+
+def is_thorough(wish: bool | None, device: torch.device) -> bool:
+    """Whether windows are restored eight times: as the user wishes, or (None) where a GPU makes it cheap. On the
+    development set it is worth 0.24 dB; on a CPU a night would take four to seven times as long."""
+    return device.type != "cpu" if wish is None else wish
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:

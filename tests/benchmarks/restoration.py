@@ -33,7 +33,14 @@ from tests.benchmarks import sheets
 from tests.benchmarks.pictures import SUFFIXES, Mask, Picture, drawn, read_picture
 from tests.benchmarks.rivals import Method, rivals, timed
 
-OURS, SMOOTH = "ours", "ours, --no-grain"
+OURS = "ours"
+CHOICES = {
+    OURS: (True, False),
+    "ours, --no-grain": (False, False),
+    "ours, --thorough": (True, True),
+    "ours, --thorough --no-grain": (False, True),
+}
+"""Ours by what a user may choose: (grain, thorough)."""
 
 PLACES = 3
 """Most damaged places of a real photograph that its sheet shows."""
@@ -136,7 +143,7 @@ def compare(folder: Path, methods: dict[str, Method], out: Path | None) -> None:
         sys.exit(f"{folder} holds no damaged photographs; it needs damaged/, clean/ and masks/")
     show(scores)
     if out is not None:
-        peers = {method: by_recipe for method, by_recipe in scores.items() if method not in (OURS, SMOOTH)}
+        peers = {method: by_recipe for method, by_recipe in scores.items() if method not in CHOICES}
         best = max(
             peers, key=lambda peer: mean([one for some in peers[peer].values() for one in some], "psnr")
         )
@@ -192,9 +199,10 @@ def main() -> int:
     if arguments.set is None and None in (arguments.pictures, arguments.masks, arguments.sheets):
         parser.error("name a SET, or --pictures, --masks and --sheets")
     device = choose_device(arguments.device)
+    model = load_model(arguments.model, home=default_home())
     ours = {
-        name: timed(Restorer(load_model(arguments.model, home=default_home()), device, grain=grain).restore)
-        for name, grain in ((OURS, True), (SMOOTH, False))
+        name: timed(Restorer(model, device, grain=grain, thorough=thorough).restore)
+        for name, (grain, thorough) in CHOICES.items()
     }
     if arguments.set is not None:
         peers, missing = rivals(arguments.fsr_python)

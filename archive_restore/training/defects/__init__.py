@@ -18,13 +18,13 @@ WEIGHTS = {
     "creases": 0.8,
     "cracks": 1.0,
     "tears": 0.5,
-    "spots": 2.2,
-    "stains": 0.7,
-    "folds": 0.6,
-    "bends": 0.7,
+    "spots": 3.0,
+    "stains": 1.2,
+    "folds": 0.9,
+    "bends": 1.2,
     "gouges": 0.8,
-    "losses": 0.6,
-    "specks": 0.6,
+    "losses": 1.2,
+    "specks": 1.0,
 }
 """How often each kind is drawn. Not missing corners: a plain wall or sky that fills a corner looks the same to a
 network, and the heuristics find those that have an edge."""

@@ -1,0 +1,52 @@
+"""The geometric self-ensemble."""
+
+import torch
+from torch import Tensor, nn
+
+from archive_restore.networks.ensemble import WAYS, SelfEnsemble, turned, turned_back, ways
+
+PICTURE = torch.arange(18.0).reshape(1, 3, 2, 3)
+
+
+class Leaning(nn.Module):
+    """Adds to each sample the number of its row and column: it errs by where a sample lies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: list[tuple[int, ...]] = []
+
+    def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
+        self.shapes.append(tuple(pictures.shape[2:]))
+        rows, columns = (torch.arange(float(side)) for side in pictures.shape[2:])
+        return pictures + rows[:, None] + columns
+
+
+class FirstOfScan(nn.Module):
+    """Writes everywhere what the scan has in its first sample, if the mask is set there."""
+
+    def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
+        return (scans * masks)[..., :1, :1].expand_as(pictures)
+
+
+def test_the_eight_ways_differ_and_can_be_undone() -> None:
+    seen = set()
+    for transposed, mirrored in ways():
+        other = turned(PICTURE, transposed, mirrored)
+        seen.add((tuple(other.shape), tuple(other.flatten().tolist())))
+        assert torch.equal(turned_back(other, transposed, mirrored), PICTURE)
+    assert len(seen) == WAYS
+
+
+def test_an_error_that_depends_on_the_place_averages_out() -> None:
+    leaning = Leaning()
+    written = SelfEnsemble(leaning)(PICTURE, PICTURE[:, :1], PICTURE)
+    # Rows err by 0 and 1, columns by 0, 1 and 2: 0.5 + 1 on average, the same for every sample.
+    assert torch.allclose(written, PICTURE + 1.5)
+    assert leaning.shapes == [(2, 3)] * 4 + [(3, 2)] * 4
+
+
+def test_mask_and_scan_are_turned_with_the_picture() -> None:
+    mask = torch.zeros(1, 1, 2, 3)
+    mask[..., 1, 2] = 1  # the last sample is the first one in two of the eight ways
+    written = SelfEnsemble(FirstOfScan())(torch.zeros_like(PICTURE), mask, PICTURE)
+    assert torch.allclose(written, (2 / WAYS * PICTURE[..., 1:, 2:]).expand_as(PICTURE))
