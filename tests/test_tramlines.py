@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from archive_restore.detection import threshold, tramlines
 from archive_restore.detection.detect import named
-from archive_restore.detection.tramlines import STRIP_PX, candidates, responses, strips_of
+from archive_restore.detection.paths import STRIP_PX, responses, strips_of
+from archive_restore.detection.tramlines import candidates
 
 SIDE = 320
 COLUMN = 140

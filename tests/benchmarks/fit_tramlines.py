@@ -19,9 +19,10 @@ import numpy as np
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
-from archive_restore.detection import tramlines
+from archive_restore.detection import line_traits, tramlines
 from archive_restore.detection.detect import seen_often
-from archive_restore.detection.tramlines import STRIP_PX
+from archive_restore.detection.paths import STRIP_PX
+from archive_restore.detection.paths import Path as Line
 from archive_restore.networks.detector import Detector
 from archive_restore.training import defects
 from archive_restore.training.defects import wear
@@ -64,7 +65,7 @@ def lines(
         yield Candidates(found.traits, share, length, not one.truth.any())
 
 
-def lying_on(line: tramlines.Path, near: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> float:
+def lying_on(line: Line, near: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> float:
     """The share of a line's rows that are damaged."""
     rows = np.arange(line.first * STRIP_PX, line.last * STRIP_PX)
     return float(near[rows, np.repeat(line.columns, STRIP_PX)].mean())
@@ -72,7 +73,7 @@ def lying_on(line: tramlines.Path, near: np.ndarray[tuple[int, int], np.dtype[np
 
 def main() -> int:
     out = Path(tramlines.__file__).with_name("tramlines.json")
-    return fit(__doc__ or "", lines, tramlines.TRAITS, out, 1000, SEED)
+    return fit(__doc__ or "", lines, line_traits.TRAITS, out, 1000, SEED)
 
 
 if __name__ == "__main__":
