@@ -16,9 +16,9 @@ from archive_restore.material import shapes_in, tiles_in
 from archive_restore.networks.weights import LoadedModel, ModelCard, load_model, read_manifest, save_model
 from archive_restore.training.comparison import Comparison, compare
 from archive_restore.training.grids import save_grid
-from archive_restore.training.loop import Trainer
 from archive_restore.training.objectives import RefineHoles, hole_psnr
 from archive_restore.training.sources import Photographs
+from archive_restore.training.trainer import Trainer
 
 SAMPLES_A_PHOTOGRAPH = 12
 """Held-out samples; a photograph counts once, by their mean."""

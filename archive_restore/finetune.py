@@ -24,9 +24,10 @@ from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS
 from archive_restore.progress import NullProgress, Progress
 from archive_restore.scanned import scanned_archives
 from archive_restore.training.comparison import Comparison
-from archive_restore.training.loop import CHECKPOINT, Trainer, TrainingOptions, resumed, train
+from archive_restore.training.loop import CHECKPOINT, resumed, train
 from archive_restore.training.objectives import RefineHoles
 from archive_restore.training.sources import Photographs
+from archive_restore.training.trainer import Trainer, TrainingOptions
 from archive_restore.training.world import World
 
 SAMPLES_A_STEP = 14

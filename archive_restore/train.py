@@ -11,17 +11,10 @@ from archive_restore.networks.architectures import DEFAULT, Settings, build_gene
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.progress import Progress
 from archive_restore.training.grids import save_grid
-from archive_restore.training.loop import (
-    CHECKPOINT,
-    PUBLISHED,
-    Trainer,
-    TrainingOptions,
-    load_state,
-    resumed,
-    train,
-)
+from archive_restore.training.loop import CHECKPOINT, resumed, train
 from archive_restore.training.objectives import Objective, hole_psnr, objective_for
 from archive_restore.training.sources import Entry, Photographs, find_entries, split
+from archive_restore.training.trainer import PUBLISHED, Trainer, TrainingOptions, load_state
 from archive_restore.training.world import World
 
 HELD_OUT_SEED = 20_160_627

@@ -15,8 +15,8 @@ from archive_restore.ledger import Ledger, WorkerLock, open_ledger
 from archive_restore.networks.weights import load_model, read_manifest
 from archive_restore.progress import NullProgress
 from archive_restore.training.comparison import Comparison
-from archive_restore.training.loop import Trainer, TrainingOptions
 from archive_restore.training.objectives import RefineHoles
+from archive_restore.training.trainer import Trainer, TrainingOptions
 from tests.benchmarks.small_archives import MODEL, to_tune
 
 CPU = torch.device("cpu")

@@ -16,9 +16,10 @@ from archive_restore.networks.architectures import CENTRE
 from archive_restore.progress import NullProgress
 from archive_restore.training import grids, loop
 from archive_restore.training.curves import CURVES, Curves
-from archive_restore.training.loop import Trainer, TrainingOptions, load_state, resumed, train
+from archive_restore.training.loop import resumed, train
 from archive_restore.training.objectives import Batch, PublishedCentre, PublishedRandomRegion, RefineHoles
 from archive_restore.training.sources import Photographs, find_entries
+from archive_restore.training.trainer import PUBLISHED, Step, Trainer, TrainingOptions, load_state
 
 CPU = torch.device("cpu")
 
@@ -59,7 +60,7 @@ def weights_of(trainer: Trainer) -> list[torch.Tensor]:
     ]
 
 
-def steps(trainer: Trainer, photographs: Photographs, count: int) -> list[loop.Step]:
+def steps(trainer: Trainer, photographs: Photographs, count: int) -> list[Step]:
     source = loop.batches(trainer.objective, photographs, (trainer.options.seed,), trainer.step)
     taken = [trainer.train_step(next(source)) for _ in range(count)]
     source.close()
@@ -106,7 +107,7 @@ def test_one_batch_is_learned_until_its_error_is_less_than_half_of_the_first_gue
 
 
 def test_the_published_network_learns_one_batch_too(photographs: Photographs):
-    trainer = Trainer(small_centre(), replace(loop.PUBLISHED, precision="fp32"), CPU)
+    trainer = Trainer(small_centre(), replace(PUBLISHED, precision="fp32"), CPU)
     batch = trainer.objective.batch(photographs, (0, 0))
     first = trainer.train_step(batch).losses["reconstruction"]
     for _ in range(60):
@@ -152,8 +153,8 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
 
 
 def test_a_collapsed_discriminator_stops_in_words(photographs: Photographs, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(loop, "COLLAPSED_STEPS", 3)
-    monkeypatch.setattr(loop, "COLLAPSED_LOSS", 100.0)
+    monkeypatch.setattr("archive_restore.training.trainer.COLLAPSED_STEPS", 3)
+    monkeypatch.setattr("archive_restore.training.trainer.COLLAPSED_LOSS", 100.0)
     trainer = Trainer(small_task(), options(), CPU)
     with pytest.raises(TrainingError, match="it has won"):
         steps(trainer, photographs, 3)
@@ -172,9 +173,9 @@ def test_rates_warm_up_then_fall_to_the_floor(photographs: Photographs):
 
 
 def test_the_published_rates_differ_by_ten():
-    assert loop.PUBLISHED.generator_rate == 10 * loop.PUBLISHED.discriminator_rate == 2e-3
-    assert loop.PUBLISHED.generator_moment == loop.PUBLISHED.discriminator_moment == 0.5
-    assert loop.PUBLISHED.samples == 64 * 100_000
+    assert PUBLISHED.generator_rate == 10 * PUBLISHED.discriminator_rate == 2e-3
+    assert PUBLISHED.generator_moment == PUBLISHED.discriminator_moment == 0.5
+    assert PUBLISHED.samples == 64 * 100_000
 
 
 def test_a_checkpoint_of_another_architecture_is_refused_by_name(photographs: Photographs, tmp_path: Path):

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from archive_restore.networks.architectures import CENTRE
-from archive_restore.training.loop import CHECKPOINT, load_state
+from archive_restore.training.loop import CHECKPOINT
+from archive_restore.training.trainer import load_state
 from archive_restore.training.world import World
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port")

@@ -33,7 +33,8 @@ from archive_restore.photos.codecs import file_sha256
 from archive_restore.durable import TEMPORARY_PREFIX
 from archive_restore.records import record_path
 from archive_restore.training.comparison import Comparison
-from archive_restore.training.loop import CHECKPOINT, load_state
+from archive_restore.training.loop import CHECKPOINT
+from archive_restore.training.trainer import load_state
 from archive_restore.training.objectives import RefineHoles
 from tests.benchmarks.killing import Commands, Kill
 from tests.benchmarks.small_archives import MODEL, to_restore, to_scan, to_tune

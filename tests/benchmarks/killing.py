@@ -41,8 +41,8 @@ POINTS: Final = {
     "after adoption": ("archive_restore.ledger", "Ledger.use_model", True),
     "before manifest": ("archive_restore.networks.weights", "write_manifest", False),
     "after manifest": ("archive_restore.networks.weights", "write_manifest", True),
-    "in training": ("archive_restore.training.loop", "Trainer.train_step", True),
-    "before checkpoint": ("archive_restore.training.loop", "Trainer.save", False),
+    "in training": ("archive_restore.training.trainer", "Trainer.train_step", True),
+    "before checkpoint": ("archive_restore.training.trainer", "Trainer.save", False),
     "in judging": ("archive_restore.finetune", "judged", True),
 }
 """Where a command kills itself: module, what is called, and whether after the call."""
