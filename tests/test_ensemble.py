@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from archive_restore.networks.ensemble import WAYS, SelfEnsemble, turned, turned_back, ways
+from archive_restore.networks.ensemble import WAYS, SelfEnsemble
 
 PICTURE = torch.arange(18.0).reshape(1, 3, 2, 3)
 
@@ -28,13 +28,22 @@ class FirstOfScan(nn.Module):
         return (scans * masks)[..., :1, :1].expand_as(pictures)
 
 
-def test_the_eight_ways_differ_and_can_be_undone() -> None:
-    seen = set()
-    for transposed, mirrored in ways():
-        other = turned(PICTURE, transposed, mirrored)
-        seen.add((tuple(other.shape), tuple(other.flatten().tolist())))
-        assert torch.equal(turned_back(other, transposed, mirrored), PICTURE)
-    assert len(seen) == WAYS
+class Listening(nn.Module):
+    """Keeps what it is shown, and writes nothing new."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
+        self.seen.append(pictures)
+        return pictures
+
+
+def test_the_network_sees_eight_different_ways_and_each_is_undone() -> None:
+    listening = Listening()
+    assert torch.equal(SelfEnsemble(listening)(PICTURE, PICTURE[:, :1], PICTURE), PICTURE)
+    assert len({(tuple(one.shape), tuple(one.flatten().tolist())) for one in listening.seen}) == WAYS == 8
 
 
 def test_an_error_that_depends_on_the_place_averages_out() -> None:

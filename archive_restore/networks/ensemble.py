@@ -4,16 +4,15 @@ What a network writes changes a little when its input is turned or mirrored, tho
 that is error, and averages out (Lim et al., Enhanced deep residual networks, CVPRW 2017, section 3.4, "EDSR+").
 """
 
-from collections.abc import Iterator
-from itertools import product
-
 import torch
 from torch import Tensor, nn
 
-WAYS = 8
-"""The symmetries of a square: as it is or transposed, and either way mirrored along each of its axes."""
-
 ROWS, COLUMNS = -2, -1
+
+MIRRORINGS: tuple[tuple[int, ...], ...] = ((), (ROWS,), (COLUMNS,), (ROWS, COLUMNS))
+"""Axes along which a window is mirrored; with those of the transposed one these are the symmetries of a square."""
+
+WAYS = 2 * len(MIRRORINGS)
 
 
 class SelfEnsemble(nn.Module):
@@ -24,27 +23,17 @@ class SelfEnsemble(nn.Module):
         self.network = network
 
     def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
-        """(B, 3, H, W), (B, 1, H, W) and (B, 3, H, W) to (B, 3, H, W) float32, the mean."""
-        total = torch.zeros_like(pictures, dtype=torch.float32)
-        for transposed, mirrored in ways():
-            written = self.network(
-                *(turned(planes, transposed, mirrored) for planes in (pictures, masks, scans))
-            )
-            total += turned_back(written, transposed, mirrored)
-        return total / WAYS
+        """(B, 3, H, W), (B, 1, H, W) and (B, 3, H, W) to (B, 3, H, W), the mean."""
+        windows = (pictures, masks, scans)
+        # In order in memory: the network takes strewn samples more slowly than they can be put in order.
+        transposed = [planes.transpose(ROWS, COLUMNS).contiguous() for planes in windows]
+        straight, across = self._mirrored(*windows), self._mirrored(*transposed)
+        return (straight + across.transpose(ROWS, COLUMNS)) / WAYS
 
-
-def ways() -> Iterator[tuple[bool, tuple[int, ...]]]:
-    """Whether transposed, and which axes are mirrored after that."""
-    return product((False, True), ((), (ROWS,), (COLUMNS,), (ROWS, COLUMNS)))
-
-
-def turned(planes: Tensor, transposed: bool, mirrored: tuple[int, ...]) -> Tensor:
-    """(..., H, W) in one of the `ways`; (..., W, H) if transposed."""
-    return (planes.transpose(ROWS, COLUMNS) if transposed else planes).flip(mirrored)
-
-
-def turned_back(planes: Tensor, transposed: bool, mirrored: tuple[int, ...]) -> Tensor:
-    """The inverse of `turned`."""
-    straight = planes.flip(mirrored)
-    return straight.transpose(ROWS, COLUMNS) if transposed else straight
+    def _mirrored(self, *windows: Tensor) -> Tensor:
+        """The sum of what the network writes in the four mirrorings."""
+        total = torch.zeros_like(windows[0])
+        for axes in MIRRORINGS:
+            written: Tensor = self.network(*(planes.flip(axes) for planes in windows))
+            total += written.flip(axes)
+        return total

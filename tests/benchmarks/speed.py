@@ -1,7 +1,7 @@
 """Measures, in one run on one device, how fast photographs are restored, and what bounds it.
 
-usage: python -m tests.benchmarks.speed [--device cpu|cuda:N] [--model NAME] [--photographs FOLDER] [--count N]
-                                        [--iopaint COMMAND]
+usage: python -m tests.benchmarks.speed [--device cpu|cuda:N] [--model NAME] [--thorough] [--photographs FOLDER]
+                                        [--count N] [--iopaint COMMAND]
 
 1. The whole of `inpaint` over a folder of mixed photographs (2 to 12 megapixels, one to three damages each) against
    its floor: the network alone over as many windows in the same batches, tensors ready in memory. Then where the rest
@@ -11,6 +11,7 @@ usage: python -m tests.benchmarks.speed [--device cpu|cuda:N] [--model NAME] [--
 3. The command over the folder, start-up included: photographs and megapixels a second; with --iopaint, against
    `COMMAND run --model cv2` over the same folder and masks.
 
+--thorough restores every window eight times, as GPUs do anyway.
 --photographs names a folder of photographs, which are scaled to size; without it scenes are drawn.
 """
 
@@ -23,6 +24,7 @@ import os
 import shlex
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -58,6 +60,16 @@ GPU_COUNT = 200
 SCRATCHED_MEGAPIXELS = 12.0
 SCRATCHED_SHARE = 0.03
 
+
+@dataclass(frozen=True)
+class Choice:
+    """What restores: a device, a model (None: the default), and whether thoroughly (None: by the device)."""
+
+    device: torch.device
+    model: str | None
+    thorough: bool | None
+
+
 STAGES: tuple[Place, ...] = (
     ("decode", inpaint, "decode"),
     ("read the mask", inpaint, "read_mask"),
@@ -80,8 +92,8 @@ STAGES: tuple[Place, ...] = (
 """All that `inpaint` does but the network."""
 
 
-def whole_against_floor(folder: Folder, device: torch.device, model: str | None, out: Path) -> None:
-    options = inpaint.InpaintOptions(device=str(device), model=model)
+def whole_against_floor(folder: Folder, chosen: Choice, out: Path) -> None:
+    options = inpaint.InpaintOptions(device=str(chosen.device), model=chosen.model, thorough=chosen.thorough)
     with timed_stages(STAGES) as stages, metered_network() as meter:
         clock = Clock()
         summary = inpaint.inpaint_paths(
@@ -138,12 +150,13 @@ def described(meter: NetworkMeter) -> str:
     )
 
 
-def scratched_against_telea(original: Picture, device: torch.device, model: str | None, folder: Path) -> None:
+def scratched_against_telea(original: Picture, chosen: Choice, folder: Path) -> None:
     random = np.random.default_rng(12)
     picture, mask = mixed.damaged(
         mixed.scaled(original, SCRATCHED_MEGAPIXELS), random, ["scratches"], SCRATCHED_SHARE
     )
-    ours = restorer.Restorer(load_model(model, home=default_home()), device)
+    model = load_model(chosen.model, home=default_home())
+    ours = restorer.Restorer(model, chosen.device, thorough=chosen.thorough)
     ours.restore(picture[:512, :512].copy(), mask[:512, :512] | np.eye(512, dtype=bool))  # warm
     with metered_network() as meter:
         clock = Clock()
@@ -156,7 +169,7 @@ def scratched_against_telea(original: Picture, device: torch.device, model: str 
     for path in (one.photographs, one.masks, one.masks_by_stem):
         path.mkdir(parents=True)
     mixed.write_one(one, "scratched", picture, mask, png=False)
-    command = run_command(inpaint_command(one, device, model, folder / "out"))
+    command = run_command(inpaint_command(one, chosen, folder / "out"))
     print(f"\n2. {mask.size / 1e6:.1f} megapixels, {100 * mask.mean():.1f} % scratched")
     print(f"{'':24s}{'wall s':>9s}{'CPU s':>9s}")
     print(f"{'restored':24s}{taken.wall:9.1f}{taken.cpu:9.1f}   network {meter.seconds:.1f} s by the clock")
@@ -169,11 +182,9 @@ def scratched_against_telea(original: Picture, device: torch.device, model: str 
     )
 
 
-def folder_against_iopaint(
-    folder: Folder, device: torch.device, model: str | None, iopaint: str | None, out: Path
-) -> None:
+def folder_against_iopaint(folder: Folder, chosen: Choice, iopaint: str | None, out: Path) -> None:
     print(f"\n3. {folder.count} photographs, {folder.megapixels:.0f} megapixels, start-up included")
-    commands = {"archive-restore inpaint": inpaint_command(folder, device, model, out / "ours")}
+    commands = {"archive-restore inpaint": inpaint_command(folder, chosen, out / "ours")}
     if iopaint:
         given = {"--image": folder.photographs, "--mask": folder.masks_by_stem, "--output": out / "iopaint"}
         where = [str(word) for pair in given.items() for word in pair]
@@ -186,10 +197,20 @@ def folder_against_iopaint(
         )
 
 
-def inpaint_command(folder: Folder, device: torch.device, model: str | None, out: Path) -> list[str]:
-    chosen = ["--model", model] if model else []
+def inpaint_command(folder: Folder, chosen: Choice, out: Path) -> list[str]:
+    options = ["--model", chosen.model] if chosen.model else []
+    options += {None: [], True: ["--thorough"], False: ["--no-thorough"]}[chosen.thorough]
     where = [str(folder.photographs), "--masks", str(folder.masks), "--out", str(out)]
-    return [sys.executable, "-m", "archive_restore", "inpaint", *where, "--device", str(device), *chosen]
+    return [
+        sys.executable,
+        "-m",
+        "archive_restore",
+        "inpaint",
+        *where,
+        "--device",
+        str(chosen.device),
+        *options,
+    ]
 
 
 def main() -> int:
@@ -198,11 +219,13 @@ def main() -> int:
     )
     parser.add_argument("--device")
     parser.add_argument("--model")
+    parser.add_argument("--thorough", action=argparse.BooleanOptionalAction)
     parser.add_argument("--photographs", type=Path)
     parser.add_argument("--count", type=int)
     parser.add_argument("--iopaint")
     arguments = parser.parse_args()
     device = choose_device(arguments.device)
+    chosen = Choice(device, arguments.model, arguments.thorough)
     count = arguments.count or (GPU_COUNT if device.type == "cuda" else DISTINCT)
     originals = mixed.sources(arguments.photographs)
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
@@ -210,9 +233,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         folder = mixed.write_folder(work / "mixed", originals, count, min(count, DISTINCT))
-        whole_against_floor(folder, device, arguments.model, work / "whole")
-        scratched_against_telea(originals[0], device, arguments.model, work / "scratched")
-        folder_against_iopaint(folder, device, arguments.model, arguments.iopaint, work / "folder")
+        whole_against_floor(folder, chosen, work / "whole")
+        scratched_against_telea(originals[0], chosen, work / "scratched")
+        folder_against_iopaint(folder, chosen, arguments.iopaint, work / "folder")
     return 0
 
 
