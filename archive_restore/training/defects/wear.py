@@ -34,7 +34,7 @@ def draw_specks(random: Random, shape: Shape, unit: float) -> Floats:
     burst bubbles among them, all over or in clumps and along an edge; sharper than the photograph, mostly faint."""
     height, width = shape
     opacity = np.zeros(shape, np.float32)
-    count = int(np.exp(random.uniform(np.log(8), np.log(250))) * height * width / 256**2)
+    count = max(1, int(np.exp(random.uniform(np.log(8), np.log(250))) * height * width / 256**2))
     at = random.uniform((0, 0), (width, height), (count, 2))
     gather = random.random()
     if gather < 0.3:  # in clumps

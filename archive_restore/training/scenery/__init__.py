@@ -39,6 +39,7 @@ SCENERY = {
     "folds": Drawn(living.draw_folds, 0.03),
     "leaves": Drawn(living.draw_leaves, 0.03),
     "clouds": Drawn(living.draw_clouds, 0.05),
+    "rounds": Drawn(living.draw_rounds, 0.15),
 }
 """What there is."""
 

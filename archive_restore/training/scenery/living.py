@@ -1,4 +1,5 @@
-"""What nature made, and what people wear of it: stars, eyes, whiskers, branches, birds, folds of clothes, leaves.
+"""What nature made, and what people wear of it: stars, eyes, whiskers, branches, birds, folds of clothes, leaves;
+and what is round.
 
 Each `draw_*` function lays one thing over an (H, W, 3) float32 picture, 0 to 255, in place.
 """
@@ -179,3 +180,31 @@ def draw_clouds(picture: Picture, random: Random) -> None:
     shade = np.clip(np.roll(lumps, int(random.integers(2, 10)), axis=0) - lumps, 0, 1).astype(np.float32)
     lay(picture, opacity * np.float32(random.uniform(0.4, 1)), grey_tone(random, 0.95))
     lay(picture, shade * opacity * np.float32(random.uniform(0, 0.5)), grey_tone(random, 0.1))
+
+
+def draw_rounds(picture: Picture, random: Random) -> None:
+    """Plates, balls, moons, wheels, cushions, faces far away: plain bodies of any tone with smooth round outlines,
+    shaded to one side, some with a glint along their rim."""
+    shape = picture.shape[:2]
+    rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j].astype(np.float32)
+    turns = np.linspace(0, 2 * np.pi, 72)
+    for _ in range(int(random.integers(1, 4))):
+        squareness = float(
+            random.choice([1.0, 1.0, 0.5, 0.25])
+        )  # exponent of a superellipse's sine and cosine
+        across, along = (np.sign(v) * np.abs(v) ** squareness for v in (np.cos(turns), np.sin(turns)))
+        angle, reach = random.uniform(0, np.pi), np.exp(random.uniform(np.log(8), np.log(100)))
+        turn = np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
+        outline = reach * np.stack((across, along * random.uniform(0.3, 1)), axis=1) @ turn
+        centre = np.array(damage.somewhere(random, shape))
+        body = np.zeros(shape, np.uint8)
+        cv2.fillPoly(body, [np.round((centre + outline) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        opacity = damage.soften(unit(body), float(random.uniform(0.3, 2.0)))
+        tone = np.clip(random.uniform(15, 250) + random.normal(0, random.choice([4, 25]), 3), 0, 255)
+        shading = 1 + np.float32(random.normal(0, 0.15)) * rows + np.float32(random.normal(0, 0.15)) * columns
+        picture += (tone.astype(np.float32) * shading[..., None] - picture) * opacity[..., None]
+        if random.random() < 0.5:
+            first, count = int(random.integers(0, 72)), int(random.integers(6, 40))
+            part = centre + random.uniform(0.75, 1.02) * np.roll(outline, -first, axis=0)[:count]
+            rim = damage.soften(strokes(random, shape, [part], float(random.uniform(0.7, 3))), 0.5)
+            lay(picture, rim * np.float32(random.uniform(0.3, 1)), grey_tone(random, 0.8))
