@@ -7,6 +7,7 @@ Each `draw_*` function lays one thing over an (H, W, 3) float32 picture, 0 to 25
 import cv2
 import numpy as np
 from numpy.random import Generator as Random
+from numpy.typing import NDArray
 
 from archive_restore.training import damage
 from archive_restore.training.scenery.laying import Picture, grey_tone, lay, strokes, unit
@@ -183,28 +184,34 @@ def draw_clouds(picture: Picture, random: Random) -> None:
 
 
 def draw_rounds(picture: Picture, random: Random) -> None:
-    """Plates, balls, moons, wheels, cushions, faces far away: plain bodies of any tone with smooth round outlines,
-    shaded to one side, some with a glint along their rim."""
+    """Plates, balls, moons, wheels, coats and shoulders, hills: plain bodies with smooth round outlines, small and as
+    large as the picture, shaded to one side, some with a glint along their rim; most of a tone that the picture has."""
     shape = picture.shape[:2]
     rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j].astype(np.float32)
-    turns = np.linspace(0, 2 * np.pi, 72)
     for _ in range(int(random.integers(1, 4))):
-        squareness = float(
-            random.choice([1.0, 1.0, 0.5, 0.25])
-        )  # exponent of a superellipse's sine and cosine
-        across, along = (np.sign(v) * np.abs(v) ** squareness for v in (np.cos(turns), np.sin(turns)))
-        angle, reach = random.uniform(0, np.pi), np.exp(random.uniform(np.log(8), np.log(100)))
-        turn = np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
-        outline = reach * np.stack((across, along * random.uniform(0.3, 1)), axis=1) @ turn
-        centre = np.array(damage.somewhere(random, shape))
+        # Some lie partly outside, as a coat does.
+        outline = rounded(random) + np.array(damage.somewhere(random, shape)) * random.uniform(0.8, 1.4)
         body = np.zeros(shape, np.uint8)
-        cv2.fillPoly(body, [np.round((centre + outline) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        cv2.fillPoly(body, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         opacity = damage.soften(unit(body), float(random.uniform(0.3, 2.0)))
-        tone = np.clip(random.uniform(15, 250) + random.normal(0, random.choice([4, 25]), 3), 0, 255)
+        if random.random() < 0.6:
+            tone = picture[int(random.integers(shape[0])), int(random.integers(shape[1]))].astype(np.float64)
+        else:
+            tone = np.clip(random.uniform(15, 250) + random.normal(0, random.choice([4, 25]), 3), 0, 255)
         shading = 1 + np.float32(random.normal(0, 0.15)) * rows + np.float32(random.normal(0, 0.15)) * columns
-        picture += (tone.astype(np.float32) * shading[..., None] - picture) * opacity[..., None]
+        shaded = np.clip(tone.astype(np.float32) * shading[..., None], 0, 255)
+        picture += (shaded - picture) * opacity[..., None]
         if random.random() < 0.5:
-            first, count = int(random.integers(0, 72)), int(random.integers(6, 40))
-            part = centre + random.uniform(0.75, 1.02) * np.roll(outline, -first, axis=0)[:count]
+            part = np.roll(outline, int(random.integers(len(outline))), axis=0)[: int(random.integers(6, 40))]
             rim = damage.soften(strokes(random, shape, [part], float(random.uniform(0.7, 3))), 0.5)
             lay(picture, rim * np.float32(random.uniform(0.3, 1)), grey_tone(random, 0.8))
+
+
+def rounded(random: Random) -> NDArray[np.float64]:
+    """The outline (72, 2), x and y about 0, of an ellipse or a box with rounded corners (superellipses), turned."""
+    turns = np.linspace(0, 2 * np.pi, 72)
+    exponent = float(random.choice([1.0, 1.0, 0.5, 0.25]))  # 1 is an ellipse
+    across, along = (np.sign(v) * np.abs(v) ** exponent for v in (np.cos(turns), np.sin(turns)))
+    angle, reach = random.uniform(0, np.pi), np.exp(random.uniform(np.log(8), np.log(220)))
+    turn = np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
+    return np.asarray(reach * np.stack((across, along * random.uniform(0.3, 1)), axis=1) @ turn)
