@@ -20,9 +20,9 @@ class Drawn(NamedTuple):
 SCENERY = {
     "lettering": Drawn(made.draw_lettering, 0.24),
     "frame": Drawn(made.draw_frame, 0.15),
-    "wires": Drawn(made.draw_wires, 0.09),
+    "wires": Drawn(made.draw_wires, 0.12),
     "bars": Drawn(made.draw_bars, 0.08),
-    "truss": Drawn(made.draw_truss, 0.09),
+    "truss": Drawn(made.draw_truss, 0.18),
     "lattice": Drawn(made.draw_lattice, 0.05),
     "markings": Drawn(made.draw_markings, 0.04),
     "sticks": Drawn(made.draw_sticks, 0.05),
@@ -31,7 +31,7 @@ SCENERY = {
     "buttons": Drawn(made.draw_buttons, 0.04),
     "stars": Drawn(living.draw_stars, 0.06),
     "snow": Drawn(living.draw_snow, 0.08),
-    "lamps": Drawn(living.draw_lamps, 0.07),
+    "lamps": Drawn(living.draw_lamps, 0.1),
     "eyes": Drawn(living.draw_eyes, 0.05),
     "whiskers": Drawn(living.draw_whiskers, 0.03),
     "branches": Drawn(living.draw_branches, 0.03),
@@ -39,7 +39,7 @@ SCENERY = {
     "folds": Drawn(living.draw_folds, 0.03),
     "leaves": Drawn(living.draw_leaves, 0.03),
     "clouds": Drawn(living.draw_clouds, 0.05),
-    "rounds": Drawn(living.draw_rounds, 0.15),
+    "rounds": Drawn(living.draw_rounds, 0.22),
 }
 """What there is."""
 
