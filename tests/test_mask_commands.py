@@ -40,7 +40,7 @@ def told(archive: Path) -> dict[str, object]:
 
 def test_a_dry_run_says_what_would_change_and_the_real_one_what_did(archive: Path) -> None:
     would = typed("rescore", archive, "--threshold", "0.99", "--dry-run", "--jobs", "1").stdout
-    assert "threshold 0.99 instead of sensitivity normal (0.77)" in would
+    assert "threshold 0.99 instead of sensitivity normal (0.73)" in would
     assert "at 0.99" in would
     assert "0 would join the queue, 1 would leave it" in would
     assert "Nothing was changed" in would

@@ -40,9 +40,10 @@ TONE = 50.0  # grey levels that count as one
 LITTLE = 1e-5  # a share as good as none
 PROBE = 4  # every so many-th pixel tells the picture's range of tones
 
-# Weight of a pixel's own odds beside its region's, and a shift that keeps as much called as before.
+# Weight of a pixel's own odds beside its region's, and a shift with which normal sensitivity calls less than 0.05 % of
+# undamaged photographs.
 OWN_SHARE = 0.5
-SHIFT = 0.3
+SHIFT = 0.1
 
 
 def odds_of(scores: NDArray[np.uint8]) -> Floats:

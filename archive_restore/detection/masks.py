@@ -31,7 +31,7 @@ class Hysteresis:
 
 HYSTERESIS = {
     Sensitivity.LOW: Hysteresis(seed=225, reach=150),
-    Sensitivity.NORMAL: Hysteresis(seed=196, reach=129),
+    Sensitivity.NORMAL: Hysteresis(seed=185, reach=122),
     Sensitivity.HIGH: Hysteresis(seed=110, reach=70),
 }
 
