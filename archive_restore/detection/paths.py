@@ -117,8 +117,8 @@ def paths(found: dict[bool, Floats]) -> list[Path]:
     kept: list[Path] = []
     for i in np.argsort(-gathered[rows, columns], kind="stable")[:MOST_PATHS]:
         first, way, gain = _traced(gathered, used, int(rows[i]), int(columns[i]))
-        straight = abs(int(way[0] - way[-1])) <= STEEPEST * STRIP_PX * len(way) + 1 if len(way) else False
-        if gain >= ENOUGH and len(way) >= SHORTEST and straight:
+        upright = abs(int(way[0] - way[-1])) <= STEEPEST * STRIP_PX * len(way) + 1 if len(way) else False
+        if gain >= ENOUGH and len(way) >= SHORTEST and upright:
             side, way = divmod(way - 1, width // len(found))
             kept.append(Path(first, way, list(found)[int(side[0])], gain))
     return kept
