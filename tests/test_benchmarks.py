@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from archive_restore.photos.codecs import decode
-from tests.benchmarks import fuzz, large_tiff, mixed, sheets, speed, stopwatch
+from tests.benchmarks import fuzz, hard_crops, large_tiff, mixed, sheets, speed, stopwatch
 from tests.benchmarks.pictures import read_picture, write_picture
 from tests.benchmarks.restoration import Case, score
 from tests.benchmarks.rivals import rivals
@@ -57,6 +57,18 @@ def test_the_large_tiff_is_what_it_says_it_is(
     (page,) = photograph.header.pages
     assert (page.width, page.height, page.colours.samples, page.depth) == (1000, 1000, channels, depth)
     assert 4.5 < np.diff(photograph.pixels.astype(float), axis=0).std() / (257 if depth > 8 else 1) < 5.5
+
+
+def test_hard_crops_hold_what_is_called_the_most_first_and_each_once() -> None:
+    picture = np.zeros((700, 1000, 3), np.uint8)
+    scores = np.zeros((700, 1000), np.uint8)
+    for number, (top, left, side) in enumerate([(0, 980, 20), (600, 10, 10), (300, 500, 3)], start=1):
+        place = slice(top, top + side), slice(left, left + side)
+        scores[place], picture[place] = 250, number
+    crops = hard_crops.hard_crops(picture, scores)
+    assert [int(crop.max()) for crop in crops] == [1, 2]  # the third is a speck
+    assert all(crop.shape == (hard_crops.SIDE, hard_crops.SIDE, 3) for crop in crops)
+    assert not hard_crops.hard_crops(picture, np.full(scores.shape, hard_crops.CALLED - 1, np.uint8))
 
 
 def test_a_perfect_repair_scores_as_one() -> None:

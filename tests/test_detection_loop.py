@@ -3,10 +3,14 @@ import numpy as np
 import pytest
 import torch
 
+from archive_restore.training import detection_loop
 from archive_restore.training.detection_loop import (
     CHECKPOINT,
     DELAY,
+    HARD,
+    SHARP,
     DetectorTraining,
+    Drawer,
     Material,
     batches,
     begun,
@@ -15,7 +19,7 @@ from archive_restore.training.detection_loop import (
     rate_at,
     train_detector,
 )
-from archive_restore.training.sources import find_entries
+from archive_restore.training.sources import Photographs, find_entries
 from tests.drawn import scene
 
 TINY = DetectorTraining(samples=16, size=64, batch=2)
@@ -45,6 +49,18 @@ def test_every_other_batch_is_an_older_one_upside_down(material):
     whole = list(batches(material, TINY, 0))
     for step in (1, 3, 5):
         assert (whole[step][0] == whole[0][0][:, ::-1]).all()
+
+
+def test_sharp_and_hard_photographs_are_seen_as_often_as_they_should(tmp_path, monkeypatch):
+    levels = {"plain": 50, "sharp": 120, "hard": 200}
+    for name, level in levels.items():
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "one.png"), np.full((64, 64), level, np.uint8))
+    sources = [Photographs(find_entries(tmp_path / name)) for name in levels]
+    monkeypatch.setattr(detection_loop, "sample", lambda photograph, *_: int(photograph[0, 0, 0]))
+    seen = [Drawer(*sources, {}, seed=3)(n, 64) for n in range(2000)]
+    assert abs(np.mean(np.equal(seen, levels["hard"])) - HARD) < 0.03
+    assert abs(np.mean(np.equal(seen, levels["sharp"])) - SHARP * (1 - HARD)) < 0.04
 
 
 def test_a_training_that_goes_on_ends_where_an_unbroken_one_does(material, tmp_path):

@@ -25,6 +25,9 @@ CHECKPOINT = "detector.pt"
 SHARP = 0.38
 """Share of the samples that come from photographs at their own sharpness, where there are any."""
 
+HARD = 0.15
+"""Share of the samples that come from what an earlier segmenter took for damage, where there is any."""
+
 DECAY_FROM = 0.65
 """Share of the training after which the rate falls to zero, straight; constant before."""
 
@@ -51,10 +54,12 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Material:
-    """What samples are made of: undamaged photographs, others at their own sharpness, a folder of real artefacts."""
+    """What samples are made of: undamaged photographs, others at their own sharpness, crops of either that an earlier
+    segmenter took for damage, a folder of real artefacts."""
 
     photographs: Sequence[Entry]
     sharp: Sequence[Entry] = ()
+    hard: Sequence[Entry] = ()
     shapes: Path | None = None
 
 
@@ -81,12 +86,15 @@ class Drawer:
 
     photographs: Photographs
     sharp: Photographs | None
+    hard: Photographs | None
     shapes: Mapping[str, Sequence[NDArray[np.float32]]]
     seed: int
 
     def __call__(self, n: int, size: int) -> DetectorSample:
         random = np.random.default_rng([self.seed, n])
         chosen = self.sharp if self.sharp is not None and random.random() < SHARP else self.photographs
+        if self.hard is not None and random.random() < HARD:
+            chosen = self.hard
         return sample(chosen[int(random.integers(len(chosen)))], size, random, self.shapes)
 
 
@@ -99,6 +107,7 @@ def _set_up(material: Material, seed: int) -> None:
     _drawer = Drawer(
         Photographs(material.photographs),
         Photographs(material.sharp) if material.sharp else None,
+        Photographs(material.hard) if material.hard else None,
         read_shapes(material.shapes) if material.shapes else {},
         seed,
     )

@@ -1,12 +1,12 @@
 """Trains the damage segmenter from scratch, or goes on.
 
-usage: python -m tests.benchmarks.train_detector PHOTOGRAPHS --run FOLDER [--sharp FOLDER] [--shapes FOLDER]
-       [--samples N] [--size PX] [--workers N]
+usage: python -m tests.benchmarks.train_detector PHOTOGRAPHS --run FOLDER [--sharp FOLDER] [--hard FOLDER]
+       [--shapes FOLDER] [--samples N] [--size PX] [--workers N]
 
 PHOTOGRAPHS is a folder of undamaged photographs (or of tar shards of them), --sharp one of crops at the sharpness of
-a scan; --shapes a folder of real artefacts, KIND/NAME.png with the opacity in the alpha channel, every other one of
-which is used. The run's folder keeps a
-checkpoint, from which the same command goes on.
+a scan, --hard one of what an earlier segmenter took for damage (hard_crops cuts them out); --shapes a folder of real
+artefacts, KIND/NAME.png with the opacity in the alpha channel, every other one of which is used. The run's folder
+keeps a checkpoint, from which the same command goes on.
 """
 
 import argparse
@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--sharp", type=Path)
+    parser.add_argument("--hard", type=Path)
     parser.add_argument("--shapes", type=Path)
     parser.add_argument("--samples", type=int, default=120_000)
     parser.add_argument("--size", type=int, default=192, help="side of the samples, px; a multiple of 32")
@@ -39,6 +40,7 @@ def main() -> int:
     material = Material(
         find_entries(arguments.photographs),
         find_entries(arguments.sharp) if arguments.sharp else (),
+        find_entries(arguments.hard) if arguments.hard else (),
         arguments.shapes,
     )
     train_detector(material, arguments.run, training, tell=lambda line: print(line, flush=True))
