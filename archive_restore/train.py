@@ -10,6 +10,8 @@ import torch
 from archive_restore.networks.architectures import DEFAULT, Settings, build_generator
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.progress import Progress
+from archive_restore.training.defects.laying import NO_SHAPES
+from archive_restore.training.defects.real_shapes import read_shapes
 from archive_restore.training.grids import save_grid
 from archive_restore.training.loop import CHECKPOINT, resumed, train
 from archive_restore.training.objectives import Objective, hole_psnr, objective_for
@@ -73,6 +75,7 @@ def train_network(
     folder: Path,
     progress: Progress,
     validation: Path | None = None,
+    artefacts: Path | None = None,
     world: World | None = None,
     until: Callable[[], bool] = lambda: False,
 ) -> TrainSummary:
@@ -82,12 +85,13 @@ def train_network(
     ----------
     data : folders or tar files of photographs
     validation : a folder of photographs to judge on; by default one in a hundred of `data` is held out
+    artefacts : a folder of real ones, as `read_shapes` takes it, to draw damage with
     until : asked after each step whether to stop early
 
     Raises
     ------
     InputError
-        If there are no photographs, or one cannot be decoded.
+        If there are no photographs or artefacts, or one cannot be decoded.
     TrainingError
         If training diverges, or the checkpoint belongs to another network.
     """
@@ -96,7 +100,7 @@ def train_network(
         entries, held_out = split(entries)
     else:
         held_out = find_entries(validation)
-    objective = objective_for(architecture, settings)
+    objective = objective_for(architecture, settings, read_shapes(artefacts) if artefacts else NO_SHAPES)
     trainer = resumed(Trainer(objective, options, device, world), folder)
     judge = HeldOut(objective, Photographs(held_out), folder)
     train(trainer, Photographs(entries), folder, progress=progress, reporter=judge, until=until)

@@ -55,6 +55,18 @@ def test_an_archives_own_shapes_are_used():
     assert sum(area <= 8 * 100 for area in areas) > 20
 
 
+def test_real_artefacts_have_their_own_opacities():
+    faint = {"dots": [np.full((9, 9), 0.4, np.float32)], "hair": [np.full((40, 3), 0.4, np.float32)]}
+    drawn = [
+        one
+        for seed in range(150)
+        for one in crops.draw_damage(np.random.default_rng(seed), 64, artefacts=faint)
+        if one.kind in ("dust", "hairs")
+    ]
+    share = np.mean([one.opacity.max() <= 0.4 + 1e-6 for one in drawn])
+    assert abs(share - crops.REAL) < 0.2
+
+
 def test_much_of_the_damage_shines_through_and_most_is_opaque():
     peaks = [
         drawn.opacity.max()

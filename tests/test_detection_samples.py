@@ -5,8 +5,8 @@ import pytest
 from archive_restore.errors import InputError
 from archive_restore.training import defects, detection_samples
 from archive_restore.training.defects.laying import Defect
-from archive_restore.training.defects.real_shapes import stamp, stamped
-from archive_restore.training.detection_samples import read_shapes, sample
+from archive_restore.training.defects.real_shapes import read_shapes, stamp, stampable, stamped
+from archive_restore.training.detection_samples import sample
 from archive_restore.training.scenery import SCENERY
 from archive_restore.training.scenery.laying import box_of
 from tests.drawn import scene
@@ -99,6 +99,24 @@ def test_a_shape_without_alpha_is_refused_by_name(tmp_path):
     cv2.imwrite(str(tmp_path / "dots" / "flat.png"), np.zeros((5, 5, 3), np.uint8))
     with pytest.raises(InputError, match=r"flat\.png"):
         read_shapes(tmp_path)
+
+
+@pytest.mark.parametrize("named", ["", "leaves"])
+def test_a_folder_without_artefacts_is_refused_by_name(tmp_path, named):
+    (tmp_path / named).mkdir(exist_ok=True)
+    cv2.imwrite(str(tmp_path / named / "one.png"), np.full((5, 5, 4), 200, np.uint8))
+    with pytest.raises(InputError, match=f"{tmp_path.name} holds no artefacts"):
+        read_shapes(tmp_path)
+    with pytest.raises(InputError, match="nowhere holds no artefacts"):
+        read_shapes(tmp_path / "nowhere")
+
+
+def test_kinds_without_real_shapes_are_drawn():
+    hairs = {"hair": [np.ones((20, 2), np.float32)]}
+    assert stampable("hairs", hairs)
+    assert not any(stampable(kind, hairs) for kind in ("dust", "spots", "cracks"))
+    for seed in range(30):  # none asks for shapes that there are not
+        defects.draw_some(np.random.default_rng(seed), (64, 64), hairs)
 
 
 @pytest.mark.parametrize(("top", "left"), [(-3, -3), (60, 60), (-50, 10), (10, 200)])

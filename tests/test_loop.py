@@ -5,16 +5,19 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from archive_restore.errors import TrainingError
+from archive_restore.cli import app
+from archive_restore.errors import ExitCode, TrainingError
 from archive_restore.networks.architectures import CENTRE
 from archive_restore.progress import NullProgress
-from archive_restore.training import grids, loop
+from archive_restore.training import crops, grids, loop
 from archive_restore.training.curves import CURVES, Curves
 from archive_restore.training.loop import resumed, train
 from archive_restore.training.objectives import Batch, PublishedCentre, PublishedRandomRegion, RefineHoles
@@ -242,6 +245,41 @@ def test_kill_9_during_training_goes_on_from_the_last_checkpoint(tmp_path: Path)
     assert load_state(checkpoint)["samples"] == seen + 128
     curves = [json.loads(line) for line in (tmp_path / "t" / CURVES).read_text().splitlines()]
     assert all(line["samples"] > 0 for line in curves)
+
+
+def draw_artefacts(folder: Path) -> None:
+    (folder / "dots").mkdir(parents=True)
+    cv2.imwrite(str(folder / "dots" / "one.png"), np.full((9, 9, 4), 100, np.uint8))
+
+
+def test_train_draws_damage_with_the_shapes_of_artefacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    draw_photographs(tmp_path / "data")
+    draw_artefacts(tmp_path / "artefacts")
+    seen = []
+
+    def sample(photograph: Any, size: int, random: Any, shapes: Any, artefacts: Any) -> crops.Sample:
+        seen.append(list(artefacts))
+        return drawn(photograph, size, random, shapes, artefacts)
+
+    drawn = crops.sample
+    monkeypatch.setattr(crops, "sample", sample)
+    command = ["train", str(tmp_path / "data"), "--out", str(tmp_path / "t"), "--samples", "4"]
+    finished = CliRunner().invoke(
+        app, [*command, "--device", "cpu", "--artefacts", str(tmp_path / "artefacts")]
+    )
+    assert finished.exit_code == 0, finished.output
+    assert ["dots"] in seen
+
+
+def test_the_papers_networks_are_not_trained_with_artefacts(tmp_path: Path):
+    draw_photographs(tmp_path / "data")
+    draw_artefacts(tmp_path / "artefacts")
+    command = ["train", str(tmp_path / "data"), "--out", str(tmp_path / "t"), "--architecture", CENTRE]
+    finished = CliRunner().invoke(
+        app, [*command, "--device", "cpu", "--artefacts", str(tmp_path / "artefacts")]
+    )
+    assert finished.exit_code == ExitCode.INPUT
+    assert "leave --artefacts out" in finished.output
 
 
 def test_a_sample_grid_shows_real_cropped_and_reconstructed(photographs: Photographs, tmp_path: Path):

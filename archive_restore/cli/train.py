@@ -30,6 +30,15 @@ Validation = Annotated[
         help="Photographs to judge on. [default: one in a hundred of DATA, held out]",
     ),
 ]
+Artefacts = Annotated[
+    Path | None,
+    typer.Option(
+        "--artefacts",
+        metavar="DIR",
+        help="Shapes of real damage to draw with: dots/, dirt/, hair/, hair-short/, lint/, scratches/, smut/, spots/, "
+        "sprinkles/, stain/, with PNGs whose alpha is its opacity.",
+    ),
+]
 Export = Annotated[
     Path | None,
     typer.Option("--export", metavar="DIR", help="Also write the weights into this folder of models."),
@@ -55,6 +64,7 @@ def train(
         float, typer.Option(metavar="SECONDS", help="Between checkpoints.")
     ] = 120.0,
     validation: Validation = None,
+    artefacts: Artefacts = None,
     export: Export = None,
     name: Annotated[
         str | None,
@@ -91,6 +101,7 @@ def train(
             folder=out,
             progress=progress,
             validation=validation,
+            artefacts=artefacts,
             world=world,
             until=stop_after(minutes),
         )

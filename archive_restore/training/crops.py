@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from archive_restore.restoring import prefill
 from archive_restore.training import ageing, damage, region_masks
+from archive_restore.training.defects.laying import NO_SHAPES, Shapes
+from archive_restore.training.defects.real_shapes import stampable, stamped
 
 VISIBLE = 0.02
 """From this opacity on a sample counts as damaged: 2 % of the range, about what a score of 6 in 255 shows."""
@@ -19,6 +21,10 @@ HOLE_SHARE = (0.004, 0.6)
 
 SHINES_THROUGH = ("dust", "hairs", "scratches", "spots")
 """Damage that lies on the picture. Where emulsion or paper is gone, nothing shines through."""
+
+REAL = 0.6
+"""Share of the damages of these kinds that have the shapes of real artefacts, where there are any: drawn ones are
+opaque or evenly half transparent, real ones are thick here and thin there."""
 
 SMALLEST = 16
 """px; smaller pictures are not halved any more."""
@@ -86,10 +92,12 @@ def cut_scaled(photograph: NDArray[np.uint8], size: int, scale_to: int, random: 
     return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))])
 
 
-def draw_damage(random: Random, size: int, shapes: Sequence[NDArray[np.bool_]] = ()) -> list[damage.Damage]:
+def draw_damage(
+    random: Random, size: int, shapes: Sequence[NDArray[np.bool_]] = (), artefacts: Shapes = NO_SHAPES
+) -> list[damage.Damage]:
     """One to three damages of a crop. Half of them are of the `shapes` that a detector found in the user's archive,
-    (h, w) bool, where there are any. Half is softer than drawn, and of what lies on the picture (instead of being
-    missing from it) some is half transparent."""
+    (h, w) bool, where there are any; others have the opacities of real `artefacts`, by kind. Half is softer than drawn,
+    and of what lies on the picture (instead of being missing from it) some is half transparent."""
     if len(shapes) and random.random() < 0.5:
         drawn = [_flat(random, region_masks.region_from_shapes(random, size, shapes))]
     elif random.random() < 0.12:
@@ -97,8 +105,15 @@ def draw_damage(random: Random, size: int, shapes: Sequence[NDArray[np.bool_]] =
         drawn = [_flat(random, strategy(random, size))]
     else:
         unit = float(np.exp(random.uniform(np.log(0.6), np.log(3.5))))
-        drawn = [damage.draw(random, (size, size), unit) for _ in range(int(random.integers(1, 4)))]
+        drawn = [_one(random, size, unit, artefacts) for _ in range(int(random.integers(1, 4)))]
     return [_weathered(random, one) for one in drawn]
+
+
+def _one(random: Random, size: int, unit: float, artefacts: Shapes) -> damage.Damage:
+    drawn = damage.draw(random, (size, size), unit)
+    if stampable(drawn.kind, artefacts) and random.random() < REAL:
+        return replace(drawn, opacity=stamped(random, (size, size), unit, drawn.kind, artefacts))
+    return drawn
 
 
 def _flat(random: Random, shape: NDArray[np.bool_]) -> damage.Damage:
@@ -140,13 +155,17 @@ def half_guess(scan: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.u
 
 
 def sample(
-    photograph: NDArray[np.uint8], size: int, random: Random, shapes: Sequence[NDArray[np.bool_]] = ()
+    photograph: NDArray[np.uint8],
+    size: int,
+    random: Random,
+    shapes: Sequence[NDArray[np.bool_]] = (),
+    artefacts: Shapes = NO_SHAPES,
 ) -> Sample:
-    """One training sample of `size` px from an undamaged photograph ((H, W, 3) uint8)."""
+    """One training sample of `size` px from an undamaged photograph ((H, W, 3) uint8), damaged by `draw_damage`."""
     truth = ageing.grain(ageing.tone(cut(photograph, size, random), random), random)
     while True:
         scan, opacity = truth, np.zeros((size, size), np.float32)
-        for drawn in draw_damage(random, size, shapes):
+        for drawn in draw_damage(random, size, shapes, artefacts):
             scan, opacity = damage.apply(scan, drawn, random), np.maximum(opacity, drawn.opacity)
         # Where damage has the photograph's own tone, a mask by difference leaves it out and one by shape does not.
         differs = np.abs(scan.astype(np.int16) - truth).max(axis=2) > 255 * VISIBLE

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archive_restore.networks.detector import FOLD, DamageSegmenter, folded, laid_out, normalised
-from archive_restore.training.detection_samples import DetectorSample, read_shapes, sample
+from archive_restore.training.defects.real_shapes import read_shapes
+from archive_restore.training.detection_samples import DetectorSample, sample
 from archive_restore.training.sources import Entry, Photographs
 
 CHECKPOINT = "detector.pt"

@@ -6,14 +6,12 @@ sharpness would give damage away. In others damage is sharper than the photograp
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
-from archive_restore.errors import InputError, printable
 from archive_restore.training import ageing, defects
 from archive_restore.training.defects.laying import Defect, Shape, Shapes, lay
 from archive_restore.training.scenery import decorate
@@ -159,30 +157,3 @@ def blurred(picture: Floats, sigma: float) -> Floats:
 def sharpened(picture: Floats, strength: float, sigma: float) -> Floats:
     """Unsharp mask, `sigma` px."""
     return np.clip(picture + np.float32(strength) * (picture - blurred(picture, sigma)), 0, 255)
-
-
-def read_shapes(folder: Path) -> dict[str, list[Floats]]:
-    """Real artefacts, folder/KIND/NAME.png with the opacity in the alpha channel: every other one by name, since
-    the others are for testing. Each (h, w) float32 in [0, 1], cut to what is visible."""
-    shapes: dict[str, list[Floats]] = {}
-    for kind in sorted(path for path in folder.iterdir() if path.is_dir()):
-        for path in sorted(kind.glob("*.png"))[::2]:
-            pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-            if pixels is None or pixels.ndim != 3 or pixels.shape[2] != 4:
-                raise InputError(
-                    f"{printable(path)} is no PNG with an alpha channel; take it out of the folder"
-                )
-            opacity = pixels[..., 3].astype(np.float32) / 255
-            rows, columns = np.nonzero(opacity > 0.03)
-            if len(rows):
-                cut_out = opacity[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-                shapes.setdefault(kind.name, []).append(limited(np.asarray(cut_out, np.float32)))
-    return shapes
-
-
-def limited(opacity: Floats, most: int = 700) -> Floats:
-    """At most `most` px on its longer side, so that drawing it is quick."""
-    scale = most / max(opacity.shape)
-    if scale >= 1:
-        return opacity
-    return np.asarray(cv2.resize(opacity, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)

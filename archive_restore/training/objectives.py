@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from archive_restore.errors import InputError
 from archive_restore.networks import architectures, context_encoder, losses
 from archive_restore.networks.architectures import Settings
 from archive_restore.training import crops, region_masks
+from archive_restore.training.defects.laying import NO_SHAPES, Shapes
 from archive_restore.training.sources import Photographs
 
 Batch = dict[str, Tensor]
@@ -85,12 +87,14 @@ class RefineHoles:
     """The default generator's task: damage of every kind and width, at several window sizes.
 
     `pixels` is the number of pixels a batch has at any of the `sizes` (px), which take turns: a network trained
-    at one size only learns where the window's border is. `shapes` are damage shapes of the user's own archive.
+    at one size only learns where the window's border is. `shapes` are damage shapes of the user's own archive,
+    `artefacts` opacities of real ones, by kind.
     """
 
     sizes: tuple[int, ...] = (64, 96, 128)
     pixels: int = 16 * 80 * 80
     shapes: tuple[NDArray[np.bool_], ...] = ()
+    artefacts: Shapes = field(default_factory=dict)
     settings: Settings = field(default_factory=dict)
     adversary_from: float = 0.85
     adversarial_weight: float = 0.004
@@ -104,7 +108,7 @@ class RefineHoles:
         for position in range(count):
             random = np.random.default_rng([*seed, position])
             photograph = photographs[int(random.integers(len(photographs)))]
-            samples.append(crops.sample(photograph, size, random, self.shapes))
+            samples.append(crops.sample(photograph, size, random, self.shapes, self.artefacts))
         return {
             "truth": to_tensor([sample.truth for sample in samples]),
             "context": to_tensor([sample.guess for sample in samples]),
@@ -288,11 +292,18 @@ def hole_psnr(composite: Tensor, batch: Batch) -> list[float]:
     return [-10 * math.log10(max(float(value), 1e-10)) for value in mean]
 
 
-def objective_for(architecture: str, settings: Settings) -> Objective:
-    """The task of that architecture, with the given settings over its defaults."""
+def objective_for(architecture: str, settings: Settings, artefacts: Shapes = NO_SHAPES) -> Objective:
+    """The task of that architecture, with the given settings over its defaults. `artefacts` as in `RefineHoles`.
+
+    Raises
+    ------
+    InputError
+        The architecture is a published one, which is not trained with damage, and there are artefacts.
+    """
     architectures.architecture(architecture)
-    if architecture == architectures.CENTRE:
-        return PublishedCentre(settings=published_settings() | settings)
-    if architecture == architectures.RANDOM_REGION:
-        return PublishedRandomRegion(settings=published_settings() | settings)
-    return RefineHoles(settings=settings)
+    if architecture == architectures.DEFAULT:
+        return RefineHoles(settings=settings, artefacts=artefacts)
+    if artefacts:
+        raise InputError(f"{architecture} is trained with the paper's masks; leave --artefacts out")
+    published = PublishedCentre if architecture == architectures.CENTRE else PublishedRandomRegion
+    return published(settings=published_settings() | settings)

@@ -18,7 +18,8 @@ from archive_restore.detection import Sensitivity
 from archive_restore.detection.masks import HYSTERESIS, Hysteresis, followed
 from archive_restore.networks.detector import NAME, DamageSegmenter, Detector, laid_out
 from archive_restore.networks.weights import ModelCard, save_model
-from archive_restore.training.detection_samples import DetectorSample, read_shapes, sample
+from archive_restore.training.defects.real_shapes import read_shapes
+from archive_restore.training.detection_samples import DetectorSample, sample
 from archive_restore.training.sources import Photographs, find_entries
 from tests.benchmarks.detection import figures
 

@@ -29,7 +29,8 @@ from archive_restore.detection.filters import Floats
 from archive_restore.detection.verdict import ODDEST, parse
 from archive_restore.networks.detector import Detector, load_detector
 from archive_restore.training.defects.laying import Shapes
-from archive_restore.training.detection_samples import read_shapes, sample
+from archive_restore.training.defects.real_shapes import read_shapes
+from archive_restore.training.detection_samples import sample
 from archive_restore.training.sources import Photographs, find_entries
 
 SEED = 1827  # of the drawn damage; training and enter_detector have others

@@ -6,7 +6,7 @@ from numpy.random import Generator as Random
 from archive_restore.training import damage
 from archive_restore.training.defects import wear
 from archive_restore.training.defects.laying import Defect, Shape, Shapes
-from archive_restore.training.defects.real_shapes import REAL_KINDS, stamped
+from archive_restore.training.defects.real_shapes import stampable, stamped
 
 UNITS = (0.6, 2.6)
 """px a unit of `damage`: from finer than on a photograph of 768 px to coarser than on one of 1,536 px."""
@@ -77,7 +77,7 @@ def draw(random: Random, shape: Shape, unit: float, kind: str, shapes: Shapes) -
         return [
             Defect(wear.draw_tramlines(random, shape), tone(random, kind), float(random.uniform(0, 4)), kind)
         ]
-    if kind in REAL_KINDS and shapes and random.random() < REAL:
+    if stampable(kind, shapes) and random.random() < REAL:
         opacity = stamped(random, shape, unit, kind, shapes)
     elif kind in WORN:
         opacity = WORN[kind](random, shape, unit)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.random import Generator as Random
@@ -12,6 +13,9 @@ from archive_restore.training.scenery.laying import box_of
 Floats = NDArray[np.float32]
 Shape = tuple[int, int]
 Shapes = Mapping[str, Sequence[Floats]]
+"""Opacities (h, w) of real artefacts, by the folder of their kind."""
+
+NO_SHAPES: Shapes = MappingProxyType({})
 
 
 @dataclass(frozen=True)

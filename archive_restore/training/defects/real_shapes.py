@@ -1,9 +1,12 @@
 """The shapes of real artefacts (hairs, dirt, stains cut out of scans of film), strewn over a sample."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 from numpy.random import Generator as Random
 
+from archive_restore.errors import InputError, printable
 from archive_restore.training import damage
 from archive_restore.training.defects.laying import Floats, Shape, Shapes
 
@@ -20,6 +23,11 @@ REAL_SIZES = {"dust": (4, 60), "hairs": (25, 220), "scratches": (100, 380), "spo
 
 REAL_COUNTS = {"dust": (3, 18), "hairs": (1, 5), "scratches": (1, 3), "spots": (1, 4)}
 """How many lie on a sample of 256 px at one px a unit; fewer on one that shows less of the photograph."""
+
+
+def stampable(kind: str, shapes: Shapes) -> bool:
+    """Whether there are real shapes of a kind of damage."""
+    return any(folder in shapes for folder in REAL_KINDS.get(kind, ()))
 
 
 def stamped(random: Random, shape: Shape, unit: float, kind: str, shapes: Shapes) -> Floats:
@@ -51,3 +59,46 @@ def stamp(opacity: Floats, form: Floats, top: int, left: int) -> None:
     if bottom > y and right > x:
         inside = opacity[y:bottom, x:right]
         np.maximum(inside, form[y - top : bottom - top, x - left : right - left], out=inside)
+
+
+def read_shapes(folder: Path) -> dict[str, list[Floats]]:
+    """Real artefacts, folder/KIND/NAME.png with the opacity in the alpha channel: every other one by name, since
+    the others are for testing. Each (h, w) float32 in [0, 1], cut to what is visible.
+
+    Raises
+    ------
+    InputError
+        There are none of any kind in `REAL_KINDS`, or one of them is something else.
+    """
+    known = {name for names in REAL_KINDS.values() for name in names}
+    paths = {kind: sorted((folder / kind).glob("*.png"))[::2] for kind in sorted(known)}
+    shapes = {
+        kind: [form for path in found if (form := _read(path)) is not None] for kind, found in paths.items()
+    }
+    shapes = {kind: forms for kind, forms in shapes.items() if forms}
+    if not shapes:
+        raise InputError(
+            f"{printable(folder)} holds no artefacts; they lie in folders named {', '.join(sorted(known))}"
+        )
+    return shapes
+
+
+def _read(path: Path) -> Floats | None:
+    """None, if nothing of it can be seen."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 3 or pixels.shape[2] != 4:
+        raise InputError(f"{printable(path)} is no PNG with an alpha channel; take it out of the folder")
+    opacity = pixels[..., 3].astype(np.float32) / 255
+    rows, columns = np.nonzero(opacity > 0.03)
+    if not len(rows):
+        return None
+    cut_out = opacity[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return limited(np.asarray(cut_out, np.float32))
+
+
+def limited(opacity: Floats, most: int = 700) -> Floats:
+    """At most `most` px on its longer side, so that drawing it is quick."""
+    scale = most / max(opacity.shape)
+    if scale >= 1:
+        return opacity
+    return np.asarray(cv2.resize(opacity, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
