@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from archive_restore.photos.codecs import decode
-from tests.benchmarks import fuzz, hard_crops, large_tiff, mixed, sheets, speed, stopwatch
+from tests.benchmarks import draw_set, fuzz, hard_crops, large_tiff, mixed, sheets, speed, stopwatch
 from tests.benchmarks.pictures import read_picture, write_picture
 from tests.benchmarks.restoration import Case, score
 from tests.benchmarks.rivals import rivals
@@ -57,6 +57,47 @@ def test_the_large_tiff_is_what_it_says_it_is(
     (page,) = photograph.header.pages
     assert (page.width, page.height, page.colours.samples, page.depth) == (1000, 1000, channels, depth)
     assert 4.5 < np.diff(photograph.pixels.astype(float), axis=0).std() / (257 if depth > 8 else 1) < 5.5
+
+
+MAKE_DAMAGE = """
+RECIPES = ["dust", "hairs", "tear", "none"]
+def main(clean, shapes, out, seed):
+    import os, pathlib
+    drawn = [RECIPES[i % len(RECIPES)] for i in range(5)]
+    found = sorted(os.listdir(os.path.join(shapes, "dots")))
+    pathlib.Path(out).write_text(" ".join([clean, str(seed), *drawn, *RECIPES[:2], *found]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "drawn"),
+    [
+        ([], "c 1234 dust hairs tear none dust dust hairs 0.png 1.png 2.png"),
+        (["--moved", "3", "--seed", "9"], "c 9 none dust hairs tear none dust hairs 0.png 1.png 2.png"),
+        (["--only", "tear"], "c 1234 tear tear tear tear tear dust hairs 0.png 1.png 2.png"),
+        (["--unseen"], "c 1234 dust hairs tear none dust dust hairs 1.png"),
+    ],
+)
+def test_other_sets_have_other_damage(
+    options: list[str], drawn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "make_damage.py").write_text(MAKE_DAMAGE)
+    (tmp_path / "shapes" / "dots").mkdir(parents=True)
+    for number in range(3):
+        (tmp_path / "shapes" / "dots" / f"{number}.png").touch()
+    paths = [str(tmp_path / "make_damage.py"), "c", str(tmp_path / "shapes"), str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["draw_set", *paths, *options])
+    assert draw_set.main() == 0
+    assert (tmp_path / "out").read_text() == drawn
+
+
+def test_a_recipe_that_there_is_not_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "make_damage.py").write_text(MAKE_DAMAGE)
+    monkeypatch.setattr(
+        sys, "argv", ["draw_set", str(tmp_path / "make_damage.py"), "c", "s", "o", "--only", "snow"]
+    )
+    with pytest.raises(SystemExit, match="no recipe snow; there are dust, hairs, tear, none"):
+        draw_set.main()
 
 
 def test_hard_crops_hold_what_is_called_the_most_first_and_each_once() -> None:

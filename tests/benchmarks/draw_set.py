@@ -1,0 +1,79 @@
+"""Draws another development set: the same photographs with other damage.
+
+usage: python -m tests.benchmarks.draw_set MAKE_DAMAGE CLEAN SHAPES OUT [--seed N] [--moved N | --only RECIPE]
+                                           [--unseen]
+
+MAKE_DAMAGE is the script that composes the development set (`make_damage.py CLEAN SHAPES OUT SEED`): it gives the
+photographs of CLEAN its RECIPES by turns. --moved begins N recipes later, --only takes one for all of them, "none"
+among them. --unseen leaves out every other shape of SHAPES, which are the ones that training may use (`read_shapes`).
+"""
+
+import argparse
+import importlib.util
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+def script(path: Path) -> ModuleType:
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location("make_damage", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        sys.exit(f"{path} is no Python script")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Turns(list[str]):
+    """The recipes, of which photograph number i gets another one than the script gives it. What the script slices off,
+    to mix its mixtures of, is as it was."""
+
+    def __init__(self, recipes: list[str], moved: int, only: str | None) -> None:
+        super().__init__(recipes)
+        self.moved, self.only = moved, only
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return super().__getitem__(key)
+        return self.only or super().__getitem__((key + self.moved) % len(self))
+
+
+def link_unseen(shapes: Path, folder: Path) -> None:
+    """Links the shapes into `folder` that `read_shapes` leaves out."""
+    for kind in sorted(path for path in shapes.iterdir() if path.is_dir()):
+        (folder / kind.name).mkdir()
+        for path in sorted(kind.glob("*.png"))[1::2]:
+            (folder / kind.name / path.name).symlink_to(path.resolve())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("make_damage", type=Path)
+    parser.add_argument("clean", type=Path)
+    parser.add_argument("shapes", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=1234)
+    parser.add_argument("--moved", type=int, default=0)
+    parser.add_argument("--only")
+    parser.add_argument("--unseen", action="store_true")
+    arguments = parser.parse_args()
+    module = script(arguments.make_damage)
+    if arguments.only not in (None, *module.RECIPES):
+        sys.exit(f"there is no recipe {arguments.only}; there are {', '.join(module.RECIPES)}")
+    module.RECIPES = Turns(module.RECIPES, arguments.moved, arguments.only)
+    with tempfile.TemporaryDirectory() as temporary:
+        shapes = arguments.shapes
+        if arguments.unseen:
+            shapes = Path(temporary)
+            link_unseen(arguments.shapes, shapes)
+        module.main(str(arguments.clean), str(shapes), str(arguments.out), arguments.seed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
