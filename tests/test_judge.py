@@ -18,7 +18,7 @@ def judged(picture: np.ndarray, called: np.ndarray, sure: int = 190) -> tuple[np
     scores = np.where(called, sure, 0).astype(np.uint8)
     regions, weighed = regions_in(picture, scores)
     odds = judge.odds(weighed)
-    return odds, judge.reconsidered(scores, regions, odds)
+    return odds, judge.reconsidered(scores, regions, odds, np.zeros_like(odds))
 
 
 def test_what_is_called_with_more_confidence_is_believed_more():
@@ -35,7 +35,7 @@ def test_pixels_outside_the_regions_keep_their_scores():
     called[100:104, 100:160] = 200
     called[200:204, 200:260] = 60  # too faint to be a region
     regions, weighed = regions_in(picture, called)
-    scores = judge.reconsidered(called, regions, judge.odds(weighed))
+    scores = judge.reconsidered(called, regions, judge.odds(weighed), np.zeros(1, np.float32))
     assert len(weighed) == 1
     assert (scores[200:204, 200:260] == 60).all()
     assert (scores[100:104, 100:160] != 200).any()
@@ -55,3 +55,16 @@ def test_odds_and_probabilities_are_inverse():
     scores = np.arange(256, dtype=np.uint8)
     back = 255 / (1 + np.exp(-judge.odds_of(scores)))
     assert np.abs(back - scores).max() <= 0.5
+
+
+def test_what_is_doubted_scores_less_and_other_regions_do_not():
+    picture, called = grained(), np.zeros(SHAPE, np.uint8)
+    called[100:104, 100:160] = called[200:204, 200:260] = 200
+    regions, weighed = regions_in(picture, called)
+    odds = judge.odds(weighed)
+    before = judge.reconsidered(called, regions, odds, np.zeros(2, np.float32))
+    after = judge.reconsidered(called, regions, odds, np.array([0, 1], np.float32))
+    assert (after[:150] == before[:150]).all()
+    assert judge.odds_of(after[202, 230:231]) == pytest.approx(
+        judge.odds_of(before[202, 230:231]) - 1, abs=0.05
+    )

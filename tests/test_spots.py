@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from archive_restore.detection import Kind
+from archive_restore.detection import Kind, spots
 from tests.drawn import INK, PAPER, blank, lay, look_of_largest, scene
 
 
@@ -20,3 +20,9 @@ def test_a_spot_larger_than_dust_looks_like_a_spot(tone):
         ]
         cv2.fillPoly(shape, [np.array(blob, np.int32)], 255, cv2.LINE_AA)
     assert look_of_largest(lay(picture, shape, tone), light=tone == PAPER) is Kind.SPOT
+
+
+def test_large_spots_are_doubted_and_the_larger_the_more():
+    doubt = spots.doubt(np.array([1, 300, 1_000, 20_000], np.float32), 100_000)
+    assert (doubt[:2] == 0).all()
+    assert 0.5 < doubt[2] < doubt[3] < 5

@@ -124,11 +124,14 @@ def odds(weighed: Floats) -> Floats:
     return np.asarray(np.mean([weights.odds(weighed) for weights in panel()], axis=0), np.float32)
 
 
-def reconsidered(scores: NDArray[np.uint8], regions: Regions, region_odds: Floats) -> NDArray[np.uint8]:
-    """The scores (h, w), in 255ths, of the regions' pixels with what is thought of their region; others as they are."""
+def reconsidered(
+    scores: NDArray[np.uint8], regions: Regions, region_odds: Floats, doubt: Floats
+) -> NDArray[np.uint8]:
+    """The scores (h, w), in 255ths, of the regions' pixels with what is thought of their region; others as they are.
+    `doubt` (N,) is taken off the logarithms of each region's odds in the end."""
     result = scores.copy()
     position, owner = regions.whole.position, regions.whole.owner
     own = odds_of(scores.ravel()[position])
-    together = OWN_SHARE * own + (1 - OWN_SHARE) * region_odds[owner] + SHIFT
+    together = OWN_SHARE * own + ((1 - OWN_SHARE) * region_odds - doubt)[owner] + SHIFT
     result.ravel()[position] = np.rint(255 / (1 + np.exp(-together))).astype(np.uint8)
     return result
