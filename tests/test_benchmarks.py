@@ -112,6 +112,23 @@ def test_hard_crops_hold_what_is_called_the_most_first_and_each_once() -> None:
     assert not hard_crops.hard_crops(picture, np.full(scores.shape, hard_crops.CALLED - 1, np.uint8))
 
 
+def test_hard_crops_of_files_of_one_name_do_not_replace_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+        write_picture(tmp_path / str(number) / "one.png", np.full((64, 80, 3), 50 + number, np.uint8))
+    monkeypatch.setattr(hard_crops, "load_detector", lambda folder: None)
+    monkeypatch.setattr(
+        hard_crops, "seen_often", lambda picture, _: np.full(picture.shape[:2], 200, np.uint8)
+    )
+    words = [str(tmp_path / "0"), str(tmp_path / "1"), "--weights", "w", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["hard_crops", *words])
+    assert hard_crops.main() == 0
+    levels = {int(read_picture(path)[0, 0, 0]) for path in (tmp_path / "out").iterdir()}
+    assert levels == {50, 51}
+
+
 def test_a_perfect_repair_scores_as_one() -> None:
     clean = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     mask = np.zeros((40, 50), bool)

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from archive_restore.detection import Kind, score, threshold
+from archive_restore.detection import Kind, score, spots, threshold
 from tests.drawn import scene
 
 
@@ -122,3 +122,26 @@ def test_a_verifier_sees_a_large_photograph_reduced_and_the_mask_has_its_size():
     assert mask[194:206, 194:206].all()
     assert mask.sum() < 24**2
     assert abs(region.left - 192) <= 4
+
+
+def test_a_large_spot_needs_more_proof_and_a_long_scratch_does_not(monkeypatch):
+    """What a verifier is equally sure of, as a blot of 2 % of the picture and as a line of nearly as much."""
+    picture = cv2.cvtColor(scene(seed=1), cv2.COLOR_GRAY2RGB)
+    height, width = picture.shape[:2]
+    shapes = {
+        "blot": cv2.circle(
+            np.zeros((height, width), np.uint8), (width // 2, height // 2), height // 11, 225, -1
+        ),
+        "line": cv2.line(np.zeros((height, width), np.uint8), (20, 60), (width - 21, 60), 225, 5),
+    }
+
+    def most(shape):
+        drawn = picture.copy()
+        drawn[shape > 0] = 240
+        return int(score(drawn, lambda shown: cv2.resize(shape, shown.shape[1::-1])).scores[shape > 0].max())
+
+    doubted = {name: most(shape) for name, shape in shapes.items()}
+    monkeypatch.setattr(spots, "DOUBT", 0.0)
+    believed = {name: most(shape) for name, shape in shapes.items()}
+    assert doubted["blot"] < believed["blot"]
+    assert doubted["line"] == believed["line"] > 100

@@ -36,7 +36,8 @@ Artefacts = Annotated[
         "--artefacts",
         metavar="DIR",
         help="Shapes of real damage to draw with: dots/, dirt/, hair/, hair-short/, lint/, scratches/, smut/, spots/, "
-        "sprinkles/, stain/, with PNGs whose alpha is its opacity.",
+        "sprinkles/, stain/, with PNGs whose alpha is its opacity. Every other one is used; the others are left to "
+        "measure with.",
     ),
 ]
 Export = Annotated[

@@ -161,8 +161,8 @@ def _judged_and_named(
     painted = np.concatenate([np.zeros(1, np.uint8), kinds])[regions.labels]
     # What is too faint to be a region has the kind of the one it surrounds.
     painted = np.where(regions.labels > 0, painted, dilated(painted, square(RIM_PX)))
-    doubt = np.where(kinds == KINDS.index(Kind.SPOT), spots.doubt(regions.whole.size, scores.size), 0)
-    judged = judge.reconsidered(scores[part], regions, judge.odds(weighed), np.asarray(doubt, np.float32))
+    doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
+    judged = judge.reconsidered(scores[part], regions, judge.odds(weighed), doubt)
     return ScoreMap(with_halos(judged, regions.labels, picture[part]), painted)
 
 

@@ -231,7 +231,7 @@ def _filled_up(batch: NDArray[Batched]) -> NDArray[Batched]:
 
 def is_thorough(wish: bool | None, device: torch.device) -> bool:
     """Whether windows are restored eight times: as the user wishes, or (None) where a GPU makes it cheap. On the
-    development set it is worth 0.2 dB (`tests.benchmarks.restoration`); a CPU takes three to five times as long."""
+    development set it is worth 0.2 dB (`tests.benchmarks.restoration`); a CPU takes three to six times as long."""
     return device.type != "cpu" if wish is None else wish
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from archive_restore.training.defects.real_shapes import FOR_TESTING
+
 
 def script(path: Path) -> ModuleType:
     """The script as a module."""
@@ -45,7 +47,7 @@ def link_unseen(shapes: Path, folder: Path) -> None:
     """Links the shapes into `folder` that `read_shapes` leaves out."""
     for kind in sorted(path for path in shapes.iterdir() if path.is_dir()):
         (folder / kind.name).mkdir()
-        for path in sorted(kind.glob("*.png"))[1::2]:
+        for path in sorted(kind.glob("*.png"))[FOR_TESTING]:
             (folder / kind.name / path.name).symlink_to(path.resolve())
 
 

@@ -39,12 +39,12 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     entries = [entry for folder in arguments.photographs for entry in find_entries(folder)]
     photographs, written, bad = Photographs(entries, cache_bytes=0), 0, 0
-    for number, entry in enumerate(entries):
+    for number in range(len(entries)):
         picture = photographs[number]
         crops = hard_crops(picture, seen_often(picture, detector))
         bad += bool(crops)
         for n, crop in enumerate(crops):
-            path = arguments.out / f"{Path(entry.name).stem}-{n}.png"
+            path = arguments.out / f"{number:06d}-{n}.png"  # two folders may have files of one name
             if not cv2.imwrite(str(path), np.ascontiguousarray(crop[..., ::-1])):
                 sys.exit(f"{path} cannot be written")
             written += 1

@@ -24,6 +24,9 @@ REAL_SIZES = {"dust": (4, 60), "hairs": (25, 220), "scratches": (100, 380), "spo
 REAL_COUNTS = {"dust": (3, 18), "hairs": (1, 5), "scratches": (1, 3), "spots": (1, 4)}
 """How many lie on a sample of 256 px at one px a unit; fewer on one that shows less of the photograph."""
 
+FOR_TRAINING, FOR_TESTING = slice(0, None, 2), slice(1, None, 2)
+"""Which shapes of a folder, by name, `read_shapes` takes, and which it leaves to be measured with."""
+
 
 def stampable(kind: str, shapes: Shapes) -> bool:
     """Whether there are real shapes of a kind of damage."""
@@ -71,7 +74,7 @@ def read_shapes(folder: Path) -> dict[str, list[Floats]]:
         There are none of any kind in `REAL_KINDS`, or one of them is something else.
     """
     known = {name for names in REAL_KINDS.values() for name in names}
-    paths = {kind: sorted((folder / kind).glob("*.png"))[::2] for kind in sorted(known)}
+    paths = {kind: sorted((folder / kind).glob("*.png"))[FOR_TRAINING] for kind in sorted(known)}
     shapes = {
         kind: [form for path in found if (form := _read(path)) is not None] for kind, found in paths.items()
     }
