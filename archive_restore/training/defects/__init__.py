@@ -4,7 +4,7 @@ import numpy as np
 from numpy.random import Generator as Random
 
 from archive_restore.training import damage
-from archive_restore.training.defects import wear
+from archive_restore.training.defects import flaking, wear
 from archive_restore.training.defects.laying import Defect, Shape, Shapes
 from archive_restore.training.defects.real_shapes import stampable, stamped
 
@@ -24,16 +24,28 @@ WEIGHTS = {
     "bends": 1.2,
     "gouges": 0.8,
     "losses": 1.2,
+    "flakes": 1.0,
+    "rims": 0.8,
+    "rust": 0.6,
     "specks": 1.0,
 }
 """How often each kind is drawn. Not missing corners: a plain wall or sky that fills a corner looks the same to a
 network, and the heuristics find those that have an edge."""
 
-WORN = {"gouges": wear.draw_gouges, "losses": wear.draw_losses, "specks": wear.draw_specks}
+WORN = {
+    "gouges": wear.draw_gouges,
+    "losses": flaking.draw_losses,
+    "flakes": flaking.draw_flakes,
+    "rims": flaking.draw_rim,
+    "specks": wear.draw_specks,
+}
 """What bares the paper, beside the kinds that `damage` draws."""
 
-TONED_AS = {"gouges": "tears", "losses": "tears", "specks": "tears", "scratches": "dust"}
+TONED_AS = {"scratches": "dust"} | dict.fromkeys(WORN, "tears")
 """Kinds that have the tones of another one of `damage`; its scratches are seldom dark."""
+
+AGED = 0.35
+"""Share of what bares the paper that shows it yellowed, brown or grey, not white."""
 
 TRAMLINES = 0.35
 """Share of the scratches that a camera or a projector drew along the film."""
@@ -71,6 +83,8 @@ def draw(random: Random, shape: Shape, unit: float, kind: str, shapes: Shapes) -
         return wear.draw_fold(random, shape, unit)
     if kind == "bends":
         return wear.draw_bend(random, shape, unit)
+    if kind == "rust":
+        return wear.draw_rust(random, shape, unit)
     if kind == "stains":
         return [wear.draw_stain(random, shape, unit)]
     if kind == "scratches" and random.random() < TRAMLINES:
@@ -95,9 +109,14 @@ def draw(random: Random, shape: Shape, unit: float, kind: str, shapes: Shapes) -
 
 
 def tone(random: Random, kind: str) -> tuple[float, float, float]:
-    """As `damage` has it; one in eight is coloured (emulsion scratched to a dye layer) or of middle grey."""
+    """As `damage` has it; one in eight is coloured (emulsion scratched to a dye layer) or of middle grey, and paper is
+    of every age."""
     if kind in ("dust", "hairs", "scratches", "spots") and random.random() < 0.12:
         level = random.uniform(40, 230)
         values = np.clip(level + random.normal(0, 30 if random.random() < 0.5 else 5, 3), 0, 255)
         return float(values[0]), float(values[1]), float(values[2])
+    if kind in WORN and random.random() < AGED:
+        red = float(random.uniform(150, 245))
+        green = red * float(random.uniform(0.84, 1.0))
+        return red, green, green * float(random.uniform(0.78, 1.0))
     return damage.choose_tone(random, TONED_AS.get(kind, kind))

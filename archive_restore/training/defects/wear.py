@@ -1,5 +1,5 @@
 """Wear that `damage` does not draw: swarms of specks, scratches along a film, stains that let the photograph through,
-folds with their shadow, bends that did not break, gouges, and patches that lost their emulsion."""
+rings of rust, folds with their shadow, bends that did not break, and gouges."""
 
 import cv2
 import numpy as np
@@ -84,6 +84,31 @@ def draw_stain(random: Random, shape: Shape, unit: float) -> Defect:
     return Defect(opacity, brown, 0.0, "stains", stains=True)
 
 
+def draw_rust(random: Random, shape: Shape, unit: float) -> list[Defect]:
+    """What a pin or a clip left: a brown halo, rings of rust in it, and in some a burnt middle."""
+    x, y = damage.somewhere(random, shape)
+    rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    reach = min(unit, 2.0) * float(np.exp(random.uniform(np.log(6), np.log(45))))
+    away = np.hypot(rows - y, (columns - x) * random.uniform(0.7, 1.4)) / reach
+    away += np.float32(random.uniform(0.05, 0.3)) * damage.smooth_noise(random, shape, 0.7 * reach)
+    red = float(random.uniform(130, 225))
+    green = red * float(random.uniform(0.5, 0.8))
+    rust = (red, green, green * float(random.uniform(0.15, 0.8)))
+    halo = np.clip(1.3 - away, 0, 1) * np.float32(random.uniform(0.3, 0.9))
+    defects = [Defect(halo, rust, 0.0, "rust", stains=True)]
+    for _ in range(int(random.integers(1, 4))):
+        ring = np.exp(-(((away - random.uniform(0.2, 0.95)) / random.uniform(0.05, 0.15)) ** 2))
+        darker = (0.7 * rust[0], 0.6 * rust[1], 0.5 * rust[2])
+        defects.append(
+            Defect((ring * random.uniform(0.3, 0.9)).astype(np.float32), darker, 2.0, "rust", stains=True)
+        )
+    if random.random() < 0.5:
+        core = (away < random.uniform(0.08, 0.35)).astype(np.float32)
+        burnt = float(random.uniform(5, 60))
+        defects.append(Defect(damage.soften(core, 0.7), (burnt + 15, burnt + 5, burnt), 3.0, "rust"))
+    return defects
+
+
 def draw_fold(random: Random, shape: Shape, unit: float) -> list[Defect]:
     """A fold that did not break everywhere: a light line with a dark one beside it, here and there only one."""
     line = damage.draw_crease(random, shape, unit * float(random.uniform(0.4, 0.8)))
@@ -147,31 +172,3 @@ def draw_gouges(random: Random, shape: Shape, unit: float) -> Floats:
     opacity = damage.ragged(random, opacity, unit, 1.5 * unit, 1.2)
     gaps = damage.smooth_noise(random, shape, 6 * unit) > random.uniform(-2.5, -0.7)
     return damage.soften(opacity * gaps, float(random.uniform(0.3, 0.7)))
-
-
-def draw_losses(random: Random, shape: Shape, unit: float) -> Floats:
-    """Patches where the emulsion came off: flat paper, of sharp angular outlines with frayed rims and cracks that
-    lead away from their corners."""
-    opacity = np.zeros(shape, np.float32)
-    for _ in range(int(random.integers(1, 3))):
-        centre = np.array(damage.somewhere(random, shape))
-        turns = np.sort(random.uniform(0, 2 * np.pi, int(random.integers(5, 12))))
-        reach = unit * np.exp(random.uniform(np.log(5), np.log(45)))
-        radii = reach * random.lognormal(0, 0.45, len(turns)).clip(0.3, 2.2)
-        corners = centre + radii[:, None] * np.stack((np.cos(turns), np.sin(turns)), axis=1)
-        patch = np.zeros(shape, np.uint8)
-        cv2.fillPoly(patch, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        np.maximum(opacity, patch.astype(np.float32) / 255, out=opacity)
-        for corner in corners[random.random(len(corners)) < 0.25]:
-            away = float(np.arctan2(*(corner - centre)[::-1]))
-            path = damage.wander(
-                random,
-                (float(corner[0]), float(corner[1])),
-                away,
-                unit * random.uniform(10, 90),
-                0.15,
-                4.0,
-            )
-            damage.stroke(opacity, path, unit * np.linspace(random.uniform(1, 3.5), 0.6, len(path)))
-    frayed = damage.ragged(random, opacity, unit, 2.0 * unit, random.uniform(0.6, 1.4))
-    return damage.soften(frayed, float(random.uniform(0.3, 0.8)))

@@ -111,6 +111,31 @@ def draw_bars(picture: Picture, random: Random) -> None:
     )
 
 
+def draw_panes(picture: Picture, random: Random) -> None:
+    """Windows against the light: burnt-out panes between dark bars, plain ones or full of painted figures."""
+    height, width = picture.shape[:2]
+    lengths = np.exp(random.uniform(np.log(40), np.log(2 * max(height, width)), 2)).astype(int)
+    across, down = min(int(lengths[0]), width), min(int(lengths[1]), height)
+    left, top = int(random.integers(0, width - across + 1)), int(random.integers(0, height - down + 1))
+    light = np.zeros((down, across), np.float32)
+    if random.random() < 0.7:
+        for wave in (3, 8, 20):
+            light += damage.smooth_noise(random, (down, across), wave * random.uniform(0.6, 1.6))
+    light = 1 / (1 + np.exp(-random.uniform(0.5, 3) * (light + np.float32(random.uniform(0, 2.5)))))
+    bars = np.zeros((down, across), np.float32)
+    thick = float(random.uniform(0.8, 4))
+    for axis, (length, other) in enumerate(((across, down), (down, across))):
+        for at in np.linspace(0, length, int(random.integers(2, max(3, min(9, length // 18 + 1))))):
+            ends = np.array(((at, 0.0), (at, other)))
+            damage.stroke(bars, ends[:, ::-1] if axis else ends, np.full(2, thick))
+    lowest, highest = random.uniform(5, 90), random.uniform(190, 255)
+    tint = 1 - random.uniform(0, 0.2) * random.random(3)
+    inside = picture[top : top + down, left : left + across]
+    panes = (lowest + (highest - lowest) * light)[..., None] * tint.astype(np.float32)
+    inside += (panes - inside) * np.float32(random.uniform(0.8, 1))
+    lay(inside, damage.soften(bars, float(random.uniform(0.4, 1.0))), grey_tone(random, 0.1))
+
+
 def draw_collars(picture: Picture, random: Random) -> None:
     """Collars, cuffs, sheets of paper: plain bright polygons with sharp corners, and sometimes a shadow."""
     height, width = picture.shape[:2]
