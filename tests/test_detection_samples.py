@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from archive_restore.errors import InputError
-from archive_restore.training import defects, detection_samples
+from archive_restore.training import ageing, defects, detection_samples
 from archive_restore.training.defects.laying import Defect
 from archive_restore.training.defects.real_shapes import read_shapes, stamp, stampable, stamped
 from archive_restore.training.detection_samples import sample
@@ -140,3 +140,14 @@ def test_the_fringe_that_sharpening_leaves_is_damage(monkeypatch):
         monkeypatch.setattr(detection_samples, "SHARPENED", share)
         widths[share] = np.mean([one.truth.sum() for one in drawn(30)])
     assert widths[1.0] > 1.15 * widths[0.0]
+
+
+def test_some_photographs_fade_unevenly_and_none_leaves_the_range():
+    spreads = []
+    for seed in range(40):
+        picture = np.full((96, 128, 3), 120, np.float32)
+        ageing.uneven(picture, np.random.default_rng(seed))
+        assert picture.min() >= 0
+        assert picture.max() <= 255
+        spreads.append(np.ptp(picture, axis=(0, 1)).max())
+    assert 0.1 < np.mean(np.array(spreads) > 2) < 0.6

@@ -9,6 +9,10 @@ import numpy as np
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
+from archive_restore.training import damage
+
+Floats = NDArray[np.float32]
+
 SEPIA = np.array([1.06, 0.9, 0.72], np.float32)
 """Channel gains of a sepia print, RGB."""
 
@@ -28,6 +32,29 @@ def tone(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
     if style == "faded":
         values = values * random.uniform(0.85, 1.05, 3).astype(np.float32)
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def uneven(picture: Floats, random: Random) -> None:
+    """Fading that is not the same everywhere, for one picture in four: yellowed towards the sides, bleached where light
+    fell; and for one in sixteen the texture of silk or linen paper. (H, W, 3) float32, in place."""
+    shape = picture.shape[:2]
+    if random.random() < 0.25:
+        field = damage.smooth_noise(random, shape, max(shape) * random.uniform(0.25, 0.8))
+        rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j].astype(np.float32)
+        field += np.float32(random.normal(0, 1)) * rows + np.float32(random.normal(0, 1)) * columns
+        strength = np.clip(np.float32(random.uniform(0.02, 0.12)) * field, 0, 0.4)[..., None]
+        level = random.uniform(140, 250)
+        tone = level * (1 - random.uniform(0, 0.5) * np.array((0.0, 0.35, 1.0)))
+        picture += (tone.astype(np.float32) - picture) * strength
+    if random.random() < 1 / 16:
+        turn, period = random.uniform(0, np.pi / 2), random.uniform(3, 10)
+        rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32) * np.float32(
+            2 * np.pi / period
+        )
+        weave = np.sin(np.cos(turn) * columns + np.sin(turn) * rows) * np.sin(
+            np.cos(turn) * rows - np.sin(turn) * columns
+        )
+        picture += (np.float32(random.uniform(2, 9)) * weave)[..., None]
 
 
 def grain(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:

@@ -60,6 +60,7 @@ def sample(
     clean = ageing.tone(square, random).astype(np.float32)
     if random.random() < DECORATED:
         decorate(clean, random)
+    ageing.uneven(clean, random)
     np.clip(clean, 0, 255, out=clean)
     order = random.choice(["print", "glass", "both"], p=[0.3, 0.5, 0.2])
     if order != "print":
