@@ -19,7 +19,7 @@ class RunOptions:
     model: str | None = None  # None: the default
     max_pixels: int = DEFAULT_MAX_PIXELS
     grain: bool = True  # draw the grain that repairs lack
-    thorough: bool | None = None  # restore eight times and keep the mean; None: by the device
+    thorough: bool | None = None  # restore eight times and keep the mean; None: as `thoroughness` has it
     recompress: bool = False  # encode a JPEG anew as a whole
     records: bool = True  # write a record beside each restored photograph
     until: datetime | None = None  # nothing is begun after it

@@ -20,7 +20,7 @@ from archive_restore.progress import Progress
 from archive_restore.records import describe, regions_of, remove_record, write_record
 from archive_restore.restoring.parts import Loaded
 from archive_restore.restoring.pipeline import restore_all, write_checked
-from archive_restore.restoring.restorer import Restorer, is_thorough
+from archive_restore.restoring.restorer import Restorer, thoroughness
 
 MASK_SUFFIX = ".png"
 """The mask of sub/a.jpg is sub/a.jpg.png in the folder of masks."""
@@ -35,7 +35,7 @@ class InpaintOptions:
     model: str | None = None  # None: the default
     max_pixels: int = DEFAULT_MAX_PIXELS
     grain: bool = True  # draw the grain that repairs lack
-    thorough: bool | None = None  # restore eight times and keep the mean; None: by the device
+    thorough: bool | None = None  # restore eight times and keep the mean; None: as `thoroughness` has it
     opaque: bool = False  # believe nothing under the masks
     overwrite: bool = False  # replace files that are in the output already, instead of keeping them
     recompress: bool = False  # encode a JPEG anew as a whole
@@ -86,7 +86,7 @@ def inpaint_paths(
     everything = _orders(paths, masks, out, progress)
     orders = everything if options.overwrite else [one for one in everything if not one.output.exists()]
     device = choose_device(options.device)
-    options = replace(options, thorough=is_thorough(options.thorough, device))
+    options = replace(options, thorough=thoroughness(options.thorough, device))
     summary = InpaintSummary(kept=len(everything) - len(orders))
     if orders:
         model = load_model(options.model, home=home)

@@ -113,7 +113,7 @@ def describe(
     name : path of the original below the archive, printable
     mask_file : where the mask was read from
     model : name and sha256 of the weights
-    settings : what the user chose
+    settings : what the user chose; None where device and damage decided
     regions : the damage, see `Repainted`
     """
     restored = read_header(original.path, data, max_pixels=original.header.pixels)

@@ -24,7 +24,7 @@ from archive_restore.outputs import Outputs, output_path
 from archive_restore.photos.archive import check_archive, output_folder
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.progress import Progress
-from archive_restore.restoring.restorer import Restorer, is_thorough
+from archive_restore.restoring.restorer import Restorer, thoroughness
 from archive_restore.scanned import scanned_archives
 from archive_restore.worker import Worker
 
@@ -60,7 +60,7 @@ def run(
         check_archive(options.archive)
     archives = scanned_archives(ledger, options.archive)
     device = choose_device(options.device)
-    options = replace(options, thorough=is_thorough(options.thorough, device))
+    options = replace(options, thorough=thoroughness(options.thorough, device))
     apart = decoding_apart() if decode is None else nullcontext(decode)
     with WorkerLock(home.worker_lock), stop_on_interrupt() as stop, apart as reads:
         night = Night(clock, options.until, options.lasting)
@@ -117,9 +117,10 @@ def run(
 
 
 def place_of(options: RunOptions) -> str:
-    """The device that restores, and whether thoroughly: what a pace holds for, e.g. "cuda:0, thoroughly"."""
+    """The device that restores, and how thoroughly: what a pace holds for, e.g. "cuda:0, thoroughly"."""
     device = choose_device(options.device)
-    return f"{device}, thoroughly" if is_thorough(options.thorough, device) else str(device)
+    manner = {True: ", thoroughly", False: ", quickly", None: ""}
+    return f"{device}{manner[thoroughness(options.thorough, device)]}"
 
 
 def _empty(

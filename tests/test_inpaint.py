@@ -126,9 +126,9 @@ def test_each_photograph_has_a_record_with_its_mask_and_model(folder: Path, inpa
     assert record.model.name == "small"
 
 
-@pytest.mark.parametrize(("wish", "done"), [(None, False), (True, True)])
+@pytest.mark.parametrize(("wish", "done"), [(None, None), (True, True), (False, False)])
 def test_the_record_says_whether_it_was_done_thoroughly(
-    folder: Path, inpaint: Inpaint, wish: bool | None, done: bool
+    folder: Path, inpaint: Inpaint, wish: bool | None, done: bool | None
 ) -> None:
     inpaint(folder / "photos" / "a.png", thorough=wish)
     record = read_record(folder / "out" / "a.png")

@@ -13,7 +13,7 @@ from archive_restore.errors import DeviceError
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import LoadedModel, ModelCard
 from archive_restore.restoring.prefill import prefill
-from archive_restore.restoring.restorer import Restorer, is_thorough
+from archive_restore.restoring.restorer import CHEAP_PX, CHEAP_SHARE, Restorer, thoroughness, ways_of
 
 CPU = torch.device("cpu")
 CARD = ModelCard(name="test", file="", sha256="", architecture="test")
@@ -133,8 +133,10 @@ def test_pictures_with_and_without_fractions_share_batches_and_keep_their_types(
 def test_a_thorough_restorer_asks_eight_ways_and_keeps_the_rest_of_the_picture() -> None:
     pixels, mask = scratched(64, 64)
     once, often = Untrained(), Untrained()
-    plain = restorer(once).restore(pixels, mask)
-    thorough = Restorer(LoadedModel(often, CARD), CPU, grain=False, thorough=True).restore(pixels, mask)
+    plain, thorough = (
+        Restorer(LoadedModel(module, CARD), CPU, grain=False, thorough=wish).restore(pixels, mask)
+        for module, wish in ((once, False), (often, True))
+    )
     assert sum(often.batches) == 8 * sum(once.batches)
     np.testing.assert_array_equal(thorough, plain)  # the first guess is the same from every side
 
@@ -152,8 +154,19 @@ def test_a_thorough_restorer_makes_less_of_what_depends_on_the_side() -> None:
 
 def test_a_gpu_is_thorough_unless_told_otherwise() -> None:
     gpu = torch.device("cuda:0")
-    assert [is_thorough(wish, gpu) for wish in (None, True, False)] == [True, True, False]
-    assert [is_thorough(wish, CPU) for wish in (None, True, False)] == [False, True, False]
+    assert [thoroughness(wish, gpu) for wish in (None, True, False)] == [True, True, False]
+    assert [thoroughness(wish, CPU) for wish in (None, True, False)] == [None, True, False]
+
+
+def test_a_cpu_restores_as_often_as_is_cheap() -> None:
+    small, large = 10**6, 10**8
+    shares = (1 / 8, 1 / 4, 1 / 2, 1)
+    for picture, cheap in ((small, CHEAP_PX), (large, CHEAP_SHARE * large)):
+        windows = [int(share * cheap) for share in shares]
+        assert [ways_of(None, area, picture) for area in windows] == [8, 4, 2, 1]
+        assert [ways_of(None, area + 10, picture) for area in windows] == [4, 2, 1, 1]
+        assert [ways_of(True, area, picture) for area in windows] == [8] * 4
+        assert [ways_of(False, area, picture) for area in windows] == [1] * 4
 
 
 def test_the_untrained_generator_gives_the_first_guess_to_the_sample() -> None:

@@ -73,8 +73,9 @@ def test_a_limit_leaves_the_rest_queued(prepared: Callable[[int], Tried]) -> Non
 
 
 def test_a_thorough_run_says_so_and_keeps_its_own_pace(prepared: Callable[[int], Tried]) -> None:
-    tried = prepared(2)
-    assert [tried.run(limit=1, thorough=wish).device for wish in (None, True)] == ["cpu", "cpu, thoroughly"]
+    tried = prepared(3)
+    devices = [tried.run(limit=1, thorough=wish).device for wish in (None, True, False)]
+    assert devices == ["cpu", "cpu, thoroughly", "cpu, quickly"]
 
 
 def test_only_the_named_archive_is_restored(prepared: Callable[[int], Tried], tmp_path: Path) -> None:

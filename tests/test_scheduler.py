@@ -16,9 +16,11 @@ class Network:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.ways: list[int] = []
 
-    def __call__(self, cuts: list[Cut]) -> NDArray[np.float32]:
+    def __call__(self, cuts: list[Cut], ways: int) -> NDArray[np.float32]:
         self.batches.append(len(cuts))
+        self.ways.append(ways)
         return np.stack([cut.guess for cut in cuts]).astype(np.float32)
 
 
@@ -45,6 +47,23 @@ def test_windows_of_several_photographs_share_full_batches(cutters: ThreadPoolEx
     done = list(scheduler.run((number, painting(3), 1) for number in range(16)))
     assert sorted(number for number, _ in done) == list(range(16))
     assert network.batches == [8] * 6
+
+
+def test_only_windows_that_are_shown_in_as_many_ways_share_a_batch(cutters: ThreadPoolExecutor) -> None:
+    network = Network()
+    scheduler: Scheduler[int] = Scheduler(
+        network,
+        room=lambda shape: 8,
+        ways=lambda level: 2 if len(level.windows) == 3 else 4,
+        max_pixels=10**9,
+        cutters=cutters,
+    )
+    list(scheduler.run((number, painting(3 if number % 2 else 5), 1) for number in range(8)))
+    shown = {2: 0, 4: 0}
+    for ways, size in zip(network.ways, network.batches, strict=True):
+        shown[ways] += size
+    assert shown == {2: 4 * 3, 4: 4 * 5}
+    assert max(network.batches) == 8
 
 
 def test_coarse_levels_fill_their_batches_with_windows_of_others(cutters: ThreadPoolExecutor) -> None:
@@ -161,7 +180,7 @@ def test_a_photograph_that_raises_comes_back_with_its_error_and_the_others_go_on
 
 
 def test_a_network_that_fails_ends_everything(cutters: ThreadPoolExecutor) -> None:
-    def fail(cuts: list[Cut]) -> NDArray[np.float32]:
+    def fail(cuts: list[Cut], ways: int) -> NDArray[np.float32]:
         raise RuntimeError("device lost")
 
     scheduler: Scheduler[int] = Scheduler(fail, room=lambda shape: 4, max_pixels=10**9, cutters=cutters)

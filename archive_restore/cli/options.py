@@ -170,11 +170,11 @@ Thorough = Annotated[
     typer.Option(
         "--thorough/--no-thorough",
         help="Restore every hole eight times, turned and mirrored, and keep the mean: closer to what was there. "
-        "[default: on a GPU; a CPU takes several times as long]",
+        "Or once. [default: eight times on a GPU; on a CPU as often as takes little longer]",
         show_default=False,
     ),
 ]
-"""None is by the device."""
+"""None is as `restoring.restorer.thoroughness` has it."""
 
 
 def _parse_batch_size(text: str) -> int | None:

@@ -73,6 +73,16 @@ class Level:
         self._canvas = Canvas(wanted, channels=1 if pixels.ndim == 2 else 3)
         self.windows: list[Window] = cover(wanted, size=size, context=context)
 
+    @property
+    def area(self) -> int:
+        """px of all windows."""
+        return sum(window.height * window.width for window in self.windows)
+
+    @property
+    def pixels(self) -> int:
+        """px of the picture at this scale."""
+        return int(self._shape[0] * self._shape[1])
+
     def cut(self, window: Window) -> Cut:
         """What the generator is given of a window."""
         guess = in_colour(self._guess.within(window.slices))

@@ -12,11 +12,11 @@ from torch import Tensor
 from archive_restore.cores import usable_cores
 from archive_restore.errors import DeviceError, WeightsError
 from archive_restore.networks.devices import cpu_computes_in_bfloat16
-from archive_restore.networks.ensemble import SelfEnsemble
+from archive_restore.networks.ensemble import WAYS, SelfEnsemble
 from archive_restore.networks.weights import LoadedModel
 from archive_restore.restoring.fractions import Picture, Sample
 from archive_restore.restoring.grain import match_grain
-from archive_restore.restoring.levels import Cut, Painting, coarse_to_fine
+from archive_restore.restoring.levels import Cut, Level, Painting, coarse_to_fine
 from archive_restore.restoring.monochrome import in_its_tone
 from archive_restore.restoring.scheduler import Outcome, Scheduler
 from archive_restore.restoring.windows import Shape
@@ -37,6 +37,12 @@ MAX_PIXELS_IN_FLIGHT = 24_000_000
 """px of the photographs that are being restored side by side. One takes 3 to 12 bytes a pixel; one with fractions
 takes, and counts, four times as much."""
 
+CHEAP_PX = 2_000_000
+"""px of windows that any photograph is worth on a CPU: two cores take a second."""
+
+CHEAP_SHARE = 0.4
+"""px of windows for each px of a large photograph, whose codecs take as long."""
+
 MAX_CUTTERS = 8
 """Threads that cut windows out; a modern GPU takes windows faster than one thread makes first guesses."""
 
@@ -51,7 +57,7 @@ class Restorer:
     batch_size : windows of full size at once, and more of smaller ones; None to choose by the device
     grain : draw the grain that the restored holes lack (see `grain.match_grain`)
     opaque : believe nothing under the masks: they hide what is to go, whether it is damage or not
-    thorough : restore each window eight times, turned and mirrored, and keep the mean; None as `is_thorough` has it
+    thorough : restore each window eight times, turned and mirrored, and keep the mean; None as `thoroughness` has it
     note : told, in a sentence, when a batch did not fit and smaller ones are used from then on
     after_batch : told the number of windows after each batch
     """
@@ -78,8 +84,8 @@ class Restorer:
         self._note = note
         self._after_batch = after_batch
         self._precision = half_precision(device)
-        module = SelfEnsemble(model.module) if is_thorough(thorough, device) else model.module
-        self._module = module.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._thorough = thoroughness(thorough, device)
+        self._module = SelfEnsemble(model.module).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def restore(self, pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray[Sample]:
         """One photograph.
@@ -135,7 +141,7 @@ class Restorer:
         cutters = 1 if self.device.type == "cpu" else min(MAX_CUTTERS, usable_cores())
         with ThreadPoolExecutor(cutters, thread_name_prefix="cut") as executor:
             scheduler: Scheduler[Key] = Scheduler(
-                self._write, room=self._room, max_pixels=max_pixels, cutters=executor
+                self._write, room=self._room, ways=self._ways, max_pixels=max_pixels, cutters=executor
             )
             yield from scheduler.run(
                 (key, self._painting(pixels, mask), mask.size * pixels.itemsize)
@@ -152,7 +158,11 @@ class Restorer:
         """Windows of a shape that go through the network at once: they have as many pixels as a batch of full ones."""
         return max(1, self.batch_size * self.window**2 // (shape[0] * shape[1]))
 
-    def _write(self, cuts: list[Cut]) -> NDArray[np.float32]:
+    def _ways(self, level: Level) -> int:
+        """In how many ways the windows of a level are shown to the network."""
+        return ways_of(self._thorough, level.area, level.pixels)
+
+    def _write(self, cuts: list[Cut], ways: int) -> NDArray[np.float32]:
         """The windows, all of one shape, as the generator writes them, (B, H, W, 3) float32, 0 to 255."""
         guesses = np.stack([cut.guess for cut in cuts])
         holes = np.stack([cut.hole for cut in cuts])
@@ -162,7 +172,7 @@ class Restorer:
         while done < len(cuts):
             some = slice(done, done + self._room(holes.shape[1:]))
             try:
-                parts.append(self._through_network(guesses[some], holes[some], scans[some]))
+                parts.append(self._through_network(guesses[some], holes[some], scans[some], ways))
             except torch.OutOfMemoryError:
                 self._shrink()
                 continue
@@ -189,7 +199,7 @@ class Restorer:
 
     @torch.inference_mode()
     def _through_network(
-        self, guesses: Picture, holes: NDArray[np.bool_], scans: Picture
+        self, guesses: Picture, holes: NDArray[np.bool_], scans: Picture, ways: int
     ) -> NDArray[np.float32]:
         """Guesses and scans (B, H, W, 3) and holes (B, H, W) bool to (B, H, W, 3) float32, 0 to 255."""
         count = len(guesses)
@@ -198,7 +208,7 @@ class Restorer:
         guess, scan = (self._to_device(pictures) for pictures in (guesses, scans))
         hole = torch.from_numpy(holes).to(self.device)[:, None].float()
         with torch.autocast(self.device.type, self._precision, enabled=self._precision is not None):
-            written: Tensor = self._module(guess, hole, scan)
+            written: Tensor = self._module(guess, hole, scan, ways=ways)
         samples = written.float().add(1.0).mul(127.5).clamp(0.0, 255.0).permute(0, 2, 3, 1)
         return samples[:count].cpu().numpy()
 
@@ -232,10 +242,24 @@ def _filled_up(batch: NDArray[Batched]) -> NDArray[Batched]:
     return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
 
 
-def is_thorough(wish: bool | None, device: torch.device) -> bool:
-    """Whether windows are restored eight times: as the user wishes, or (None) where a GPU makes it cheap. On the
-    development set it is worth 0.2 dB (`tests.benchmarks.restoration`); a CPU takes three to six times as long."""
-    return device.type != "cpu" if wish is None else wish
+def thoroughness(wish: bool | None, device: torch.device) -> bool | None:
+    """Whether windows are restored eight times: as the user wishes, else always on a GPU, and on a CPU (None) as
+    often as is cheap. On the development set it is worth 0.2 dB (`tests.benchmarks.restoration`)."""
+    return True if wish is None and device.type != "cpu" else wish
+
+
+def ways_of(thorough: bool | None, windows: int, picture: int) -> int:
+    """In how many ways the windows of one scale of a picture are shown to the network: 1, 2, 4 or 8.
+
+    Parameters
+    ----------
+    thorough : all ways or one; None for as many as are cheap
+    windows, picture : px of the windows together, and of the picture at that scale
+    """
+    if thorough is not None:
+        return len(WAYS) if thorough else 1
+    cheap = max(CHEAP_PX, CHEAP_SHARE * picture)
+    return next((ways for ways in (len(WAYS), 4, 2) if ways * windows <= cheap), 1)
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:

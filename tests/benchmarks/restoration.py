@@ -35,10 +35,10 @@ from tests.benchmarks.rivals import Method, rivals, timed
 
 OURS = "ours"
 CHOICES = {
-    OURS: (True, False),
-    "ours, --no-grain": (False, False),
-    "ours, --thorough": (True, True),
+    OURS: (True, None),
+    "ours, --no-grain": (False, None),
     "ours, --thorough --no-grain": (False, True),
+    "ours, --no-thorough --no-grain": (False, False),
 }
 """Ours by what a user may choose: (grain, thorough)."""
 
