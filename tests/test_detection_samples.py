@@ -151,3 +151,11 @@ def test_some_photographs_fade_unevenly_and_none_leaves_the_range():
         assert picture.max() <= 255
         spreads.append(np.ptp(picture, axis=(0, 1)).max())
     assert 0.1 < np.mean(np.array(spreads) > 2) < 0.6
+
+
+def test_bared_paper_is_white_or_aged_and_never_blue():
+    tones = [
+        defects.tone(np.random.default_rng(seed), kind) for kind in sorted(defects.WORN) for seed in range(40)
+    ]
+    assert all(red >= 150 and red >= max(green, blue) for red, green, blue in tones)
+    assert 0.1 < np.mean([blue < 0.85 * red for red, _, blue in tones]) < 0.5
