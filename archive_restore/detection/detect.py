@@ -18,6 +18,7 @@ from archive_restore.detection.regions import KINDS, Kind
 from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
 from archive_restore.detection.tramlines import tramlines
 from archive_restore.detection.verdict import verdicts
+from archive_restore.detection.wholes import made_whole
 
 LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
     Kind.DUST: dust.likeness,
@@ -142,14 +143,17 @@ def regions_in(
     picture: NDArray[np.uint8], scores: NDArray[np.uint8], part: tuple[slice, slice] = np.s_[:, :]
 ) -> tuple[Regions, Floats]:
     """The regions that a segmenter's scores (h, w), in 255ths, make in a part that holds all, and their traits."""
-    luminance = picture[part]
-    if picture.ndim == 3:
-        luminance = np.asarray(cv2.cvtColor(luminance, cv2.COLOR_RGB2GRAY), np.uint8)
+    luminance = _luminance(picture[part])
     called = (scores[part] >= NAMED_FROM).view(np.uint8)
     regions = regions_of(called, luminance, scores.shape)
     share = np.count_nonzero(called) / scores.size
     tones = judge.range_of(picture)
     return regions, judge.traits(regions, scores[part], luminance, called=share, tones=tones)
+
+
+def _luminance(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey levels (h, w) of a picture (h, w) or (h, w, 3), RGB."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) if picture.ndim == 3 else picture
 
 
 def _judged_and_named(
@@ -163,6 +167,7 @@ def _judged_and_named(
     painted = np.where(regions.labels > 0, painted, dilated(painted, square(RIM_PX)))
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
     judged = judge.reconsidered(scores[part], regions, judge.odds(weighed), doubt)
+    judged = made_whole(judged, regions, _luminance(picture[part]))
     return ScoreMap(with_halos(judged, regions.labels, picture[part]), painted)
 
 
@@ -212,8 +217,7 @@ def _merge(merged: ScoreMap, level: ScoreMap) -> None:
 
 
 def _merge_tramlines(merged: ScoreMap, picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> None:
-    luminance = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
-    lines = tramlines(np.asarray(luminance, np.uint8), probability)
+    lines = tramlines(_luminance(picture), probability)
     surer = lines > np.maximum(merged.scores, round(255 * FAINTEST))
     if not surer.any():
         return

@@ -1,0 +1,60 @@
+"""Regions made whole: what a segmenter is a little less sure of in the midst of a patch, and has the patch's tone, goes
+with it. Half of a white patch that is left standing looks worse than all of it.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.detection.shapes import Regions
+
+WIDE = 8.0
+"""Width from which a region is a patch, in thousandths of the long side."""
+
+SLENDER = 30.0
+"""Length over width from which it is none: lines and creases end where they end."""
+
+SUSPECTED = 50
+"""Least probability, in 255ths, of what goes with a region."""
+
+REACH_PX = 12
+"""How far it may lie from the region."""
+
+TONE = 10.0
+"""Grey levels that it may differ from the region's mean; more where the region itself is uneven."""
+
+SPREADS = 1.5
+"""Of the region's own deviation that it may differ."""
+
+
+def made_whole(
+    scores: NDArray[np.uint8], regions: Regions, luminance: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """The scores (h, w), in 255ths, with what belongs to a region as sure as the region's mean.
+
+    Parameters
+    ----------
+    scores, luminance : (h, w) uint8, of the part of a picture that the regions are of; grey levels
+    """
+    labels, whole = regions.labels, regions.whole
+    form = regions.form
+    patch = np.concatenate([[False], (form.width >= WIDE) & (form.slenderness < SLENDER)])[labels]
+    rows, columns = np.nonzero((scores >= SUSPECTED) & (labels == 0))
+    if not patch.any() or not len(rows):
+        return scores
+    distance, nearest = cv2.distanceTransformWithLabels(
+        (~patch).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # OpenCV numbers the patches' pixels in the order of rows.
+    owner = labels[patch][nearest[rows, columns] - 1] - 1
+    inside = luminance.ravel()[whole.position].astype(np.float32)
+    tone = whole.mean(inside)
+    allowed = np.maximum(TONE, SPREADS * whole.spread(inside, tone))
+    sure = whole.mean(scores.ravel()[whole.position].astype(np.float32))
+    alike = np.abs(luminance[rows, columns] - tone[owner]) <= allowed[owner]
+    near = distance[rows, columns] <= REACH_PX
+    taken = alike & near
+    result = scores.copy()
+    values = np.rint(sure[owner[taken]]).astype(np.uint8)
+    result[rows[taken], columns[taken]] = np.maximum(scores[rows[taken], columns[taken]], values)
+    return result
