@@ -36,25 +36,38 @@ def made_whole(
     ----------
     scores, luminance : (h, w) uint8, of the part of a picture that the regions are of; grey levels
     """
-    labels, whole = regions.labels, regions.whole
-    form = regions.form
-    patch = np.concatenate([[False], (form.width >= WIDE) & (form.slenderness < SLENDER)])[labels]
-    rows, columns = np.nonzero((scores >= SUSPECTED) & (labels == 0))
-    if not patch.any() or not len(rows):
+    whole, form = regions.whole, regions.form
+    patch = (form.width >= WIDE) & (form.slenderness < SLENDER)
+    at, owner = whole.position[patch[whole.owner]], whole.owner[patch[whole.owner]]
+    if not len(at):
+        return scores
+    place = _box(at, scores.shape)
+    near, belongs = scores[place], np.zeros(scores.shape, np.int32)
+    belongs.ravel()[at] = owner + 1
+    belongs = belongs[place]
+    rows, columns = np.nonzero((near >= SUSPECTED) & (regions.labels[place] == 0))
+    if not len(rows):
         return scores
     distance, nearest = cv2.distanceTransformWithLabels(
-        (~patch).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+        (belongs == 0).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     # OpenCV numbers the patches' pixels in the order of rows.
-    owner = labels[patch][nearest[rows, columns] - 1] - 1
+    mine = belongs[belongs > 0][nearest[rows, columns] - 1] - 1
     inside = luminance.ravel()[whole.position].astype(np.float32)
     tone = whole.mean(inside)
     allowed = np.maximum(TONE, SPREADS * whole.spread(inside, tone))
-    sure = whole.mean(scores.ravel()[whole.position].astype(np.float32))
-    alike = np.abs(luminance[rows, columns] - tone[owner]) <= allowed[owner]
-    near = distance[rows, columns] <= REACH_PX
-    taken = alike & near
+    sure = np.rint(whole.mean(scores.ravel()[whole.position].astype(np.float32))).astype(np.uint8)
+    alike = np.abs(luminance[place][rows, columns] - tone[mine]) <= allowed[mine]
+    taken = alike & (distance[rows, columns] <= REACH_PX)
     result = scores.copy()
-    values = np.rint(sure[owner[taken]]).astype(np.uint8)
-    result[rows[taken], columns[taken]] = np.maximum(scores[rows[taken], columns[taken]], values)
+    np.maximum.at(result[place], (rows[taken], columns[taken]), sure[mine[taken]])
     return result
+
+
+def _box(position: NDArray[np.integer], shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """What lies no more than REACH_PX from pixels (N,) of a picture of `shape` (h, w)."""
+    rows, columns = np.divmod(position, shape[1])
+    return (
+        slice(max(int(rows.min()) - REACH_PX, 0), int(rows.max()) + REACH_PX + 1),
+        slice(max(int(columns.min()) - REACH_PX, 0), int(columns.max()) + REACH_PX + 1),
+    )
