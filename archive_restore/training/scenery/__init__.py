@@ -32,7 +32,7 @@ SCENERY = {
     "buttons": Drawn(made.draw_buttons, 0.04),
     "stars": Drawn(living.draw_stars, 0.06),
     "snow": Drawn(living.draw_snow, 0.08),
-    "lamps": Drawn(living.draw_lamps, 0.1),
+    "lamps": Drawn(living.draw_lamps, 0.16),
     "eyes": Drawn(living.draw_eyes, 0.05),
     "whiskers": Drawn(living.draw_whiskers, 0.03),
     "branches": Drawn(living.draw_branches, 0.03),

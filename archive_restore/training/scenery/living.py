@@ -48,8 +48,11 @@ def draw_snow(picture: Picture, random: Random) -> None:
 
 
 def draw_lamps(picture: Picture, random: Random) -> None:
-    """Lamps, glints on metal and water: burnt-out cores with a glow around them, before the dark."""
+    """Lamps, glints on metal and water: burnt-out cores with a glow around them, before the dark, and in some pictures
+    with the rays that a lens's blades make of each."""
     shape = picture.shape[:2]
+    rays = int(random.integers(2, 10)) * 2 if random.random() < 0.4 else 0
+    turned = float(random.uniform(0, np.pi))
     if random.random() < 0.7:
         picture *= np.float32(random.uniform(0.15, 0.6))
     for _ in range(int(random.integers(1, 8))):
@@ -62,6 +65,14 @@ def draw_lamps(picture: Picture, random: Random) -> None:
         warm = np.clip(255 - random.uniform(0, 60) * np.array((0.0, 0.4, 1.0)), 0, 255)
         lay(picture, np.clip(np.float32(random.uniform(0.5, 2.5)) * glow, 0, 0.9).astype(np.float32), warm)
         lay(picture, damage.soften(unit(core), float(random.uniform(0.4, 0.9))), np.full(3, 254.0))
+        reach = radius * random.uniform(3, 9)
+        for angle in turned + np.arange(rays) * 2 * np.pi / max(rays, 1):
+            ray = np.zeros(shape, np.float32)
+            far = np.array((x, y)) + reach * random.uniform(0.6, 1.1) * np.array(
+                (np.cos(angle), np.sin(angle))
+            )
+            damage.stroke(ray, np.linspace((x, y), far, 8), np.linspace(0.7 * radius, 0.3, 8))
+            lay(picture, damage.soften(ray, 0.6) * np.float32(random.uniform(0.4, 1)), warm)
 
 
 def draw_eyes(picture: Picture, random: Random) -> None:
