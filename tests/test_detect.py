@@ -145,3 +145,14 @@ def test_a_large_spot_needs_more_proof_and_a_long_scratch_does_not(monkeypatch):
     believed = {name: most(shape) for name, shape in shapes.items()}
     assert doubted["blot"] < believed["blot"]
     assert doubted["line"] == believed["line"] > 100
+
+
+def test_the_rest_of_a_patch_has_the_patchs_kind():
+    picture = np.full((300, 400, 3), 90, np.uint8)
+    picture[100:160, 158:242] = 240
+    probability = np.zeros(picture.shape[:2], np.uint8)  # the same mirrored, as a verifier is asked
+    probability[100:160, 158:242], probability[100:160, 170:230] = 80, 230
+    found = score(picture, lambda shown: cv2.resize(probability, shown.shape[1::-1]))
+    sure, rest = np.s_[110:150, 180:220], np.s_[110:150, 236:240]
+    assert (found.scores[rest] > 0).all()
+    assert set(found.kinds[rest].ravel()) == set(found.kinds[sure].ravel()) != {0}

@@ -19,7 +19,11 @@ def drawn(rest: int = 220) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 def whole(scores: NDArray[np.uint8], luminance: NDArray[np.uint8]) -> NDArray[np.uint8]:
     regions = regions_of((scores >= 110).view(np.uint8), luminance, scores.shape)
-    return made_whole(scores, regions, luminance)
+    result, labels = made_whole(scores, regions, luminance)
+    taken = result != scores
+    assert (labels[~taken] == regions.labels[~taken]).all()
+    assert set(labels[taken].tolist()) <= {int(regions.labels[8, 8])}  # what is taken belongs to the patch
+    return result
 
 
 def test_the_rest_of_a_patch_goes_with_it_and_a_line_ends_where_it_ends() -> None:

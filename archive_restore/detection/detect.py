@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from archive_restore.detection import corners, creases, dust, judge, scratches, spots, tears
 from archive_restore.detection.borders import without_border
 from archive_restore.detection.candidates import Candidates, find
-from archive_restore.detection.filters import Floats, dilated, repeated, square, stretched
+from archive_restore.detection.filters import Floats, dilated, luminance, repeated, square, stretched
 from archive_restore.detection.halos import with_halos
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.palette import palette
@@ -143,17 +143,12 @@ def regions_in(
     picture: NDArray[np.uint8], scores: NDArray[np.uint8], part: tuple[slice, slice] = np.s_[:, :]
 ) -> tuple[Regions, Floats]:
     """The regions that a segmenter's scores (h, w), in 255ths, make in a part that holds all, and their traits."""
-    luminance = _luminance(picture[part])
+    grey = luminance(picture[part])
     called = (scores[part] >= NAMED_FROM).view(np.uint8)
-    regions = regions_of(called, luminance, scores.shape)
+    regions = regions_of(called, grey, scores.shape)
     share = np.count_nonzero(called) / scores.size
     tones = judge.range_of(picture)
-    return regions, judge.traits(regions, scores[part], luminance, called=share, tones=tones)
-
-
-def _luminance(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey levels (h, w) of a picture (h, w) or (h, w, 3), RGB."""
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) if picture.ndim == 3 else picture
+    return regions, judge.traits(regions, scores[part], grey, called=share, tones=tones)
 
 
 def _judged_and_named(
@@ -162,13 +157,13 @@ def _judged_and_named(
     """The scores and kinds of one part of a picture, which holds all regions."""
     regions, weighed = regions_in(picture, scores, part)
     kinds, _ = kinds_of(regions.form)
-    painted = np.concatenate([np.zeros(1, np.uint8), kinds])[regions.labels]
-    # What is too faint to be a region has the kind of the one it surrounds.
-    painted = np.where(regions.labels > 0, painted, dilated(painted, square(RIM_PX)))
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
     judged = judge.reconsidered(scores[part], regions, judge.odds(weighed), doubt)
-    judged = made_whole(judged, regions, _luminance(picture[part]))
-    return ScoreMap(with_halos(judged, regions.labels, picture[part]), painted)
+    judged, labels = made_whole(judged, regions, picture[part])
+    painted = np.concatenate([np.zeros(1, np.uint8), kinds])[labels]
+    # What is too faint to be a region has the kind of the one it surrounds.
+    painted = np.where(labels > 0, painted, dilated(painted, square(RIM_PX)))
+    return ScoreMap(with_halos(judged, labels, picture[part]), painted)
 
 
 def empty(shape: tuple[int, ...]) -> ScoreMap:
@@ -217,7 +212,7 @@ def _merge(merged: ScoreMap, level: ScoreMap) -> None:
 
 
 def _merge_tramlines(merged: ScoreMap, picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> None:
-    lines = tramlines(_luminance(picture), probability)
+    lines = tramlines(luminance(picture), probability)
     surer = lines > np.maximum(merged.scores, round(255 * FAINTEST))
     if not surer.any():
         return

@@ -8,6 +8,11 @@ Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 
+def luminance(picture: NDArray[np.uint8]) -> Grey:
+    """Grey levels (h, w) of a picture (h, w) or (h, w, 3), RGB."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) if picture.ndim == 3 else picture
+
+
 def square(side: int) -> Grey:
     """A structuring element of `side` px."""
     return np.ones((side, side), np.uint8)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from archive_restore.detection.detect import NAMED_FROM, kinds_of
 from archive_restore.detection.film import displacement, film_area, moved, without_dyes
-from archive_restore.detection.filters import Floats, area_resized, dilated, square
+from archive_restore.detection.filters import Floats, area_resized, dilated, luminance, square
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.regions import KINDS, Kind
 from archive_restore.detection.shapes import regions_of
@@ -142,11 +142,9 @@ def with_infrared(found: ScoreMap, picture: NDArray[np.uint8], seen: Seen) -> Sc
     merged = found.enlarged(shape)
     decided = np.isin(merged.kinds, [KINDS.index(kind) for kind in DECIDED])
     merged = ScoreMap(np.where(decided, 0, merged.scores).astype(np.uint8), merged.kinds.copy())
-    if picture.ndim == 3:
-        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
     surer = seen.scores > merged.scores
     merged.scores[surer] = seen.scores[surer]
-    merged.kinds[surer] = _kinds(seen.scores, area_resized(picture, shape))[surer]
+    merged.kinds[surer] = _kinds(seen.scores, area_resized(luminance(picture), shape))[surer]
     return merged
 
 

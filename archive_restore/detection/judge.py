@@ -8,10 +8,10 @@ import json
 from functools import cache
 from importlib import resources
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.detection import filters
 from archive_restore.detection.filters import Floats
 from archive_restore.detection.shapes import Regions
 from archive_restore.detection.verdict import Weights, parse
@@ -104,9 +104,7 @@ def traits(
 def range_of(picture: NDArray[np.uint8]) -> tuple[float, float]:
     """The grey levels of the darkest and of the lightest hundredth of a picture (h, w) or (h, w, 3), RGB."""
     probe = np.ascontiguousarray(picture[::PROBE, ::PROBE])
-    if probe.ndim == 3:
-        probe = np.asarray(cv2.cvtColor(probe, cv2.COLOR_RGB2GRAY), np.uint8)
-    black, white = np.percentile(probe, [1, 99])
+    black, white = np.percentile(filters.luminance(probe), [1, 99])
     return float(black), float(white)
 
 

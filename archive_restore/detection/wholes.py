@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.detection.filters import luminance
 from archive_restore.detection.shapes import Regions
 
 WIDE = 8.0
@@ -28,40 +29,44 @@ SPREADS = 1.5
 
 
 def made_whole(
-    scores: NDArray[np.uint8], regions: Regions, luminance: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """The scores (h, w), in 255ths, with what belongs to a region as sure as the region's mean.
+    scores: NDArray[np.uint8], regions: Regions, picture: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """The scores (h, w), in 255ths, with what belongs to a patch as sure as the patch's mean; and the regions' labels
+    (h, w) with it.
 
     Parameters
     ----------
-    scores, luminance : (h, w) uint8, of the part of a picture that the regions are of; grey levels
+    scores : (h, w) uint8, of the part of a picture that the regions are of
+    picture : (h, w) or (h, w, 3) uint8, RGB, of the same part
     """
     whole, form = regions.whole, regions.form
     patch = (form.width >= WIDE) & (form.slenderness < SLENDER)
-    at, owner = whole.position[patch[whole.owner]], whole.owner[patch[whole.owner]]
+    at = whole.position[patch[whole.owner]]
     if not len(at):
-        return scores
+        return scores, regions.labels
     place = _box(at, scores.shape)
-    near, belongs = scores[place], np.zeros(scores.shape, np.int32)
-    belongs.ravel()[at] = owner + 1
-    belongs = belongs[place]
-    rows, columns = np.nonzero((near >= SUSPECTED) & (regions.labels[place] == 0))
+    labels = regions.labels[place]
+    rows, columns = np.nonzero((scores[place] >= SUSPECTED) & (labels == 0))
     if not len(rows):
-        return scores
+        return scores, regions.labels
+    owners = np.where(np.concatenate([[False], patch])[labels], labels, 0)
     distance, nearest = cv2.distanceTransformWithLabels(
-        (belongs == 0).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+        (owners == 0).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     # OpenCV numbers the patches' pixels in the order of rows.
-    mine = belongs[belongs > 0][nearest[rows, columns] - 1] - 1
-    inside = luminance.ravel()[whole.position].astype(np.float32)
+    owner = owners[owners > 0][nearest[rows, columns] - 1] - 1
+    grey = luminance(picture)
+    inside = grey.ravel()[whole.position].astype(np.float32)
     tone = whole.mean(inside)
     allowed = np.maximum(TONE, SPREADS * whole.spread(inside, tone))
-    sure = np.rint(whole.mean(scores.ravel()[whole.position].astype(np.float32))).astype(np.uint8)
-    alike = np.abs(luminance[place][rows, columns] - tone[mine]) <= allowed[mine]
+    alike = np.abs(grey[place][rows, columns] - tone[owner]) <= allowed[owner]
     taken = alike & (distance[rows, columns] <= REACH_PX)
-    result = scores.copy()
-    np.maximum.at(result[place], (rows[taken], columns[taken]), sure[mine[taken]])
-    return result
+    rows, columns, owner = rows[taken], columns[taken], owner[taken]
+    sure = np.rint(whole.mean(scores.ravel()[whole.position].astype(np.float32))).astype(np.uint8)
+    surer, larger = scores.copy(), regions.labels.copy()
+    surer[place][rows, columns] = np.maximum(scores[place][rows, columns], sure[owner])
+    larger[place][rows, columns] = owner + 1
+    return surer, larger
 
 
 def _box(position: NDArray[np.integer], shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -29,7 +29,7 @@ WAYS = (
     Way(False, (COLUMNS,)),
     Way(True, (ROWS,)),
 )
-"""The symmetries of a square. The first two, and the first four, are as different from each other as they can be."""
+"""The symmetries of a square. Of the first two, and of the first four, half are transposed."""
 
 
 class SelfEnsemble(nn.Module):

@@ -38,10 +38,11 @@ MAX_PIXELS_IN_FLIGHT = 24_000_000
 takes, and counts, four times as much."""
 
 CHEAP_PX = 2_000_000
-"""px of windows that any photograph is worth on a CPU: two cores take a second."""
+"""px of windows that any photograph is worth on a CPU: two cores of an EPYC 9004 take half a second
+(`tests.benchmarks.speed`)."""
 
 CHEAP_SHARE = 0.55
-"""px of windows for each px of a large photograph: with 12 megapixels two cores take three seconds and a half."""
+"""px of windows for each px of a large photograph: with 12 megapixels those two cores take two seconds."""
 
 MAX_CUTTERS = 8
 """Threads that cut windows out; a modern GPU takes windows faster than one thread makes first guesses."""
