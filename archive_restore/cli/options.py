@@ -170,7 +170,7 @@ Thorough = Annotated[
     typer.Option(
         "--thorough/--no-thorough",
         help="Restore every hole eight times, turned and mirrored, and keep the mean: closer to what was there. "
-        "Or once. [default: eight times on a GPU; on a CPU as often as takes little longer]",
+        "Or once. [default: eight times on a GPU; on a CPU as often as adds a second or two]",
         show_default=False,
     ),
 ]
