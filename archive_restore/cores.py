@@ -16,8 +16,14 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+SWITCH_SECONDS = 0.0005
+"""After which a thread that computes in Python lets another have its turn; Python's own 5 ms are longer than most
+layers of the network take."""
+
+
 def share_cores() -> None:
-    """Makes the threads of OpenMP and OpenBLAS sleep where they would spin, for this process and its children.
+    """Makes the threads of OpenMP and OpenBLAS sleep where they would spin, for this process and its children; and
+    Python's, in this one, take turns sooner.
 
     Decoding, first guesses and encoding run beside the network; a thread that spins takes a core from them. The
     libraries read this once, when they are loaded, so it must come before the first import of numpy or torch. What
@@ -25,3 +31,4 @@ def share_cores() -> None:
     """
     for name, value in _POLITE.items():
         os.environ.setdefault(name, value)
+    sys.setswitchinterval(SWITCH_SECONDS)

@@ -200,7 +200,6 @@ def test_stages_are_timed_only_inside_the_context(tmp_path: Path) -> None:
     mixed.sources(tmp_path)
     assert stages["read"].calls == 2
     assert stages["read"].wall > 0
-    assert not stages["read"].beside
 
 
 def test_the_peak_memory_of_a_command_is_its_own() -> None:

@@ -1,12 +1,13 @@
+import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from archive_restore.restoring.levels import Level, Painting, coarse_to_fine
-from archive_restore.restoring.scheduler import Cut, Scheduler
+from archive_restore.restoring.scheduler import BATCHES_AHEAD, Cut, Scheduler
 
 SIZE, CONTEXT = 32, 8
 
@@ -24,12 +25,6 @@ class Network:
         return np.stack([cut.guess for cut in cuts]).astype(np.float32)
 
 
-@pytest.fixture
-def cutters() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2) as executor:
-        yield executor
-
-
 def photograph(specks: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Grey, with as many holes that each take a window of their own."""
     mask = np.zeros((64, 64 * max(1, specks)), bool)
@@ -41,22 +36,21 @@ def painting(specks: int) -> Painting:
     return coarse_to_fine(*photograph(specks), size=SIZE, context=CONTEXT)
 
 
-def test_windows_of_several_photographs_share_full_batches(cutters: ThreadPoolExecutor) -> None:
+def test_windows_of_several_photographs_share_full_batches() -> None:
     network = Network()
-    scheduler: Scheduler[int] = Scheduler(network, room=lambda shape: 8, max_pixels=10**9, cutters=cutters)
+    scheduler: Scheduler[int] = Scheduler(network, room=lambda shape: 8, max_pixels=10**9)
     done = list(scheduler.run((number, painting(3), 1) for number in range(16)))
     assert sorted(number for number, _ in done) == list(range(16))
     assert network.batches == [8] * 6
 
 
-def test_only_windows_that_are_shown_in_as_many_ways_share_a_batch(cutters: ThreadPoolExecutor) -> None:
+def test_only_windows_that_are_shown_in_as_many_ways_share_a_batch() -> None:
     network = Network()
     scheduler: Scheduler[int] = Scheduler(
         network,
         room=lambda shape: 8,
         ways=lambda level: 2 if len(level.windows) == 3 else 4,
         max_pixels=10**9,
-        cutters=cutters,
     )
     list(scheduler.run((number, painting(3 if number % 2 else 5), 1) for number in range(8)))
     shown = {2: 0, 4: 0}
@@ -66,25 +60,25 @@ def test_only_windows_that_are_shown_in_as_many_ways_share_a_batch(cutters: Thre
     assert max(network.batches) == 8
 
 
-def test_coarse_levels_fill_their_batches_with_windows_of_others(cutters: ThreadPoolExecutor) -> None:
+def test_coarse_levels_fill_their_batches_with_windows_of_others() -> None:
     def deep() -> Painting:
         mask = np.zeros((200, 200), bool)
         mask[60:140, 60:140] = True  # levels of 1, 1, 4, 9 and 36 windows or so
         return coarse_to_fine(np.full(mask.shape, 9, np.uint8), mask, size=SIZE, context=CONTEXT)
 
     network = Network()
-    scheduler: Scheduler[int] = Scheduler(network, room=lambda shape: 8, max_pixels=10**9, cutters=cutters)
+    scheduler: Scheduler[int] = Scheduler(network, room=lambda shape: 8, max_pixels=10**9)
     list(scheduler.run((number, deep(), 1) for number in range(12)))
     alone = Network()
     for _ in range(12):
-        one: Scheduler[int] = Scheduler(alone, room=lambda shape: 8, max_pixels=10**9, cutters=cutters)
+        one: Scheduler[int] = Scheduler(alone, room=lambda shape: 8, max_pixels=10**9)
         list(one.run([(0, deep(), 1)]))
     assert sum(network.batches) == sum(alone.batches)
     assert np.mean(network.batches) > 7.5
     assert np.mean(alone.batches) < 6.5
 
 
-def test_the_first_photograph_leaves_before_the_last_is_admitted(cutters: ThreadPoolExecutor) -> None:
+def test_the_first_photograph_leaves_before_the_last_is_admitted() -> None:
     events: list[str] = []
 
     def paintings() -> Iterator[tuple[int, Painting, int]]:
@@ -92,16 +86,14 @@ def test_the_first_photograph_leaves_before_the_last_is_admitted(cutters: Thread
             events.append(f"in {number}")
             yield number, painting(4), 1
 
-    scheduler: Scheduler[int] = Scheduler(Network(), room=lambda shape: 4, max_pixels=10**9, cutters=cutters)
+    scheduler: Scheduler[int] = Scheduler(Network(), room=lambda shape: 4, max_pixels=10**9)
     for number, _ in scheduler.run(paintings()):
         events.append(f"out {number}")
-    assert events.index("out 0") < events.index("in 4")
+    assert events.index("out 0") < events.index(f"in {BATCHES_AHEAD + 1}")
 
 
 @pytest.mark.parametrize("limit", [1, 2500, 10_000])
-def test_photographs_in_flight_hold_no_more_pixels_than_allowed_and_one_photograph(
-    cutters: ThreadPoolExecutor, limit: int
-) -> None:
+def test_photographs_in_flight_hold_no_more_pixels_than_allowed_and_one_photograph(limit: int) -> None:
     held = most = 0
 
     def paintings() -> Iterator[tuple[int, Painting, int]]:
@@ -111,16 +103,16 @@ def test_photographs_in_flight_hold_no_more_pixels_than_allowed_and_one_photogra
             most = max(most, held)
             yield number, painting(1), 1000
 
-    scheduler: Scheduler[int] = Scheduler(Network(), room=lambda shape: 64, max_pixels=limit, cutters=cutters)
+    scheduler: Scheduler[int] = Scheduler(Network(), room=lambda shape: 64, max_pixels=limit)
     for _ in scheduler.run(paintings()):
         held -= 1000
     assert held == 0
     assert most <= limit + 999
 
 
-def test_a_photograph_without_damage_goes_straight_through(cutters: ThreadPoolExecutor) -> None:
+def test_a_photograph_without_damage_goes_straight_through() -> None:
     network = Network()
-    scheduler: Scheduler[str] = Scheduler(network, room=lambda shape: 8, max_pixels=10, cutters=cutters)
+    scheduler: Scheduler[str] = Scheduler(network, room=lambda shape: 8, max_pixels=10)
     ((key, outcome),) = scheduler.run([("clean", painting(0), 4096)])
     assert key == "clean"
     assert not isinstance(outcome, Exception)
@@ -155,10 +147,8 @@ def crash_at_the_end() -> Painting:
     raise MemoryError
 
 
-def test_a_photograph_that_raises_comes_back_with_its_error_and_the_others_go_on(
-    cutters: ThreadPoolExecutor,
-) -> None:
-    scheduler: Scheduler[str] = Scheduler(Network(), room=lambda shape: 4, max_pixels=10**9, cutters=cutters)
+def test_a_photograph_that_raises_comes_back_with_its_error_and_the_others_go_on() -> None:
+    scheduler: Scheduler[str] = Scheduler(Network(), room=lambda shape: 4, max_pixels=10**9)
     outcomes = dict(
         scheduler.run(
             [
@@ -179,10 +169,67 @@ def test_a_photograph_that_raises_comes_back_with_its_error_and_the_others_go_on
     }
 
 
-def test_a_network_that_fails_ends_everything(cutters: ThreadPoolExecutor) -> None:
+def test_a_network_that_fails_ends_everything() -> None:
     def fail(cuts: list[Cut], ways: int) -> NDArray[np.float32]:
         raise RuntimeError("device lost")
 
-    scheduler: Scheduler[int] = Scheduler(fail, room=lambda shape: 4, max_pixels=10**9, cutters=cutters)
+    scheduler: Scheduler[int] = Scheduler(fail, room=lambda shape: 4, max_pixels=10**9)
     with pytest.raises(RuntimeError, match="device lost"):
         list(scheduler.run((number, painting(2), 1) for number in range(5)))
+
+
+def test_batches_are_in_all_lanes_at_once() -> None:
+    together = threading.Barrier(3)
+
+    def write(cuts: list[Cut], ways: int) -> NDArray[np.float32]:
+        together.wait(timeout=20)
+        return Network()(cuts, ways)
+
+    scheduler: Scheduler[int] = Scheduler(write, room=lambda shape: 2, max_pixels=10**9, lanes=3)
+    assert len(list(scheduler.run((number, painting(4), 1) for number in range(3)))) == 3
+
+
+def test_what_is_too_little_for_a_batch_is_shared_by_idle_lanes() -> None:
+    network = Network()
+    scheduler: Scheduler[int] = Scheduler(network, room=lambda shape: 8, max_pixels=10**9, lanes=2)
+    list(scheduler.run([(0, painting(5), 1)]))
+    assert sorted(network.batches) == [2, 3]
+
+
+def test_the_order_in_which_lanes_are_done_changes_nothing() -> None:
+    random = np.random.default_rng(5)
+    picture = random.integers(0, 256, (150, 150), np.uint8)
+    mask = np.zeros(picture.shape, bool)
+    mask[40:110, 40:110] = True
+
+    def restored(lanes: int, delays: list[float]) -> NDArray[np.generic]:
+        def write(cuts: list[Cut], ways: int) -> NDArray[np.float32]:
+            time.sleep(delays.pop() if delays else 0)
+            return np.stack([np.square(cut.guess / 16.0) for cut in cuts]).astype(np.float32)
+
+        scheduler: Scheduler[int] = Scheduler(write, room=lambda shape: 2, max_pixels=10**9, lanes=lanes)
+        ((_, outcome),) = scheduler.run([(0, coarse_to_fine(picture, mask, size=SIZE, context=CONTEXT), 1)])
+        assert not isinstance(outcome, Exception)
+        return outcome
+
+    alone = restored(1, [])
+    for _ in range(3):
+        np.testing.assert_array_equal(alone, restored(3, list(random.uniform(0, 0.01, 30))))
+
+
+def test_a_lane_is_entered_once_and_batches_are_told_where_the_scheduler_runs() -> None:
+    entered: list[int] = []
+    told: list[tuple[int, int]] = []
+    scheduler: Scheduler[int] = Scheduler(
+        Network(),
+        room=lambda shape: 4,
+        max_pixels=10**9,
+        lanes=2,
+        enter_lane=lambda: entered.append(threading.get_ident()),
+        after_batch=lambda windows: told.append((threading.get_ident(), windows)),
+    )
+    list(scheduler.run((number, painting(4), 1) for number in range(12)))
+    assert 1 <= len(set(entered)) == len(entered) <= 2
+    assert threading.get_ident() not in entered
+    assert {thread for thread, _ in told} == {threading.get_ident()}
+    assert sum(windows for _, windows in told) == 48

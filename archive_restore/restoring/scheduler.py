@@ -3,12 +3,15 @@
 A scratch takes a few windows, the coarsest level of a torn corner takes one: a network that were given one
 photograph's next level at a time would mostly run half empty. Here the windows of all photographs in flight
 wait in one queue for each of their few sorts, and a batch takes whatever of one sort is ready.
+
+Batches go through the network in lanes: one on a GPU, one a core on a CPU, whose cores compute more when each has a
+batch of its own than when they share every one.
 """
 
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
@@ -21,12 +24,15 @@ from archive_restore.restoring.windows import Shape, Window
 
 Key = TypeVar("Key")
 
-BATCHES_AHEAD = 2
-"""Batches that are cut out while the network is busy with the one before."""
+BATCHES_AHEAD = 4
+"""Batches that are cut out while the lanes are busy with those before."""
 
-Write = Callable[[list[Cut], int], NDArray[np.float32]]
-"""The network: the cuts of B windows of one shape, and in how many ways they are shown to it, to (B, H, W, 3) float32,
-0 to 255, in their order."""
+Values = NDArray[np.float32]
+"""What the network wrote into a window, (H, W, 3), 0 to 255; of B windows, (B, H, W, 3)."""
+
+Write = Callable[[list[Cut], int], Values]
+"""The network: the cuts of B windows of one shape, and in how many ways they are shown to it, to what it writes, in
+their order. Called in the lanes."""
 
 Outcome = Picture | Exception
 """The restored pixels of a photograph, or why there are none."""
@@ -61,11 +67,26 @@ class _Task(Generic[Key]):
     window: Window = field(compare=False)
 
 
+@dataclass
+class _Batch(Generic[Key]):
+    """Windows on their way: being cut, waiting for a lane, or in one."""
+
+    tasks: list[_Task[Key]]
+    cuts: list[Future[Cut]]
+    written: Future[list[Values | Exception]]  # by task
+
+    def cancel(self) -> None:
+        self.written.cancel()
+        for cut in self.cuts:
+            cut.cancel()
+
+
 class Scheduler(Generic[Key]):
     """Restores photographs side by side.
 
     A photograph that raises is given back with its exception and the others go on; an exception of the
-    network ends everything.
+    network ends everything. What comes back is taken in the order in which it was sent, so that the same photographs
+    give the same samples.
 
     Parameters
     ----------
@@ -74,7 +95,10 @@ class Scheduler(Generic[Key]):
     ways : in how many ways the windows of a level are shown to the network
     max_pixels : px; no further photograph is admitted while those in flight have as many. One photograph is
         admitted whatever its size.
-    cutters : threads in which windows are cut out while the network is busy
+    cutters : threads in which windows are cut out
+    lanes : threads in which batches go through the network
+    enter_lane : called once in the thread of each lane
+    after_batch : told the number of windows that came back, in the thread that runs the scheduler
     """
 
     def __init__(
@@ -84,15 +108,21 @@ class Scheduler(Generic[Key]):
         room: Callable[[Shape], int],
         ways: Callable[[Level], int] = lambda level: 1,
         max_pixels: int,
-        cutters: Executor,
+        cutters: int = 1,
+        lanes: int = 1,
+        enter_lane: Callable[[], None] = lambda: None,
+        after_batch: Callable[[int], None] = lambda windows: None,
     ) -> None:
         self._write = write
         self._room = room
         self._ways = ways
         self._max_pixels = max_pixels
         self._cutters = cutters
+        self._lanes = lanes
+        self._enter_lane = enter_lane
+        self._after_batch = after_batch
         self._ready: dict[_Sort, list[_Task[Key]]] = {}  # heaps, none of them empty
-        self._cutting: deque[tuple[_Sort, list[tuple[_Task[Key], Future[Cut]]]]] = deque()
+        self._under_way: deque[_Batch[Key]] = deque()
         self._leaving: deque[tuple[_Photograph[Key], Outcome]] = deque()
         self._in_flight = 0  # px
         self._admitted = 0
@@ -105,28 +135,33 @@ class Scheduler(Generic[Key]):
         """
         source = iter(paintings)
         drained = False
-        try:
-            while True:
-                while not drained and self._has_room():
-                    item = next(source, None)
-                    if item is None:
-                        drained = True
-                    else:
-                        self._admit(*item)
-                        yield from self._departures()
-                self._cut_ahead()
-                if not self._cutting:
-                    return
-                self._write_next()
-                yield from self._departures()
-        finally:
-            for _, batch in self._cutting:
-                for _, cut in batch:
-                    cut.cancel()
+        with (
+            ThreadPoolExecutor(self._cutters, thread_name_prefix="cut") as cutters,
+            ThreadPoolExecutor(self._lanes, "network", initializer=self._enter_lane) as lanes,
+        ):
+            try:
+                while True:
+                    while not drained and self._has_room():
+                        item = next(source, None)
+                        if item is None:
+                            drained = True
+                        else:
+                            self._admit(*item)
+                            yield from self._departures()
+                    self._send(cutters, lanes)
+                    if not self._under_way:
+                        return
+                    self._take(self._under_way.popleft())
+                    yield from self._departures()
+            finally:
+                for batch in self._under_way:
+                    batch.cancel()
 
     def _has_room(self) -> bool:
         full = sum(len(tasks) // self._room(sort.shape) for sort, tasks in self._ready.items())
-        return full + len(self._cutting) < BATCHES_AHEAD and self._in_flight < self._max_pixels
+        return (
+            full + len(self._under_way) < self._lanes + BATCHES_AHEAD and self._in_flight < self._max_pixels
+        )
 
     def _admit(self, key: Key, painting: Painting, pixels: int) -> None:
         photograph = _Photograph(self._admitted, key, painting, pixels)
@@ -160,46 +195,60 @@ class Scheduler(Generic[Key]):
             self._in_flight -= photograph.pixels
             yield photograph.key, outcome
 
-    def _cut_ahead(self) -> None:
-        """Starts cutting full batches; a part of one only when nothing is under way that could fill it."""
-        while len(self._cutting) < BATCHES_AHEAD:
+    def _send(self, cutters: Executor, lanes: Executor) -> None:
+        """Sends full batches on their way; parts of one only when a lane has nothing to do, each its share."""
+        while len(self._under_way) < self._lanes + BATCHES_AHEAD:
+            idle = self._lanes - len(self._under_way)
             full = [sort for sort, tasks in self._ready.items() if len(tasks) >= self._room(sort.shape)]
-            sorts = full or ([] if self._cutting else list(self._ready))
+            sorts = full or (list(self._ready) if idle > 0 else [])
             if not sorts:
                 return
             oldest = min(sorts, key=lambda sort: self._ready[sort][0])
-            batch = self._begun(oldest)
-            if batch:
-                self._cutting.append((oldest, batch))
+            count = self._room(oldest.shape) if full else -(-len(self._ready[oldest]) // idle)
+            tasks = self._drawn(oldest, count)
+            if tasks:
+                cuts = [cutters.submit(task.level.cut, task.window) for task in tasks]
+                written = lanes.submit(self._written, cuts, oldest.ways)
+                self._under_way.append(_Batch(tasks, cuts, written))
 
-    def _begun(self, sort: _Sort) -> list[tuple[_Task[Key], Future[Cut]]]:
-        """The oldest windows of a sort, being cut; none if their photographs have failed meanwhile."""
-        batch: list[tuple[_Task[Key], Future[Cut]]] = []
+    def _drawn(self, sort: _Sort, count: int) -> list[_Task[Key]]:
+        """The oldest `count` windows of a sort; none if their photographs have failed meanwhile."""
+        drawn: list[_Task[Key]] = []
         tasks = self._ready[sort]
-        while tasks and len(batch) < self._room(sort.shape):
+        while tasks and len(drawn) < count:
             task = heapq.heappop(tasks)
             if not task.photograph.finished:
-                batch.append((task, self._cutters.submit(task.level.cut, task.window)))
+                drawn.append(task)
         if not tasks:
             del self._ready[sort]
-        return batch
+        return drawn
 
-    def _write_next(self) -> None:
-        """Puts the oldest batch through the network and its results where they belong."""
-        batch: list[tuple[_Task[Key], Cut]] = []
-        sort, begun = self._cutting.popleft()
-        for task, cut in begun:
-            try:
-                batch.append((task, cut.result()))
-            except Exception as error:
-                if not task.photograph.finished:
-                    self._finish(task.photograph, error)
-        batch = [(task, cut) for task, cut in batch if not task.photograph.finished]
-        if not batch:
-            return
-        written = self._write([cut for _, cut in batch], sort.ways)
-        for (task, _), values in zip(batch, written, strict=True):
+    def _written(self, cuts: list[Future[Cut]], ways: int) -> list[Values | Exception]:
+        """What the network writes into each of these windows, or why it could not be cut. Runs in a lane."""
+        outcomes = [_outcome(cut) for cut in cuts]
+        whole = [cut for cut in outcomes if isinstance(cut, Cut)]
+        written = iter(self._write(whole, ways) if whole else ())
+        return [next(written) if isinstance(cut, Cut) else cut for cut in outcomes]
+
+    def _take(self, batch: _Batch[Key]) -> None:
+        """Waits for a batch, and puts what was written where it belongs."""
+        written = batch.written.result()
+        self._after_batch(len(written))
+        for task, values in zip(batch.tasks, written, strict=True):
+            photograph = task.photograph
+            if photograph.finished:
+                continue
+            if isinstance(values, Exception):
+                self._finish(photograph, values)
+                continue
             task.level.paste(task.window, values)
-            task.photograph.unwritten -= 1
-            if task.photograph.unwritten == 0:
-                self._advance(task.photograph)
+            photograph.unwritten -= 1
+            if photograph.unwritten == 0:
+                self._advance(photograph)
+
+
+def _outcome(cut: Future[Cut]) -> Cut | Exception:
+    try:
+        return cut.result()
+    except Exception as error:
+        return error

@@ -32,6 +32,7 @@ import numpy as np
 import torch
 
 from archive_restore import inpaint
+from archive_restore.cores import usable_cores
 from archive_restore.home import default_home
 from archive_restore.networks.devices import choose_device
 from archive_restore.networks.weights import load_model
@@ -47,6 +48,7 @@ from tests.benchmarks.stopwatch import (
     NetworkMeter,
     Place,
     Stage,
+    Taken,
     floor,
     metered_network,
     timed_stages,
@@ -75,7 +77,6 @@ STAGES: tuple[Place, ...] = (
     ("read the mask", inpaint, "read_mask"),
     ("measure depths", levels, "deeper_than_the_rim_tells"),
     ("halve", levels, "halved"),
-    ("double", levels, "double"),
     ("place windows", levels, "cover"),
     ("canvas", levels, "Canvas"),
     ("cut, first guess", levels.Level, "cut"),
@@ -119,25 +120,27 @@ def whole_against_floor(folder: Folder, chosen: Choice, out: Path) -> None:
     print(
         f"{described(meter)}; {100 * meter.pixels / 1e6 / folder.megapixels:.0f} % of the photographs' pixels"
     )
-    print(
-        f"network during the run {meter.seconds:.1f} s: busy {100 * meter.seconds / whole.wall:.0f} % of the time"
-    )
-    show_stages(stages, meter, whole.wall)
+    lanes = len(meter.lanes)
+    busy = 100 * meter.seconds / (lanes * whole.wall)
+    print(f"the network's {lanes} lane{'s' * (lanes > 1)} busy {busy:.0f} % of the time")
+    show_stages(stages, meter, whole, chosen.device)
 
 
-def show_stages(stages: dict[str, Stage], meter: NetworkMeter, whole: float) -> None:
-    print(f"{'stage':24s}{'calls':>8s}{'wall s':>9s}{'CPU s':>8s}  where")
-    for name, stage in sorted(stages.items(), key=lambda item: -item[1].wall):
-        where = "beside the network" if stage.beside else "between its batches"
-        print(f"{name:24s}{stage.calls:8d}{stage.wall:9.2f}{stage.cpu:8.2f}  {where if stage.calls else ''}")
-    between = {name: stage.wall for name, stage in stages.items() if not stage.beside}
-    waiting = whole - meter.seconds - sum(between.values())
-    print(
-        f"{'waiting and the rest':24s}{'':8s}{waiting:9.2f}{'':8s}  for windows, photographs, files, copies"
-    )
-    parts = {"the network": meter.seconds, **between, "waiting and the rest": waiting}
-    bound = max(parts, key=lambda name: parts[name])
-    print(f"bound by {bound} ({100 * parts[bound] / whole:.0f} % of the time)")
+def show_stages(stages: dict[str, Stage], meter: NetworkMeter, whole: Taken, device: torch.device) -> None:
+    """Where the seconds of the processor's cores went."""
+    print(f"{'stage':24s}{'calls':>8s}{'wall s':>9s}{'CPU s':>8s}")
+    for name, stage in sorted(stages.items(), key=lambda item: -item[1].cpu):
+        print(f"{name:24s}{stage.calls:8d}{stage.wall:9.2f}{stage.cpu:8.2f}")
+    network = meter.cpu if device.type == "cpu" else 0.0
+    named = sum(stage.cpu for stage in stages.values())
+    parts = {
+        "the network": network,
+        "the stages above": named,
+        "the rest (batches, queues, copies, hashes)": max(0.0, whole.cpu - network - named),
+        "idle": max(0.0, usable_cores() * whole.wall - whole.cpu),
+    }
+    cores = sum(parts.values())
+    print("the cores: " + ", ".join(f"{name} {100 * part / cores:.0f} %" for name, part in parts.items()))
 
 
 def described(meter: NetworkMeter) -> str:
@@ -172,7 +175,7 @@ def scratched_against_telea(original: Picture, chosen: Choice, folder: Path) -> 
     command = run_command(inpaint_command(one, chosen, folder / "out"))
     print(f"\n2. {mask.size / 1e6:.1f} megapixels, {100 * mask.mean():.1f} % scratched")
     print(f"{'':24s}{'wall s':>9s}{'CPU s':>9s}")
-    print(f"{'restored':24s}{taken.wall:9.1f}{taken.cpu:9.1f}   network {meter.seconds:.1f} s by the clock")
+    print(f"{'restored':24s}{taken.wall:9.1f}{taken.cpu:9.1f}   network {meter.cpu:.1f} CPU s")
     print(f"{'Telea':24s}{telea.wall:9.2f}{telea.cpu:9.2f}")
     print(f"{'ratio':24s}{taken.wall / telea.wall:9.1f}{taken.cpu / telea.cpu:9.1f}")
     print(f"{described(meter)}; {100 * meter.pixels / mask.size:.0f} % of the photograph's pixels")

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -27,7 +28,6 @@ class Stage:
     calls: int = 0
     wall: float = 0.0  # s
     cpu: float = 0.0  # s
-    beside: bool = False  # in other threads than the network's
 
 
 @contextmanager
@@ -46,7 +46,6 @@ def timed_stages(places: Sequence[Place]) -> Iterator[dict[str, Stage]]:
                     stage.calls += 1
                     stage.wall += time.perf_counter() - wall
                     stage.cpu += time.thread_time() - cpu
-                    stage.beside = threading.current_thread() is not threading.main_thread()
 
         return call
 
@@ -59,11 +58,13 @@ def timed_stages(places: Sequence[Place]) -> Iterator[dict[str, Stage]]:
 
 @dataclass
 class NetworkMeter:
-    """What went through the generator, and how long it was busy with it."""
+    """What went through the generator, in how many lanes, and how long those were busy with it."""
 
     batches: Counter[tuple[int, ...]] = field(default_factory=Counter)  # by shape (B, 3, S, S)
     hole_pixels: float = 0.0  # of windows; a pixel in two windows counts twice
-    seconds: float = 0.0
+    seconds: float = 0.0  # summed over the lanes
+    cpu: float = 0.0  # s of the lanes' threads; of no use on a GPU
+    lanes: set[int] = field(default_factory=set)  # threads
     module: nn.Module | None = None
     inputs: dict[tuple[int, ...], tuple[Tensor, ...]] = field(default_factory=dict)  # one batch of each shape
     events: list[tuple[Any, Any]] = field(default_factory=list)  # of a GPU, which works on by itself
@@ -89,25 +90,30 @@ class NetworkMeter:
 def metered_network() -> Iterator[NetworkMeter]:
     """Meters the module that takes windows (the one with a `window`) while the context lasts."""
     meter = NetworkMeter()
-    began: list[Any] = []
+    lane = threading.local()
+    lock = threading.Lock()
 
     def before(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         if hasattr(module, "window"):
-            began.append(_now(inputs[0].device))
+            lane.began = _now(inputs[0].device), time.thread_time()
 
     def after(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if not hasattr(module, "window"):
             return
-        ended = _now(inputs[0].device)
-        if inputs[0].device.type == "cuda":
-            meter.events.append((began.pop(), ended))
-        else:
-            meter.seconds += ended - began.pop()
+        ended, cpu = _now(inputs[0].device), time.thread_time()
+        began, cpu_before = lane.began
         shape = tuple(inputs[0].shape)
-        meter.module = module
-        meter.batches[shape] += 1
-        meter.hole_pixels += float(inputs[1].sum())
-        meter.inputs.setdefault(shape, inputs)
+        with lock:
+            if inputs[0].device.type == "cuda":
+                meter.events.append((began, ended))
+            else:
+                meter.seconds += ended - began
+            meter.cpu += cpu - cpu_before
+            meter.lanes.add(threading.get_ident())
+            meter.module = module
+            meter.batches[shape] += 1
+            meter.hole_pixels += float(inputs[1].sum())
+            meter.inputs.setdefault(shape, inputs)
 
     hooks = register_module_forward_pre_hook(before), register_module_forward_hook(after)
     try:
@@ -144,21 +150,27 @@ class Clock:
         return Taken(time.perf_counter() - self._began[0], time.process_time() - self._began[1])
 
 
-@torch.inference_mode()
 def floor(meter: NetworkMeter) -> Taken:
-    """What the network alone takes for the same batches, whose tensors lie ready on the device.
+    """What the network alone takes for the same batches in as many lanes, whose tensors lie ready on the device.
 
     One batch of each shape stands for all of that shape: the time does not depend on what is in them.
     """
-    assert meter.module is not None
     device = next(iter(meter.inputs.values()))[0].device
     precision = half_precision(device)
-    for warm in (True, False):
-        clock = Clock()
-        with torch.autocast(device.type, precision, enabled=precision is not None):
-            for shape, count in meter.batches.items():
-                for _ in range(1 if warm else count):
-                    meter.module(*meter.inputs[shape])
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-    return clock.read()
+
+    def enter() -> None:
+        if device.type == "cpu":
+            torch.set_num_threads(1)
+
+    def write(shape: tuple[int, ...]) -> None:
+        assert meter.module is not None
+        with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision is not None):
+            meter.module(*meter.inputs[shape])
+
+    with ThreadPoolExecutor(len(meter.lanes), initializer=enter) as lanes:
+        for warm in (True, False):
+            clock = Clock()
+            list(lanes.map(write, meter.inputs if warm else meter.batches.elements()))
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+        return clock.read()
