@@ -50,7 +50,7 @@ def test_the_middle_of_a_deep_hole_is_the_coarser_pictures_whichever_block_it_li
     picture = np.full((SIDE, SIDE), 100, np.uint8)
     mask = np.zeros((SIDE, SIDE), bool)
     mask[BLOCK - 40 : BLOCK + 40, BLOCK - 60 : BLOCK + 60] = True
-    coarse = np.full_like(picture, 180)
+    coarse = np.full((SIDE // 2, SIDE // 2), 180, np.uint8)
     guess = FirstGuess(picture, mask, coarse).within((slice(0, SIDE), slice(0, SIDE)))
     assert (guess[BLOCK - 30 : BLOCK + 30, BLOCK - 50 : BLOCK + 50] == 180).all()
     rim = guess[BLOCK - 40, BLOCK - 50 : BLOCK + 50]

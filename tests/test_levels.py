@@ -142,7 +142,7 @@ def test_an_empty_mask_needs_no_window_and_gives_a_copy() -> None:
 def test_a_window_knows_how_deep_its_holes_are_in_the_whole_picture() -> None:
     pixels, mask = ramp(300, 300), np.zeros((300, 300), bool)
     mask[90:210, 90:210] = True
-    coarse = np.full_like(pixels, 7)
+    coarse = np.full((150, 150, *pixels.shape[2:]), 7, np.uint8)
     level = Level(pixels, mask, mask, coarse, size=SIZE, context=CONTEXT)
     truth = depth(mask)
     for window in level.windows:

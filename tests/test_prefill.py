@@ -57,6 +57,21 @@ def test_doubling_a_half_gives_the_shape_back(shape: tuple[int, int]):
     assert (doubled == 77).all()
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_doubling_a_part_gives_what_doubling_all_gives_there(kind: type) -> None:
+    random = np.random.default_rng(3)
+    small = random.integers(0, 256, (21, 30, 3)).astype(kind)
+    whole = prefill.double(small, (42, 60))
+    for _ in range(50):
+        top, left = (int(random.integers(side - 1)) for side in whole.shape[:2])
+        bottom, right = (
+            int(random.integers(first + 1, side + 1))
+            for first, side in zip((top, left), whole.shape[:2], strict=True)
+        )
+        place = slice(top, bottom), slice(left, right)
+        np.testing.assert_array_equal(prefill.double_within(small, place), whole[place])
+
+
 def test_depth_is_the_distance_to_the_nearest_known_sample_and_the_border_is_none():
     mask = np.zeros((9, 9), bool)
     mask[:, :5] = True

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.restoring.fractions import Picture
-from archive_restore.restoring.prefill import SHALLOW, depth, prefill, prefill_deep
+from archive_restore.restoring.prefill import SHALLOW, depth, double_within, prefill, prefill_deep
 
 BLOCK = 256
 """px; side of the squares in which holes are filled. Larger ones save nothing: their holes tie each other up."""
@@ -27,14 +27,15 @@ class FirstGuess:
     ----------
     pixels : (H, W) or (H, W, 3), uint8 or float32 of 0 to 255
     mask : (H, W) bool, True = hole
-    coarse : like `pixels`, the restored coarser picture, doubled; None where no hole is deep
+    coarse : like `pixels`, the restored picture at half the resolution, so large that doubled it covers `pixels`; None
+        where no hole is deep
     """
 
     def __init__(self, pixels: Picture, mask: NDArray[np.bool_], coarse: Picture | None) -> None:
         self._pixels = pixels
         self._mask = mask
         self._coarse = coarse
-        self._filled = pixels.copy()
+        self._filled = np.empty_like(pixels)  # where somebody looked
         rows, columns = (range(-(-side // BLOCK)) for side in mask.shape)
         # A block that is being filled is waited for; those that are filled are no longer here.
         self._missing = {(row, column): threading.Lock() for row in rows for column in columns}
@@ -54,6 +55,7 @@ class FirstGuess:
     def _fill(self, row: int, column: int) -> None:
         block, around = self._grown(row, column, 0), self._grown(row, column, AROUND)
         hole = self._mask[block]
+        self._filled[block] = self._pixels[block]
         if not hole.any():
             return
         inside = tuple(slice(b.start - a.start, b.stop - a.start) for a, b in zip(around, block, strict=True))
@@ -62,7 +64,7 @@ class FirstGuess:
         if self._coarse is None or depths is None or depths.max() <= SHALLOW:
             guess = prefill(picture, holes)
         else:
-            guess = prefill_deep(picture, holes, self._coarse[around], depths)
+            guess = prefill_deep(picture, holes, double_within(self._coarse, around), depths)
         self._filled[block][hole] = guess[inside][hole]
 
     def _grown(self, row: int, column: int, margin: int) -> Place:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from archive_restore.restoring.fractions import Picture, Sample
 from archive_restore.restoring.guesses import FirstGuess
-from archive_restore.restoring.prefill import DEEP, SHALLOW, depth, double, halve, prefill
+from archive_restore.restoring.prefill import DEEP, SHALLOW, depth, halve, prefill
 from archive_restore.restoring.windows import Canvas, Window, cover
 
 STRIP = 512
@@ -48,7 +48,7 @@ class Level:
     pixels : (H, W) or (H, W, 3), uint8 or float32 of 0 to 255
     mask : (H, W) bool, True = hole
     wanted : (H, W) bool, the holes to be written at this scale, inside `mask`
-    coarse : like `pixels`, the restored coarser picture, doubled; None where no hole is deep
+    coarse : like `pixels`, the restored picture at half the resolution; None where no hole is deep
     scan : like `pixels`, with the damage in the holes; None where nothing under the mask is to be believed
     size, context : longest side of a window and margin around a hole pixel, px
     """
@@ -67,7 +67,9 @@ class Level:
         self._shape = mask.shape
         self._pixels = at_least(pixels, size)
         self._mask = at_least(mask, size)
-        self._guess = FirstGuess(self._pixels, self._mask, None if coarse is None else at_least(coarse, size))
+        self._guess = FirstGuess(
+            self._pixels, self._mask, None if coarse is None else at_least(coarse, -(-size // 2))
+        )
         self._scan = None if scan is None else at_least(scan, size)
         wanted = at_least(wanted, size, mirrored=False)
         self._canvas = Canvas(wanted, channels=1 if pixels.ndim == 2 else 3)
@@ -136,16 +138,15 @@ def coarse_to_fine(
     deep = deeper_than_the_rim_tells(mask) & wanted
     coarse = None
     if deep.any():
-        small, small_mask = halved(pixels, mask)
-        if max(small_mask.shape) > size // 2:
-            small_scan = None if scan is None else halved(scan, np.zeros_like(mask))[0]
-            small_wanted = _grown(_any_of_four(deep), MARGIN) & small_mask
-            small = yield from coarse_to_fine(
-                small, small_mask, size=size, context=context, scan=small_scan, wanted=small_wanted
+        coarse, coarse_mask = halved(pixels, mask)
+        if max(coarse_mask.shape) > size // 2:
+            coarse_scan = None if scan is None else halved(scan, np.zeros_like(mask))[0]
+            coarse_wanted = _grown(_any_of_four(deep), MARGIN) & coarse_mask
+            coarse = yield from coarse_to_fine(
+                coarse, coarse_mask, size=size, context=context, scan=coarse_scan, wanted=coarse_wanted
             )
         else:
-            small = prefill(small, small_mask)
-        coarse = double(small, mask.shape)
+            coarse = prefill(coarse, coarse_mask)
     del deep
     level = Level(pixels, mask, wanted, coarse, scan, size=size, context=context)
     yield level

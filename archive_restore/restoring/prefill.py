@@ -92,6 +92,17 @@ def double(picture: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)[: shape[0], : shape[1]])
 
 
+def double_within(picture: NDArray[Sample], place: tuple[slice, slice]) -> NDArray[Sample]:
+    """What `double` would show at a place of the doubled picture, without doubling the rest."""
+    part, inside = [], []
+    for side, length in zip(place, picture.shape, strict=False):
+        first, last = max(0, side.start // 2 - 1), min(length, side.stop // 2 + 2)
+        part.append(slice(first, last))
+        inside.append(slice(side.start - 2 * first, side.stop - 2 * first))
+    small = picture[part[0], part[1]]
+    return double(small, (2 * small.shape[0], 2 * small.shape[1]))[inside[0], inside[1]]
+
+
 def prefill_deep(
     picture: NDArray[Sample],
     mask: NDArray[np.bool_],
