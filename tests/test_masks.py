@@ -13,7 +13,7 @@ from archive_restore.detection import (
     seed_of,
     threshold,
 )
-from archive_restore.detection.masks import EVERY_KIND, HYSTERESIS, hysteresis
+from archive_restore.detection.masks import EVERY_KIND, HYSTERESIS, PROVEN, hysteresis, levels_for
 
 NORMAL = HYSTERESIS[Sensitivity.NORMAL]
 
@@ -118,6 +118,33 @@ def test_a_lower_number_never_calls_less_all_along_the_scale():
     assert all(lower.reach <= higher.reach for lower, higher in pairwise(levels))
     assert all(level.reach <= level.seed for level in levels)
     assert (levels[0].seed, levels[-1].seed) == (1, 255)
+
+
+def worn(share):
+    """A speck that is half sure, in a photograph of which so much is surely damaged."""
+    scores = np.zeros((100, 100), np.uint8)
+    scores[50, 50] = 165
+    scores.ravel()[: round(share * scores.size)] = 200
+    return map_of(scores)
+
+
+def test_normal_is_bolder_in_a_photograph_that_is_surely_damaged():
+    whole, damaged = (threshold(worn(share))[0] for share in (PROVEN / 2, 2 * PROVEN))
+    assert not whole[40:60, 40:60].any()
+    assert damaged[50, 50]
+
+
+def test_damage_that_is_left_alone_proves_as_much_as_other():
+    score_map = worn(2 * PROVEN)
+    score_map.kinds[0] = KINDS.index(Kind.SCRATCH)
+    mask, _ = threshold(score_map, kinds={Kind.DUST})
+    assert mask[50, 50]
+    assert not mask[0].any()
+
+
+@pytest.mark.parametrize("level", [Sensitivity.LOW, Sensitivity.HIGH, 0.7, seed_of(Sensitivity.NORMAL)])
+def test_what_is_asked_for_by_number_or_as_low_or_high_means_the_same_everywhere(level):
+    assert levels_for(worn(0.5), level) == hysteresis(level)
 
 
 def test_what_has_no_score_is_no_damage_at_any_level():

@@ -65,6 +65,26 @@ def hysteresis(level: Level) -> Hysteresis:
     return Hysteresis(seed=max(1, round(seed)), reach=max(1, round(float(reach))))
 
 
+SURE = 200
+"""Scores from here on, of 255, prove damage."""
+
+PROVEN = 0.002
+"""Share of a photograph that is surely damaged, from which on it is an old print that has suffered."""
+
+BOLDER = 0.61
+"""What normal means in such a photograph: what is less sure there is damage oftener than in one that is whole."""
+
+
+def levels_for(score_map: "ScoreMap", level: Level) -> Hysteresis:
+    """What a level means in one photograph: `hysteresis`, but normal is bolder where damage is proven."""
+    if (
+        level is Sensitivity.NORMAL
+        and np.count_nonzero(score_map.scores >= SURE) >= PROVEN * score_map.scores.size
+    ):
+        return hysteresis(BOLDER)
+    return hysteresis(level)
+
+
 def seed_of(level: Level) -> float:
     """The number (0..1) of a level."""
     return HYSTERESIS[level].seed / 255 if isinstance(level, Sensitivity) else level
@@ -153,7 +173,8 @@ def threshold(
     score_map
         As `score` returns it.
     level
-        `high`, or a lower number, finds more and errs more.
+        `high`, or a lower number, finds more and errs more; `normal` is bolder in a photograph that is surely
+        damaged elsewhere (see `levels_for`).
     shape
         Height and width of the photograph, px, if it was larger than its score map.
     kinds
@@ -166,7 +187,7 @@ def threshold(
     regions
         Connected (8 neighbours) pieces of the mask, from the top, in px of the photograph.
     """
-    levels = hysteresis(level)
+    levels = levels_for(score_map, level)
     score_map = score_map.of(kinds)
     shape = shape or (score_map.scores.shape[0], score_map.scores.shape[1])
     core = followed(score_map.scores, levels).astype(np.uint8)
