@@ -10,12 +10,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from typer.testing import CliRunner
 
 from archive_restore.cli import app
 from archive_restore.errors import ExitCode, TrainingError
 from archive_restore.networks.architectures import CENTRE
+from archive_restore.networks.weights import read_manifest
 from archive_restore.progress import NullProgress
 from archive_restore.training import crops, grids, loop
 from archive_restore.training.curves import CURVES, Curves
@@ -269,6 +271,30 @@ def test_train_draws_damage_with_the_shapes_of_artefacts(tmp_path: Path, monkeyp
     )
     assert finished.exit_code == 0, finished.output
     assert ["dots"] in seen
+
+
+def test_train_takes_deeper_networks_and_their_card_says_so(tmp_path: Path):
+    draw_photographs(tmp_path / "data")
+    command = [
+        "train",
+        str(tmp_path / "data"),
+        "--out",
+        str(tmp_path / "t"),
+        "--samples",
+        "4",
+        "--device",
+        "cpu",
+    ]
+    deeper = ["--blocks", "2", "--export", str(tmp_path / "models")]
+    finished = CliRunner().invoke(app, [*command, *deeper])
+    assert finished.exit_code == 0, finished.output
+    _, (card,) = read_manifest(tmp_path / "models")
+    assert card.settings == {"blocks": 2}
+    held = safetensors.torch.load_file(tmp_path / "models" / card.file)
+    assert sum(values.numel() for values in held.values()) == 4_243_120
+    refused = CliRunner().invoke(app, [*command, "--architecture", CENTRE, "--blocks", "2"])
+    assert refused.exit_code == ExitCode.WEIGHTS
+    assert "no setting blocks" in refused.output
 
 
 def test_the_papers_networks_are_not_trained_with_artefacts(tmp_path: Path):

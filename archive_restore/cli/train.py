@@ -60,6 +60,12 @@ def train(
         int | None,
         typer.Option(metavar="N", min=1, help="Width of the published networks' bottleneck. [default: 4000]"),
     ] = None,
+    blocks: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Residual blocks of the default network on each side. [default: 1]"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the weights' start and of every batch.")] = 0,
     checkpoint_seconds: Annotated[
         float, typer.Option(metavar="SECONDS", help="Between checkpoints.")
@@ -86,7 +92,9 @@ def train(
     from archive_restore.training.loop import stop_after
     from archive_restore.training.world import joined, own_gpu
 
-    settings = {} if bottleneck is None else {"bottleneck": bottleneck}
+    settings = {
+        name: value for name, value in (("bottleneck", bottleneck), ("blocks", blocks)) if value is not None
+    }
     chosen = own_gpu(device_name(gpu, device))
     place = choose_device(chosen)
     with joined(place.type == "cuda") as world, TerminalProgress() as shown:
