@@ -21,6 +21,7 @@ from archive_restore.photos.jpeg_segments import (
     EOI,
     PROGRESSIVE,
     SOS,
+    huffman_tables,
     iterate_segments,
     read_frame,
 )
@@ -150,6 +151,16 @@ def test_frame_tables_and_order_of_segments_stay(photograph: codecs.Photograph) 
         for data in (photograph.source, encoded)
     ]
     assert kept[0] == kept[1]
+
+
+def test_typical_huffman_tables_stay_and_fitted_ones_are_fitted_anew(tmp_path: Path) -> None:
+    kept = {}
+    for optimised in (False, True):
+        photograph = written(tmp_path / "a.jpg", optimize=optimised)
+        data = bytes(codecs.encode(photograph, (repainted(photograph.pixels),)))
+        kept[optimised] = huffman_tables(data) == huffman_tables(bytes(photograph.source))
+        assert np.array_equal(independent(data)[-8:, :8], independent(bytes(photograph.source))[-8:, :8])
+    assert kept == {False: True, True: False}
 
 
 def test_length_stays_near_the_originals(photograph: codecs.Photograph) -> None:
@@ -301,9 +312,10 @@ def test_zigzag_is_the_standards() -> None:
     largest=st.sampled_from([1, 7, 200, 1023, 2047]),  # libjpeg's own writer ends the process above 1023
     progressive=st.booleans(),
     subsampling=st.sampled_from([0, 1, 2]),
+    typical=st.booleans(),
 )
 def test_any_coefficients_survive_entropy_coding(
-    seed: int, density: float, largest: int, progressive: bool, subsampling: int
+    seed: int, density: float, largest: int, progressive: bool, subsampling: int, typical: bool
 ) -> None:
     """Written by us, read by libjpeg."""
     file = io.BytesIO()
@@ -319,7 +331,7 @@ def test_any_coefficients_survive_entropy_coding(
     head = b"".join(
         source[s.start : s.end] for s in iterate_segments(source) if s.marker in (0xD8, DQT, frame.marker)
     )
-    again = read_blocks(path, head + write_scans(frame, drawn) + b"\xff\xd9", 3)
+    again = read_blocks(path, head + write_scans(frame, drawn, typical=typical) + b"\xff\xd9", 3)
     for old, new in zip(drawn, again, strict=True):
         assert np.array_equal(old, new)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from archive_restore.errors import PhotographError, UnreadablePhotographError, UnsupportedPhotographError
 from archive_restore.photos import mpf
 from archive_restore.photos.jpeg_blocks import Blocks, read_blocks, touched, transplant
-from archive_restore.photos.jpeg_scans import write_scans
+from archive_restore.photos.jpeg_scans import has_typical_tables, write_scans
 from archive_restore.photos.jpeg_segments import (
     APP0,
     ARITHMETIC,
@@ -97,7 +97,7 @@ def encode(photograph: Photograph, pages: tuple[Samples, ...], *, whole: bool = 
     """The source with the changed blocks' coefficients replaced; with `whole`, those of all blocks.
 
     Same frame (so progressive stays progressive), same quantisation, same subsampling. Restart markers are
-    left out, Huffman tables are fitted anew.
+    left out, Huffman tables are fitted anew unless they were T.81's typical ones.
     """
     source, (page,) = bytes(photograph.source), photograph.header.pages
     before, after = photograph.pages[0], pages[0]
@@ -153,7 +153,7 @@ def replace_blocks(
                 changed=changed,
             )
         )
-    return _spliced(data, write_scans(frame, blocks))
+    return _spliced(data, write_scans(frame, blocks, typical=has_typical_tables(data)))
 
 
 def coefficients_outside(original: Photograph, restored: Photograph, mask: NDArray[np.bool_]) -> int:

@@ -133,6 +133,18 @@ def quantisation_tables(data: bytes) -> dict[int, NDArray[np.uint16]]:
     return tables
 
 
+def huffman_tables(data: bytes) -> dict[int, bytes]:
+    """The Huffman tables by class and number (T.81, B.2.4.2), from all DHT segments: 16 counts of codes, and values."""
+    tables = {}
+    for segment in iterate_segments(data):
+        at = segment.body
+        while segment.marker == DHT and at < segment.end:
+            end = at + 17 + sum(data[at + 1 : at + 17])
+            tables[data[at]] = data[at + 1 : end]
+            at = end
+    return tables
+
+
 def has_adobe_marker(data: bytes) -> bool:
     return _adobe_transform(data) is not None
 
