@@ -25,9 +25,9 @@ Key = TypeVar("Key")
 Batched = TypeVar("Batched", bound=np.generic)
 
 CPU_BATCH = 4
-"""Windows of full size, for one core: what it works on stays in its cache. Two cores of an EPYC 9004 take 4.1 ms a
-window side by side, 4.5 in batches of 16; where both work on every batch, 5.4 in batches of 16 and 5.9 in those of 5.
-"""
+"""Windows of full size, for one core: what it works on stays in its cache. Where two cores of an EPYC 9004 took 4.1 ms
+a window side by side, they took 4.5 in batches of 16; working on every batch together, 5.4 in batches of 16 and 5.9 in
+those of 5."""
 
 GPU_BATCH = 128
 """Windows of full size; more do not make a large GPU faster."""
@@ -39,11 +39,11 @@ MAX_PIXELS_IN_FLIGHT = 24_000_000
 """px of the photographs that are being restored side by side. One takes 3 to 12 bytes a pixel; one with fractions
 takes, and counts, four times as much."""
 
-CHEAP_PX = 2_000_000
-"""px of windows that any photograph is worth on a CPU: two cores of an EPYC 9004 take half a second
+CHEAP_PX = 4_000_000
+"""px of windows that any photograph is worth on a CPU: two cores of an EPYC 9004 take one and a half seconds
 (`tests.benchmarks.speed`)."""
 
-CHEAP_SHARE = 0.55
+CHEAP_SHARE = 0.5
 """px of windows for each px of a large photograph: with 12 megapixels those two cores take two seconds."""
 
 MAX_CUTTERS = 8
