@@ -123,7 +123,7 @@ def test_a_lower_number_never_calls_less_all_along_the_scale():
 def worn(share):
     """A speck that is half sure, in a photograph of which so much is surely damaged."""
     scores = np.zeros((100, 100), np.uint8)
-    scores[50, 50] = 165
+    scores[50, 50] = 175
     scores.ravel()[: round(share * scores.size)] = 200
     return map_of(scores)
 

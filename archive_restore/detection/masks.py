@@ -71,7 +71,7 @@ SURE = 200
 PROVEN = 0.002
 """Share of a photograph that is surely damaged, from which on it is an old print that has suffered."""
 
-BOLDER = 0.61
+BOLDER = 0.65
 """What normal means in such a photograph: what is less sure there is damage oftener than in one that is whole."""
 
 
