@@ -44,13 +44,13 @@ CHEAP_PX = 4_000_000
 (`tests.benchmarks.speed`)."""
 
 CHEAP_SHARE = 0.5
-"""px of windows for each px of a large photograph: with 12 megapixels those two cores take two seconds."""
+"""px of windows for each px of a large photograph: with 12 megapixels those two cores take two to three seconds."""
 
 MAX_CUTTERS = 8
 """Threads that cut windows out; a modern GPU takes windows faster than one thread makes first guesses."""
 
 LANES_A_CUTTER = 4
-"""On a CPU, where a core that shows every window once to the network takes eight times as long as one that cuts it."""
+"""On a CPU, where a core that shows every window once to the network takes four times as long as one that cuts it."""
 
 
 class Restorer:

@@ -198,13 +198,13 @@ class Scheduler(Generic[Key]):
     def _send(self, cutters: Executor, lanes: Executor) -> None:
         """Sends full batches on their way; parts of one only when a lane has nothing to do, or nothing to do next."""
         while len(self._under_way) < self._lanes + BATCHES_AHEAD:
-            free = self._lanes + 1 - len(self._under_way)
+            idle = self._lanes - len(self._under_way)
             full = [sort for sort, tasks in self._ready.items() if len(tasks) >= self._room(sort.shape)]
-            sorts = full or (list(self._ready) if free > 0 else [])
+            sorts = full or (list(self._ready) if idle >= 0 else [])
             if not sorts:
                 return
             oldest = min(sorts, key=lambda sort: self._ready[sort][0])
-            count = self._room(oldest.shape) if full else -(-len(self._ready[oldest]) // max(1, free - 1))
+            count = self._room(oldest.shape) if full else -(-len(self._ready[oldest]) // max(1, idle))
             tasks = self._drawn(oldest, count)
             if tasks:
                 cuts = [cutters.submit(task.level.cut, task.window) for task in tasks]
