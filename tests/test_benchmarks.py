@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from archive_restore.detection.odds import Seen, odds_of
 from archive_restore.photos.codecs import decode
 from tests.benchmarks import draw_set, fuzz, hard_crops, large_tiff, mixed, sheets, speed, stopwatch
 from tests.benchmarks.pictures import read_picture, write_picture
@@ -119,9 +120,8 @@ def test_hard_crops_of_files_of_one_name_do_not_replace_each_other(
         (tmp_path / str(number)).mkdir()
         write_picture(tmp_path / str(number) / "one.png", np.full((64, 80, 3), 50 + number, np.uint8))
     monkeypatch.setattr(hard_crops, "load_detector", lambda folder: None)
-    monkeypatch.setattr(
-        hard_crops, "seen_often", lambda picture, _: np.full(picture.shape[:2], 200, np.uint8)
-    )
+    scores = np.full((64, 80), 200, np.uint8)
+    monkeypatch.setattr(hard_crops, "seen_often", lambda picture, _: Seen(scores, odds_of(scores)))
     words = [str(tmp_path / "0"), str(tmp_path / "1"), "--weights", "w", "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["hard_crops", *words])
     assert hard_crops.main() == 0

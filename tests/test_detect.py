@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from archive_restore.detection import Kind, score, spots, threshold
+from archive_restore.detection.odds import odds_of
 from tests.drawn import scene
 
 
@@ -66,7 +67,7 @@ def verified(calls, picture=None):
     def verifier(working):
         seen = cv2.resize(working, picture.shape[1::-1]).astype(int)
         mirrored = abs(seen - picture[:, ::-1]).sum() < abs(seen - picture).sum()
-        return probability[:, ::-1] if mirrored else probability
+        return odds_of(probability[:, ::-1] if mirrored else probability)
 
     return score(picture, verifier)
 
@@ -113,7 +114,7 @@ def test_a_verifier_sees_a_large_photograph_reduced_and_the_mask_has_its_size():
         seen.append(working.shape)
         probability = np.zeros(working.shape[:2], np.uint8)
         probability[96:104, 96:104] = 255
-        return probability
+        return odds_of(probability)
 
     large = np.full((1536, 2048, 3), 120, np.uint8)
     mask, [region] = threshold(score(large, verifier), shape=large.shape[:2])
@@ -138,7 +139,9 @@ def test_a_large_spot_needs_more_proof_and_a_long_scratch_does_not(monkeypatch):
     def most(shape):
         drawn = picture.copy()
         drawn[shape > 0] = 240
-        return int(score(drawn, lambda shown: cv2.resize(shape, shown.shape[1::-1])).scores[shape > 0].max())
+        return int(
+            score(drawn, lambda shown: odds_of(cv2.resize(shape, shown.shape[1::-1]))).scores[shape > 0].max()
+        )
 
     doubted = {name: most(shape) for name, shape in shapes.items()}
     monkeypatch.setattr(spots, "DOUBT", 0.0)
@@ -152,7 +155,7 @@ def test_the_rest_of_a_patch_has_the_patchs_kind():
     picture[100:160, 158:242] = 240
     probability = np.zeros(picture.shape[:2], np.uint8)  # the same mirrored, as a verifier is asked
     probability[100:160, 158:242], probability[100:160, 170:230] = 80, 230
-    found = score(picture, lambda shown: cv2.resize(probability, shown.shape[1::-1]))
+    found = score(picture, lambda shown: odds_of(cv2.resize(probability, shown.shape[1::-1])))
     sure, rest = np.s_[110:150, 180:220], np.s_[110:150, 236:240]
     assert (found.scores[rest] > 0).all()
     assert set(found.kinds[rest].ravel()) == set(found.kinds[sure].ravel()) != {0}

@@ -4,6 +4,7 @@ import pytest
 
 from archive_restore.detection import judge
 from archive_restore.detection.detect import regions_in
+from archive_restore.detection.odds import odds_of
 
 SHAPE = (320, 480)
 
@@ -51,12 +52,6 @@ def test_a_pixel_and_a_whole_picture_have_finite_traits(place):
     assert np.isfinite(weighed).all()
 
 
-def test_odds_and_probabilities_are_inverse():
-    scores = np.arange(256, dtype=np.uint8)
-    back = 255 / (1 + np.exp(-judge.odds_of(scores)))
-    assert np.abs(back - scores).max() <= 0.5
-
-
 def test_what_is_doubted_scores_less_and_other_regions_do_not():
     picture, called = grained(), np.zeros(SHAPE, np.uint8)
     called[100:104, 100:160] = called[200:204, 200:260] = 200
@@ -65,6 +60,4 @@ def test_what_is_doubted_scores_less_and_other_regions_do_not():
     before = judge.reconsidered(called, regions, odds, np.zeros(2, np.float32))
     after = judge.reconsidered(called, regions, odds, np.array([0, 1], np.float32))
     assert (after[:150] == before[:150]).all()
-    assert judge.odds_of(after[202, 230:231]) == pytest.approx(
-        judge.odds_of(before[202, 230:231]) - 1, abs=0.05
-    )
+    assert odds_of(after[202, 230:231]) == pytest.approx(odds_of(before[202, 230:231]) - 1, abs=0.05)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from archive_restore.detection import threshold, tramlines
 from archive_restore.detection.detect import named
+from archive_restore.detection.odds import Seen, odds_of
 from archive_restore.detection.paths import STRIP_PX, responses, strips_of
 from archive_restore.detection.tramlines import candidates
 
@@ -99,7 +100,7 @@ def test_what_a_line_crosses_is_not_called_for_its_sake() -> None:
     doubted = 130  # below the normal sensitivity's seed, above its reach
     scores = suspicion(SURE)
     scores[200:206, 60:220] = doubted
-    merged = named(np.repeat(scratched(40)[..., None], 3, axis=2), scores)
+    merged = named(np.repeat(scratched(40)[..., None], 3, axis=2), Seen(scores, odds_of(scores)))
     mask, _ = threshold(merged)
     assert mask[:, COLUMN].mean() > 0.9
     assert not mask[200:206, 60 : COLUMN - 6].any()

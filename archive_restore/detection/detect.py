@@ -9,13 +9,23 @@ from numpy.typing import NDArray
 from archive_restore.detection import corners, creases, dust, judge, scratches, spots, tears
 from archive_restore.detection.borders import without_border
 from archive_restore.detection.candidates import Candidates, find
-from archive_restore.detection.filters import Floats, dilated, luminance, repeated, square, stretched
+from archive_restore.detection.filters import (
+    Floats,
+    area_resized,
+    dilated,
+    luminance,
+    repeated,
+    square,
+    stretched,
+)
 from archive_restore.detection.halos import with_halos
 from archive_restore.detection.masks import ScoreMap
+from archive_restore.detection.odds import Seen, mean_of, scores_of
 from archive_restore.detection.palette import palette
 from archive_restore.detection.planes import Plane, finest, halved, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
 from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
+from archive_restore.detection.suspects import scores_by, suspects
 from archive_restore.detection.tramlines import tramlines
 from archive_restore.detection.verdict import verdicts
 from archive_restore.detection.wholes import made_whole
@@ -29,8 +39,8 @@ LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
     Kind.TEAR: tears.likeness,
     Kind.SPOT: spots.likeness,
 }
-Verifier = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-"""Takes a working picture (h, w) or (h, w, 3) uint8, RGB; gives the probability of damage in 255ths, (h, w) uint8."""
+Verifier = Callable[[NDArray[np.uint8]], Floats]
+"""Takes a working picture (h, w) or (h, w, 3) uint8, RGB; gives the logarithm of the odds of damage, (h, w) float32."""
 
 # A photograph whose long side is below this is also shown to the verifier enlarged (its hairs are a pixel wide) and
 # mirrored.
@@ -80,26 +90,34 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreM
     elif picture is pixels and max(pixels.shape[:2]) < SMALL_PX:
         found = named(picture, seen_often(picture, verifier))
     else:
-        found = named(picture, verifier(picture))
+        found = named(picture, seen_once(picture, verifier))
     return without_border(found, picture)
 
 
-def seen_often(picture: NDArray[np.uint8], verifier: Verifier) -> NDArray[np.uint8]:
-    """The mean of what the verifier thinks of a small picture: as it is, enlarged, and both mirrored; (h, w) uint8,
-    in 255ths. What it only takes for damage it seldom takes for damage each time."""
+def seen_once(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
+    """What the verifier thinks of a picture as it is."""
+    odds = verifier(picture)
+    return Seen(scores_of(odds), odds)
+
+
+def seen_often(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
+    """The mean of what the verifier thinks of a small picture: as it is, enlarged, and both mirrored. What it only
+    takes for damage it seldom takes for damage each time."""
     height, width = picture.shape[:2]
     large = cv2.resize(picture, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
-    closer = cv2.resize(_both_ways(large, verifier), (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(np.rint((_both_ways(picture, verifier) + closer) / 2), np.uint8)
-
-
-def _both_ways(picture: cv2.typing.MatLike, verifier: Verifier) -> Floats:
-    """The mean of what the verifier thinks of a picture and its mirror image, (h, w) float32."""
-    seen, mirrored = (
-        verifier(np.asarray(picture, np.uint8)),
-        verifier(np.asarray(cv2.flip(picture, 1), np.uint8)),
+    probability, odds = (
+        mean_of(seen, area_resized(closer, (height, width)))
+        for seen, closer in zip(_both_ways(picture, verifier), _both_ways(large, verifier), strict=True)
     )
-    return (seen.astype(np.float32) + mirrored[:, ::-1]) / np.float32(2)
+    return Seen(np.rint(probability).astype(np.uint8), odds)
+
+
+def _both_ways(picture: cv2.typing.MatLike, verifier: Verifier) -> tuple[Floats, Floats]:
+    """The means of what the verifier thinks of a picture and its mirror image, (h, w) float32: of the probabilities, in
+    255ths, and of the odds."""
+    odds = verifier(np.asarray(picture, np.uint8))
+    mirrored = np.ascontiguousarray(verifier(np.asarray(cv2.flip(picture, 1), np.uint8))[:, ::-1])
+    return mean_of(scores_of(odds), scores_of(mirrored)), mean_of(odds, mirrored)
 
 
 def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
@@ -117,12 +135,19 @@ def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
     return merged
 
 
-def named(picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> ScoreMap:
-    """The score map that a verifier's probabilities (h, w), in 255ths, make: regions get kinds by their form.
+def named(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
+    """The score map that a verifier's opinion of a picture makes, with what is suspected beside sure damage."""
+    merged = judged_alone(picture, seen)
+    _merge_suspects(merged, picture, seen.odds)
+    return merged
+
+
+def judged_alone(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
+    """The same without suspects: regions are judged and get kinds by their form.
 
     Tramlines and missing corners are added: they pass their own tests.
     """
-    scores = np.asarray(cv2.threshold(probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
+    scores = np.asarray(cv2.threshold(seen.probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
     merged = ScoreMap(scores, np.zeros(scores.shape, np.uint8))
     left, top, width, height = cv2.boundingRect((scores >= NAMED_FROM).view(np.uint8))
     if width:
@@ -131,7 +156,7 @@ def named(picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> ScoreMa
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
         part = _judged_and_named(picture, scores, (rows, columns))
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
-    _merge_tramlines(merged, picture, probability)
+    _merge_tramlines(merged, picture, seen.probability)
     small = picture
     while max(small.shape[:2]) > corners.LONG_SIDE_PX:
         small = halved(small)
@@ -229,3 +254,16 @@ def _merge_corners(merged: ScoreMap, plane: Plane) -> None:
         whole = stretched(255 * missing.astype(np.uint8), merged.scores.shape) > 127
         merged.scores[whole] = np.maximum(merged.scores[whole], CORNER_SCORE)
         merged.kinds[whole] = KINDS.index(Kind.CORNER)
+
+
+def _merge_suspects(merged: ScoreMap, picture: NDArray[np.uint8], odds: Floats) -> None:
+    found = suspects(picture, odds, merged.scores)
+    if found is None:
+        return
+    regions, weighed = found
+    position, owner = regions.whole.position, regions.whole.owner
+    values, kinds = scores_by(weighed)[owner], kinds_of(regions.form)[0][owner]
+    scores, shown = merged.scores.ravel(), merged.kinds.ravel()
+    surer = values > np.maximum(scores[position], round(255 * FAINTEST))
+    scores[position[surer]] = values[surer]
+    shown[position[surer]] = kinds[surer]

@@ -1,11 +1,14 @@
 """OpenCV's filters with the shapes and types that the detectors need."""
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Sample = TypeVar("Sample", np.uint8, np.float32)
 
 
 def luminance(picture: NDArray[np.uint8]) -> Grey:
@@ -54,9 +57,10 @@ def mean_over(picture: Grey, side: int) -> Grey:
     return np.asarray(cv2.blur(picture, (side, side)), np.uint8)
 
 
-def area_resized(picture: Grey, shape: tuple[int, ...]) -> Grey:
+def area_resized(picture: NDArray[Sample], shape: tuple[int, ...]) -> NDArray[Sample]:
     """`picture` at `shape` (h, w): the mean of what each new pixel covers."""
-    return np.asarray(cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+    resized = cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, picture.dtype)
 
 
 def stretched(picture: Grey, shape: tuple[int, ...]) -> Grey:

@@ -4,17 +4,14 @@ A small network weighs traits that a person can read, fitted to drawn damage on 
 not trained on (tests/benchmarks/fit_judge.py).
 """
 
-import json
-from functools import cache
-from importlib import resources
-
 import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection import filters
 from archive_restore.detection.filters import Floats
+from archive_restore.detection.odds import odds_of, scores_of
 from archive_restore.detection.shapes import Regions
-from archive_restore.detection.verdict import Weights, parse
+from archive_restore.detection.verdict import mean_odds
 
 TRAITS = (
     "mean_odds",  # logarithm of the segmenter's odds
@@ -46,12 +43,6 @@ OWN_SHARE = 0.5
 SHIFT = 0.1
 
 
-def odds_of(scores: NDArray[np.uint8]) -> Floats:
-    """Logarithms of the odds of probabilities in 255ths."""
-    values = scores.astype(np.float32)
-    return np.log((values + 0.5) / (255.5 - values))
-
-
 def traits(
     regions: Regions,
     scores: NDArray[np.uint8],
@@ -69,36 +60,47 @@ def traits(
     called : share of the whole picture that the regions cover
     tones : the picture's range of grey levels, as `range_of` gives it
     """
+    told = described(regions, odds_of(scores.ravel()[regions.whole.position]), luminance)
+    black, white = tones
+    told |= {
+        "above_black": (told["tone"] - black) / TONE,
+        "below_white": (white - told["tone"]) / TONE,
+        "called": np.full(len(told["tone"]), np.log(called + LITTLE)),
+        "light_width": told["light"] * told["width"],
+    }
+    return np.stack([told[name] for name in TRAITS], axis=1).astype(np.float32)
+
+
+def described(regions: Regions, odds: Floats, luminance: NDArray[np.uint8]) -> dict[str, Floats]:
+    """Traits of regions, each (N,), called as in TRAITS, and "tone", their mean grey level.
+
+    Parameters
+    ----------
+    odds : (P,), logarithms, of the pixels of `regions.whole`
+    luminance : (h, w) uint8, grey levels of the part of the picture that the regions are of
+    """
     form, whole, ring = regions.form, regions.whole, regions.ring
-    odds = odds_of(scores.ravel()[whole.position])
-    most = np.full(len(whole.size), -np.inf, np.float32)
-    np.maximum.at(most, whole.owner, odds)
     inside = luminance.ravel()[whole.position].astype(np.float32)
     around = luminance.ravel()[ring.position].astype(np.float32)
     tone, ring_tone = whole.mean(inside), ring.mean(around)
     spread, ring_spread = whole.spread(inside, tone), ring.spread(around, ring_tone)
-    black, white = tones
     gap = tone - ring_tone
-    columns = {
+    return {
         "mean_odds": whole.mean(odds),
-        "most_odds": most,
+        "most_odds": whole.most(odds),
         "area": np.log(whole.size * regions.unit**2),
         "width": np.log(form.width),
         "length": np.log(form.length),
         "bend": np.minimum(form.bend, LARGEST_BEND),
-        "light": form.light,
+        "light": form.light.astype(np.float32),
         "frame": form.frame,
         "gap": gap / TONE,
         "clarity": np.abs(gap) / (ring_spread + 5),
         "distinctness": np.abs(gap) / (spread + 3),
         "inside_spread": np.log(spread + 2),
         "around_spread": np.log(ring_spread + 2),
-        "above_black": (tone - black) / TONE,
-        "below_white": (white - tone) / TONE,
-        "called": np.full(len(gap), np.log(called + LITTLE)),
-        "light_width": form.light * np.log(form.width),
+        "tone": tone,
     }
-    return np.stack([columns[name] for name in TRAITS], axis=1).astype(np.float32)
 
 
 def range_of(picture: NDArray[np.uint8]) -> tuple[float, float]:
@@ -108,18 +110,9 @@ def range_of(picture: NDArray[np.uint8]) -> tuple[float, float]:
     return float(black), float(white)
 
 
-@cache
-def panel() -> tuple[Weights, ...]:
-    """The judges of judge.json beside this module."""
-    stored = json.loads(resources.files(__package__).joinpath("judge.json").read_text("ascii"))
-    if stored["traits"] != list(TRAITS):
-        raise RuntimeError("judge.json was fitted to other traits; run python -m tests.benchmarks.fit_judge")
-    return tuple(parse(judge) for judge in stored["panel"])
-
-
 def odds(weighed: Floats) -> Floats:
-    """(N, T) traits to (N,) logarithms of the odds of damage, the judges' mean."""
-    return np.asarray(np.mean([weights.odds(weighed) for weights in panel()], axis=0), np.float32)
+    """(N, T) traits to (N,) logarithms of the odds of damage."""
+    return mean_odds("judge", TRAITS, weighed)
 
 
 def reconsidered(
@@ -131,5 +124,5 @@ def reconsidered(
     position, owner = regions.whole.position, regions.whole.owner
     own = odds_of(scores.ravel()[position])
     together = OWN_SHARE * own + ((1 - OWN_SHARE) * region_odds - doubt)[owner] + SHIFT
-    result.ravel()[position] = np.rint(255 / (1 + np.exp(-together))).astype(np.uint8)
+    result.ravel()[position] = scores_of(np.asarray(together, np.float32))
     return result

@@ -84,6 +84,12 @@ class Sample:
         sums = np.bincount(self.owner, values, len(self.size))
         return np.asarray(sums / np.maximum(self.size, 1), np.float32)
 
+    def most(self, values: Floats) -> Floats:
+        """(N,) the greatest of `values` (P,) of each candidate."""
+        greatest = np.full(len(self.size), -np.inf, np.float32)
+        np.maximum.at(greatest, self.owner, values)
+        return greatest
+
     def spread(self, values: Floats, centre: Floats) -> Floats:
         """(N,) standard deviation of `values` (P,) about `centre` (N,)."""
         return np.sqrt(self.mean((values - centre[self.owner]) ** 2))

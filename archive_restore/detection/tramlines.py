@@ -6,17 +6,14 @@ counts that the segmenter does not suspect as well, and a small judge weighs `li
 (tests/benchmarks/fit_tramlines.py).
 """
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 import cv2
 import numpy as np
 
 from archive_restore.detection.filters import Floats, Grey
-from archive_restore.detection.judge import odds_of
 from archive_restore.detection.line_traits import TRAITS, centred, traits_of
+from archive_restore.detection.odds import odds_of
 from archive_restore.detection.paths import (
     SHORTEST,
     STRIP_PX,
@@ -27,7 +24,7 @@ from archive_restore.detection.paths import (
     straight,
     strips_of,
 )
-from archive_restore.detection.verdict import Weights, parse, probability
+from archive_restore.detection.verdict import mean_odds, probability
 
 NEAR_PX = 3
 """Columns beside what the segmenter suspects in which a line is looked for."""
@@ -97,17 +94,6 @@ def candidates(luminance: Grey, scores: Grey) -> Candidates:
     return Candidates(kept, weighed[lines], found)
 
 
-@cache
-def panel() -> tuple[Weights, ...]:
-    """The judges of tramlines.json beside this module."""
-    stored = json.loads(resources.files(__package__).joinpath("tramlines.json").read_text("ascii"))
-    if stored["traits"] != list(TRAITS):
-        raise RuntimeError(
-            "tramlines.json was fitted to other traits; run python -m tests.benchmarks.fit_tramlines"
-        )
-    return tuple(parse(judge) for judge in stored["panel"])
-
-
 def tramlines(luminance: Grey, scores: Grey) -> Grey:
     """How surely each pixel belongs to a tramline, (h, w) in 255ths.
 
@@ -128,7 +114,7 @@ def tramlines(luminance: Grey, scores: Grey) -> Grey:
             continue
         found = candidates(grey, seen)
         if found.paths:
-            odds = np.mean([weights.odds(found.traits) for weights in panel()], axis=0)
+            odds = mean_odds("tramlines", TRAITS, found.traits)
             widths = found.traits[:, TRAITS.index("width")].clip(*DRAWN_PX)
             for path, value, width in zip(found.paths, probability(odds), widths, strict=True):
                 _draw(canvas, path, found, round(255 * float(value)), round(float(width)))

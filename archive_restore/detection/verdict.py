@@ -1,9 +1,11 @@
 """Is a candidate damage? Its traits are weighed alone, and again knowing what else is damage."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,15 +83,32 @@ def probability(odds: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
 
 
+def stored(name: str, traits: Sequence[str]) -> list[dict[str, Any]]:
+    """The judges of NAME.json beside this module, which tests/benchmarks/fit_NAME.py fits to these traits."""
+    read = json.loads(resources.files(__package__).joinpath(f"{name}.json").read_text("ascii"))
+    if read["traits"] != list(traits):
+        raise RuntimeError(
+            f"{name}.json was fitted to other traits; run python -m tests.benchmarks.fit_{name}"
+        )
+    return list(read["panel"])
+
+
 @cache
 def panel() -> tuple[tuple[Weights, Weights], ...]:
-    """The judges of verdict.json beside this module: each weighs alone first, then with what that says of others."""
-    stored = json.loads(resources.files(__package__).joinpath("verdict.json").read_text("ascii"))
-    if stored["traits"] != list(TRAITS):
-        raise RuntimeError(
-            "verdict.json was fitted to other traits; run python -m tests.benchmarks.fit_verdict"
-        )
-    return tuple((parse(judge["alone"]), parse(judge["together"])) for judge in stored["panel"])
+    """The judges of candidates: each weighs alone first, then with what that says of others."""
+    return tuple((parse(judge["alone"]), parse(judge["together"])) for judge in stored("verdict", TRAITS))
+
+
+@cache
+def panel_of(name: str, traits: tuple[str, ...]) -> tuple[Weights, ...]:
+    """The judges of NAME.json; see `stored`."""
+    return tuple(parse(judge) for judge in stored(name, traits))
+
+
+def mean_odds(name: str, traits: tuple[str, ...], weighed: Floats) -> Floats:
+    """(N, T) traits to (N,) logarithms of the odds of damage, the mean of NAME.json's judges."""
+    odds = [judge.odds(weighed) for judge in panel_of(name, traits)]
+    return np.asarray(np.mean(odds, axis=0), np.float32)
 
 
 def parse(stored: dict[str, list[list[float]]]) -> Weights:

@@ -9,6 +9,7 @@ Shi et al., CVPR 2016). It costs about 8,500 multiply-adds a pixel.
 
 from copy import deepcopy
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -23,6 +24,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from archive_restore.errors import WeightsError, printable
 from archive_restore.networks.devices import cpu_computes_in_bfloat16
 from archive_restore.networks.weights import read_checked, read_manifest, shipped_models
+
+Value = TypeVar("Value", bound=np.generic)
 
 NAME = "damage-segmenter"
 """Of the weights, and of their architecture."""
@@ -182,7 +185,7 @@ def normalised(planes: Tensor, precision: torch.dtype) -> Tensor:
     return planes.to(precision).sub_(128).div_(128)
 
 
-def unfolded(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def unfolded(values: NDArray[Value]) -> NDArray[Value]:
     """(16, H/4, W/4) values of blocks to (H, W) values of pixels."""
     _, rows, columns = values.shape
     blocks = values.reshape(FOLD, FOLD, rows, columns).transpose(2, 0, 3, 1)
@@ -190,7 +193,7 @@ def unfolded(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 class Detector:
-    """The segmenter on a device: photographs in, probabilities out.
+    """The segmenter on a device: photographs in, odds out.
 
     Parameters
     ----------
@@ -204,14 +207,14 @@ class Detector:
         self.network = laid_out(fuse(deepcopy(network).eval()).to(self.device, self.precision))
 
     @torch.inference_mode()
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The probability of damage in 255ths, (H, W) uint8, of a picture (H, W, 3) or (H, W) uint8, RGB."""
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The logarithms of the odds of damage, (H, W) float32, of a picture (H, W, 3) or (H, W) uint8, RGB."""
         height, width = picture.shape[:2]
         bottom, right = -height % STRIDE, -width % STRIDE
         padded = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
         planes = normalised(folded(np.asarray(padded, np.uint8)[None]).to(self.device), self.precision)
-        probabilities = self.network(planes)[0].sigmoid_().mul_(255).round_().to(torch.uint8)
-        return np.ascontiguousarray(unfolded(probabilities.cpu().numpy())[:height, :width])
+        odds = self.network(planes)[0].float().cpu().numpy()
+        return np.ascontiguousarray(unfolded(odds)[:height, :width])
 
 
 def fuse(network: DamageSegmenter) -> DamageSegmenter:

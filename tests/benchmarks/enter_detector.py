@@ -16,6 +16,7 @@ import torch
 
 from archive_restore.detection import Sensitivity
 from archive_restore.detection.masks import HYSTERESIS, Hysteresis, followed
+from archive_restore.detection.odds import scores_of
 from archive_restore.networks.detector import NAME, DamageSegmenter, Detector, laid_out
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.training.defects.real_shapes import read_shapes
@@ -63,7 +64,7 @@ def main() -> int:
 def judged(network: DamageSegmenter, samples: list[DetectorSample]) -> dict[str, float]:
     """Prints a line a threshold; returns the figures of the normal sensitivity's."""
     detector = Detector(network)
-    maps = [detector(one.picture) for one in samples]
+    maps = [scores_of(detector(one.picture)) for one in samples]
     normal = HYSTERESIS[Sensitivity.NORMAL]
     for levels in (*(Hysteresis(seed, round(REACH * seed)) for seed in SEEDS), normal):
         rows = [

@@ -90,7 +90,7 @@ def regions(
 ) -> Iterator[Candidates]:
     """The segmenter's regions."""
     one = sample(photograph, SIZE, random, shapes)
-    found, x = regions_in(one.picture, seen_often(one.picture, detector))
+    found, x = regions_in(one.picture, seen_often(one.picture, detector).probability)
     if not len(x):
         return
     near = np.asarray(cv2.dilate(one.truth.astype(np.uint8), NEAR)).ravel()

@@ -52,7 +52,7 @@ def lines(
     """The candidates, those that run down and those that run across; their area is their length in strips."""
     size = int(random.choice(SIZES))
     one = sample(photograph, size, random, shapes, draw)
-    scores = seen_often(one.picture, detector)
+    scores = seen_often(one.picture, detector).probability
     grey = np.asarray(cv2.cvtColor(one.picture, cv2.COLOR_RGB2GRAY), np.uint8)
     truth = one.truth.astype(np.uint8)
     for turned in (False, True):

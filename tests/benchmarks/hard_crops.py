@@ -41,7 +41,7 @@ def main() -> int:
     photographs, written, bad = Photographs(entries, cache_bytes=0), 0, 0
     for number in range(len(entries)):
         picture = photographs[number]
-        crops = hard_crops(picture, seen_often(picture, detector))
+        crops = hard_crops(picture, seen_often(picture, detector).probability)
         bad += bool(crops)
         for n, crop in enumerate(crops):
             path = arguments.out / f"{number:06d}-{n}.png"  # two folders may have files of one name

@@ -1,0 +1,104 @@
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from archive_restore.detection.detect import judged_alone, named
+from archive_restore.detection.odds import Seen, odds_of, scores_of
+from archive_restore.detection.suspects import (
+    KNOWN,
+    LOWEST,
+    SMALLEST_PX,
+    STEPS,
+    TRAITS,
+    around,
+    in_steps,
+    suspects,
+)
+
+SHAPE = (320, 480)
+OUT_OF_THE_QUESTION = -11.0
+CRACK = cv2.line(np.zeros(SHAPE, np.uint8), (60, 60), (200, 130), 1, 3) > 0
+REST = cv2.line(np.zeros(SHAPE, np.uint8), (208, 134), (300, 180), 1, 3) > 0
+SPECK = np.s_[200:203, 100:103]
+
+
+def grained() -> np.ndarray:
+    noise = np.random.default_rng(3).normal(0, 4, SHAPE)
+    return np.clip(120 + noise, 0, 255).astype(np.uint8)
+
+
+def seen(*believed: tuple[Any, float]) -> Seen:
+    """Odds of places; everything else is out of the question."""
+    odds = np.full(SHAPE, OUT_OF_THE_QUESTION, np.float32)
+    for place, value in believed:
+        odds[place] = value
+    return Seen(scores_of(odds), odds)
+
+
+def cracked() -> np.ndarray:
+    """A crack that goes on fainter than it began."""
+    picture = grained()
+    picture[CRACK], picture[REST] = 240, 150
+    return cv2.GaussianBlur(picture, (0, 0), 0.7)
+
+
+def test_the_faint_rest_of_a_sure_crack_is_believed_more_than_by_itself():
+    picture = cracked()
+    with_crack, alone = seen((CRACK, 4.0), (REST, -3.0)), seen((REST, -3.0))
+    assert not judged_alone(picture, with_crack).scores[REST].any()
+    assert (named(picture, with_crack).scores[REST] > 30).all()
+    assert not named(picture, alone).scores.any()
+
+
+def test_what_is_believed_less_scores_less():
+    scores = [named(cracked(), seen((CRACK, 4.0), (REST, odds))).scores[REST].max() for odds in (-4, -2, -1)]
+    assert scores[0] < scores[1] < scores[2]
+
+
+def test_what_is_as_unlikely_as_its_surroundings_is_no_suspect():
+    picture, unlikely = cracked(), np.s_[110:210, 190:330]
+    opinion = seen((CRACK, 4.0), (unlikely, -2.0))
+    opinion.odds[REST] = -1.9
+    found = suspects(picture, opinion.odds, judged_alone(picture, opinion).scores)
+    if found is not None:
+        assert not np.isin(np.flatnonzero(REST), found[0].whole.position).any()
+
+
+def test_what_has_been_judged_and_what_is_too_small_is_no_suspect():
+    picture = cracked()
+    scores = np.zeros(SHAPE, np.uint8)
+    scores[CRACK], scores[REST] = 250, KNOWN
+    odds = seen((CRACK, 4.0), (REST, -1.0), (SPECK, -1.0)).odds
+    assert np.count_nonzero(odds[SPECK]) < SMALLEST_PX
+    assert suspects(picture, odds, scores) is None
+
+
+def test_where_nothing_is_sure_nothing_is_suspected():
+    odds = seen((REST, -1.0)).odds
+    assert suspects(cracked(), odds, np.zeros(SHAPE, np.uint8)) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (9, 13), (64, 50)])
+def test_a_picture_of_any_size_has_finite_traits(shape):
+    picture = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
+    scores = np.zeros(shape, np.uint8)
+    scores.ravel()[:3] = 255
+    odds = np.full(shape, OUT_OF_THE_QUESTION, np.float32)
+    odds.ravel()[-14:] = -1.0
+    found = suspects(picture, odds, scores)
+    if found is not None:
+        assert found[1].shape[1] == len(TRAITS)
+        assert np.isfinite(found[1]).all()
+
+
+def test_what_is_around_a_line_is_not_the_line():
+    steps = in_steps(seen((REST, 0.0)).odds)
+    assert np.abs(around(steps).astype(int) - (OUT_OF_THE_QUESTION - LOWEST) * STEPS).max() <= 1
+    assert around(in_steps(odds_of(np.zeros((3, 5), np.uint8)))).shape == (3, 5)
+
+
+def test_steps_end_where_the_scale_does():
+    steps = in_steps(np.array([[-90, LOWEST - 1, LOWEST, LOWEST + 1, 90]], np.float32))
+    assert steps.tolist() == [[0, 0, 0, STEPS, 255]]
