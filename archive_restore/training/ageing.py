@@ -13,20 +13,24 @@ from archive_restore.training import damage
 
 Floats = NDArray[np.float32]
 
-SEPIA = np.array([1.06, 0.9, 0.72], np.float32)
-"""Channel gains of a sepia print, RGB."""
+TONINGS = np.array([[1.06, 0.9, 0.72], [0.74, 0.93, 1.06], [1.02, 0.88, 0.97]], np.float32)
+"""Channel gains, RGB, of prints toned with sepia, blue (cyanotype, iron) and selenium."""
+
+TONING_SHARE = (0.8, 0.1, 0.1)
+"""How often which."""
 
 
 def tone(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
-    """Colour as it is, black-and-white, sepia or faded, by chance. (H, W, 3) uint8 to the same."""
-    style = random.choice(["colour", "grey", "sepia", "faded"], p=[0.4, 0.3, 0.15, 0.15])
+    """Colour as it is, black-and-white, toned or faded, by chance. (H, W, 3) uint8 to the same."""
+    style = random.choice(["colour", "grey", "toned", "faded"], p=[0.38, 0.26, 0.21, 0.15])
     if style == "colour":
         return picture
     values = picture.astype(np.float32)
-    if style in ("grey", "sepia"):
+    if style in ("grey", "toned"):
         values = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32), 3, axis=2)
-    if style == "sepia":
-        values = values * (1 + (SEPIA - 1) * np.float32(random.uniform(0.3, 1.2)))
+    if style == "toned":
+        gains = random.choice(TONINGS, p=TONING_SHARE)
+        values = values * (1 + (gains - 1) * np.float32(random.uniform(0.3, 2.0)))
     lift = np.float32(random.uniform(0, 40))
     values = lift + values * np.float32(random.uniform(0.65, 1.0))
     if style == "faded":
