@@ -41,6 +41,7 @@ class Connection:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._in_transaction = False  # of ours
         with self._plain_errors():
             connection = sqlite3.connect(
                 os.fspath(path), timeout=BUSY_TIMEOUT_SECONDS, check_same_thread=False
@@ -105,7 +106,7 @@ class Connection:
 
         Not `flushed`, a power cut may undo it, as if it had not been asked; a later commit flushes it as well.
         """
-        with self._lock, self._plain_errors():
+        with self._turn():
             if flushed:
                 return list(self._database.query(sql, parameters))
             (kept,) = self._database.execute("PRAGMA synchronous").fetchone()
@@ -117,31 +118,43 @@ class Connection:
 
     def tuples(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """As `rows` of a SELECT, without names: for many rows."""
-        with self._lock, self._plain_errors():
+        with self._turn():
             return list(self._database.conn.execute(sql, parameters).fetchall())
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Runs one statement, committed unless a transaction is open. Returns the rows it changed."""
-        with self._lock, self._plain_errors():
+        with self._turn():
             return int(self._database.execute(sql, parameters).rowcount)
 
     def execute_many(self, sql: str, parameters: Sequence[Parameters]) -> None:
         """Runs one statement for each of `parameters`, inside the open transaction."""
-        with self._lock, self._plain_errors():
+        with self._turn():
             self._database.conn.executemany(sql, parameters)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE ... COMMIT. A deferred one fails when it reads first and writes later."""
-        with self._lock, self._plain_errors():
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._turn():
             try:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._in_transaction = True
                 yield
                 self._database.execute("COMMIT")
             except BaseException:
                 if self._database.conn.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
+            finally:
+                self._in_transaction = False
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One thread's. A Ctrl-C may have ended the last one in the midst of a statement, whose transaction would take
+        in what other threads write from then on, and never be committed."""
+        with self._lock, self._plain_errors():
+            if self._database.conn.in_transaction and not self._in_transaction:
+                self._database.conn.rollback()
+            yield
 
     @contextlib.contextmanager
     def _plain_errors(self) -> Iterator[None]:
