@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from archive_restore.restoring.monochrome import in_its_tone
+from archive_restore.restoring.monochrome import in_its_tone, tone_of
 from tests.drawn import scene
 
 SEPIA = np.array([1.0, 0.85, 0.68])
+BROWN = np.array([1.0, 0.78, 0.45])
 
 
 def photograph(tone=(1.0, 1.0, 1.0), dtype=np.uint8):
@@ -45,6 +46,44 @@ def test_repairs_of_a_toned_photograph_have_its_tone_however_grainy():
         return np.abs(picture[mask].astype(float) - pixels[mask]).mean()
 
     assert off(toned) < 0.5 * off(tinted(pixels, mask))
+
+
+def unevenly_toned():
+    """A strongly toned print, browner to the right, with the blocks that JPEG makes of its colours."""
+    height, width = scene().shape
+    brown = BROWN - np.linspace(0, 0.15, width)[None, :, None] * (0, 0.4, 1.0)
+    blocks = np.random.default_rng(5).normal(0, 3, (height // 8 + 1, width // 8 + 1, 1)) * (-1, 0, 1)
+    blocks = np.repeat(np.repeat(blocks, 8, axis=0), 8, axis=1)[:height, :width]
+    return np.clip(np.rint(scene()[..., None] * brown + blocks), 0, 255).astype(np.uint8)
+
+
+def tint_in(picture, pixels, mask):
+    """How far the mean colour in the hole is off, levels."""
+    off = (picture[mask].astype(float) - pixels[mask]).mean(axis=0)
+    return np.abs(off - off.mean()).max()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_repairs_of_an_unevenly_toned_photograph_come_near_their_surroundings(dtype):
+    pixels = unevenly_toned().astype(dtype)
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[60:64, 60:140] = mask[40:120, 200:206] = True
+    assert not tone_of(pixels, mask).everywhere
+    restored = tinted(pixels, mask)
+    toned = in_its_tone(pixels, restored, mask)
+    assert toned.dtype == dtype
+    assert (toned[~mask] == pixels[~mask]).all()
+    assert tint_in(toned, pixels, mask) < 0.5 * tint_in(restored, pixels, mask)
+    assert np.abs(toned[mask].mean(axis=1) - restored[mask].mean(axis=1)).max() < 1
+
+
+def test_far_from_anything_known_an_uneven_tone_is_what_the_network_wrote():
+    pixels = unevenly_toned()
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[20:220, 100:300] = True
+    restored = tinted(pixels, mask)
+    toned = in_its_tone(pixels, restored, mask)
+    assert (toned[110:130, 190:210] == restored[110:130, 190:210]).all()
 
 
 @pytest.mark.parametrize("flag", [np.s_[200:210, 200:230], np.s_[:, ::2]])

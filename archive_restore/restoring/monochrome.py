@@ -1,7 +1,10 @@
-"""Repairs of a monochrome photograph are monochrome: grey in a grey one, and of its own sepia in a toned one.
+"""Repairs of a monochrome photograph are monochrome: grey in a grey one, and of its own sepia in a toned one. In one
+whose tone JPEG or time have changed from place to place they come near that of their surroundings.
 
 A network that writes three channels leaves a tint of a level or two in every hole, and more in wide ones.
 """
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,6 +21,26 @@ SAME = 8.0
 NEARLY_ALL = 99.9
 """Percent of the pixels that must be: a small red flag makes a photograph coloured."""
 
+TONED = 0.2
+"""How far pixels may be off the photograph's tone where that changes, over how far the tone is off grey, both root mean
+squares: toned prints have 0.15 to 0.17, few photographs of one colour (sunsets, seas) as little, others more."""
+
+CELL_PX = 4
+"""Side of the cells whose means tell the tone of the surroundings; what touches the mask, or such a cell, does not."""
+
+REACH = 6
+"""Cells to each side that do."""
+
+FLAT = 30.0
+"""Variance of the level, of 255, below which a tone is taken not to depend on it."""
+
+TRUSTED = 6.0
+"""Levels that the surroundings may be off their own tone; where it is that much, repairs come half as near."""
+
+ENOUGH = 0.15
+"""Share of the cells around that must tell something; with so much they count half, with twice as much in full."""
+
+Floats = NDArray[np.float32]
 Tint = NDArray[np.float32]
 """(256, 3): what each channel has more or less than the mean of the three, at each level of that."""
 
@@ -36,18 +59,68 @@ def in_its_tone(
     -------
     Like `restored`, equal to it outside the mask.
     """
-    tint = tint_of(pixels, mask) if pixels.ndim == 3 else None
-    if tint is None or not mask.any():
+    if pixels.ndim != 3 or not mask.any():
         return restored
-    level = restored[mask].astype(np.float32).mean(axis=1)
-    more = [np.interp(level, np.arange(256), channel) for channel in tint.T]
+    tone = tone_of(pixels, mask)
+    if tone is None:
+        return restored
+    written = restored[mask].astype(np.float32)
+    level = written.mean(axis=1)
+    if tone.everywhere:
+        more = np.stack([np.interp(level, np.arange(256), channel) for channel in tone.tint.T], axis=1)
+    elif tone.spread <= TONED:
+        more = _as_around(pixels, mask, written - level[:, None], level)
+    else:
+        return restored
     toned = restored.copy()
-    toned[mask] = fitted(np.asarray(level[:, None] + np.stack(more, axis=1), np.float32), restored.dtype)
+    toned[mask] = fitted(np.asarray(level[:, None] + more, np.float32), restored.dtype)
     return toned
 
 
-def tint_of(pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> Tint | None:
-    """The tint of a monochrome photograph (H, W, 3), told from what is not masked; None if it has colours."""
+def _as_around(pixels: NDArray[Sample], mask: NDArray[np.bool_], more: Floats, level: Floats) -> Floats:
+    """What repairs have more than their `level` (N,) in each channel, (N, 3), brought nearer to what their surroundings
+    have at such a level: a line fitted there, as by a guided filter (He et al., ECCV 2010)."""
+    cells = tuple(-(-side // CELL_PX) for side in mask.shape)
+    small = cv2.resize(pixels, cells[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+    near = cv2.dilate(mask.view(np.uint8), np.ones((2 * CELL_PX - 1,) * 2, np.uint8))
+    touched = cv2.resize(near, cells[::-1], interpolation=cv2.INTER_NEAREST)
+    tells = (cv2.dilate(touched, np.ones((3, 3), np.uint8)) == 0).astype(np.float32)
+    share = _blurred(tells)
+
+    def mean(values: Floats) -> Floats:
+        weighted = values * (tells if values.ndim == 2 else tells[..., None])
+        told = np.maximum(share if values.ndim == 2 else share[..., None], 1e-4)
+        return np.asarray(_blurred(weighted) / told, np.float32)
+
+    light = np.asarray(small.mean(axis=2), np.float32)
+    colour = small - light[..., None]
+    middle, usual = mean(light), mean(colour)
+    variance = np.maximum(mean(light * light) - middle**2, 0)[..., None]
+    together = mean(light[..., None] * colour) - middle[..., None] * usual
+    slope = together / (variance + FLAT)
+    off = mean(colour * colour) - usual**2 - 2 * slope * together + slope**2 * variance
+    trust = TRUSTED**2 / (TRUSTED**2 + np.maximum(off, 0).max(axis=2)) * np.clip(share / ENOUGH - 1, 0, 1)
+    rows, columns = (places // CELL_PX for places in np.nonzero(mask))
+    around = usual[rows, columns] + slope[rows, columns] * (level - middle[rows, columns])[:, None]
+    return np.asarray(more + (around - more) * trust[rows, columns][:, None], np.float32)
+
+
+def _blurred(cells: Floats) -> Floats:
+    return np.asarray(cv2.blur(cells, (2 * REACH + 1,) * 2), np.float32)
+
+
+@dataclass(frozen=True)
+class Tone:
+    """The tone of a photograph, told from what is not masked: its `tint`; whether all but a few pixels have it
+    `everywhere`; and their `spread`, how far they are off it over how far it is off grey."""
+
+    tint: Tint
+    everywhere: bool
+    spread: float
+
+
+def tone_of(pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> Tone | None:
+    """The tone of a photograph (H, W, 3); None where nothing can be seen of it."""
     rows, columns = (max(1, side // PROBED) for side in mask.shape)
     known = pixels[::rows, ::columns][~mask[::rows, ::columns]].astype(np.float32)
     if not len(known):
@@ -66,5 +139,6 @@ def tint_of(pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> Tint | None:
     ).astype(np.float32)
     # A level that few pixels have would be told by one coloured pixel.
     tint = np.asarray(cv2.blur(tint, (1, 9)), np.float32)
-    off = np.abs(more - tint[step]).max(axis=1)
-    return tint if np.percentile(off, NEARLY_ALL) <= SAME else None
+    off = more - tint[step]
+    everywhere = bool(np.percentile(np.abs(off).max(axis=1), NEARLY_ALL) <= SAME)
+    return Tone(tint, everywhere, float(np.sqrt(np.mean(off**2) / max(float(np.mean(more**2)), 1e-6))))
