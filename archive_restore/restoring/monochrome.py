@@ -28,8 +28,8 @@ squares: toned prints have 0.15 to 0.17, few photographs of one colour (sunsets,
 CELL_PX = 4
 """Side of the cells whose means tell the tone of the surroundings; what touches the mask, or such a cell, does not."""
 
-REACH = 6
-"""Cells to each side that do."""
+REACHES = (6, 20)
+"""Cells to each side that do; further ones where near ones tell too little."""
 
 FLAT = 30.0
 """Variance of the level, of 255, below which a tone is taken not to depend on it."""
@@ -85,28 +85,40 @@ def _as_around(pixels: NDArray[Sample], mask: NDArray[np.bool_], more: Floats, l
     near = cv2.dilate(mask.view(np.uint8), np.ones((2 * CELL_PX - 1,) * 2, np.uint8))
     touched = cv2.resize(near, cells[::-1], interpolation=cv2.INTER_NEAREST)
     tells = (cv2.dilate(touched, np.ones((3, 3), np.uint8)) == 0).astype(np.float32)
-    share = _blurred(tells)
-
-    def mean(values: Floats) -> Floats:
-        weighted = values * (tells if values.ndim == 2 else tells[..., None])
-        told = np.maximum(share if values.ndim == 2 else share[..., None], 1e-4)
-        return np.asarray(_blurred(weighted) / told, np.float32)
-
+    rows, columns = (places // CELL_PX for places in np.nonzero(mask))
     light = np.asarray(small.mean(axis=2), np.float32)
-    colour = small - light[..., None]
+    near = more.copy()
+    untold = np.ones(len(level), np.float32)
+    for reach in REACHES:
+        line = _line(light, small - light[..., None], tells, reach)
+        middle, usual, slope, off, share = (cells[rows, columns] for cells in line)
+        told = untold * np.clip(share / ENOUGH - 1, 0, 1)
+        trust = told * TRUSTED**2 / (TRUSTED**2 + off)
+        near += (usual + slope * (level - middle)[:, None] - more) * trust[:, None]
+        untold -= told
+    return near
+
+
+def _line(light: Floats, colour: Floats, tells: Floats, reach: int) -> tuple[Floats, ...]:
+    """The lines that cells (h, w) lie on within `reach`: mean level, mean colour and its slope, how far cells are off,
+    squared, and the share of them that `tells` anything."""
+
+    def blurred(cells: Floats) -> Floats:
+        return np.asarray(cv2.blur(cells, (2 * reach + 1,) * 2), np.float32)
+
+    def mean(cells: Floats) -> Floats:
+        told = np.maximum(share if cells.ndim == 2 else share[..., None], 1e-4)
+        return np.asarray(
+            blurred(cells * (tells if cells.ndim == 2 else tells[..., None])) / told, np.float32
+        )
+
+    share = blurred(tells)
     middle, usual = mean(light), mean(colour)
     variance = np.maximum(mean(light * light) - middle**2, 0)[..., None]
     together = mean(light[..., None] * colour) - middle[..., None] * usual
     slope = together / (variance + FLAT)
     off = mean(colour * colour) - usual**2 - 2 * slope * together + slope**2 * variance
-    trust = TRUSTED**2 / (TRUSTED**2 + np.maximum(off, 0).max(axis=2)) * np.clip(share / ENOUGH - 1, 0, 1)
-    rows, columns = (places // CELL_PX for places in np.nonzero(mask))
-    around = usual[rows, columns] + slope[rows, columns] * (level - middle[rows, columns])[:, None]
-    return np.asarray(more + (around - more) * trust[rows, columns][:, None], np.float32)
-
-
-def _blurred(cells: Floats) -> Floats:
-    return np.asarray(cv2.blur(cells, (2 * REACH + 1,) * 2), np.float32)
+    return middle, usual, slope, np.maximum(off, 0).max(axis=2), share
 
 
 @dataclass(frozen=True)
