@@ -13,7 +13,7 @@ from archive_restore.detection.odds import odds_of, scores_of
 from archive_restore.detection.shapes import Regions
 from archive_restore.detection.verdict import mean_odds
 
-TRAITS = (
+DESCRIBED = (
     "mean_odds",  # logarithm of the segmenter's odds
     "most_odds",
     "area",  # logarithm, as are width and length; in thousandths of the long side
@@ -27,6 +27,9 @@ TRAITS = (
     "distinctness",  # the gap over the spread inside
     "inside_spread",  # logarithm of grey levels, as is the next
     "around_spread",
+)
+TRAITS = (
+    *DESCRIBED,
     "above_black",  # tone above the picture's darkest hundredth
     "below_white",
     "called",  # logarithm of the share of the picture that is called
@@ -72,7 +75,7 @@ def traits(
 
 
 def described(regions: Regions, odds: Floats, luminance: NDArray[np.uint8]) -> dict[str, Floats]:
-    """Traits of regions, each (N,), called as in TRAITS, and "tone", their mean grey level.
+    """The traits of regions that any judge weighs, each (N,), as in DESCRIBED, and "tone", their mean grey level.
 
     Parameters
     ----------

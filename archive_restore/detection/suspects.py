@@ -26,21 +26,9 @@ from archive_restore.detection.shapes import Regions, regions_of
 from archive_restore.detection.verdict import mean_odds
 
 TRAITS = (
-    "mean_odds",  # logarithm of the segmenter's odds
-    "most_odds",
-    "mean_prominence",  # these odds less those around
+    *judge.DESCRIBED,
+    "mean_prominence",  # odds less those around
     "most_prominence",
-    "area",  # logarithm, as are width and length; in thousandths of the long side
-    "width",
-    "length",
-    "bend",
-    "light",  # 1 if lighter than what surrounds it
-    "frame",  # 1 if it touches the edge of the picture
-    "gap",  # tone inside less tone around; tones in fiftieths of grey levels
-    "clarity",  # the gap over the spread around
-    "distinctness",  # the gap over the spread inside
-    "inside_spread",  # logarithm of grey levels, as is the next
-    "around_spread",
     "called",  # logarithm of the share of the picture that is sure damage
     "near",  # logarithm of the distance to sure damage
     "same",  # share of the sure damage that is light, if it is light; else that is dark

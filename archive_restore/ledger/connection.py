@@ -82,7 +82,7 @@ class Connection:
 
     def copy(self, target: Path) -> None:
         """Writes the ledger as it is now to `target`, whole and on the disk, while others may be at work on it."""
-        with self._lock, self._plain_errors():
+        with self._turn():
             part = target.with_name(f"{target.name}.part")
             try:
                 part.unlink(missing_ok=True)  # of a copy that was killed

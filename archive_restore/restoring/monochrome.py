@@ -59,19 +59,15 @@ def in_its_tone(
     -------
     Like `restored`, equal to it outside the mask.
     """
-    if pixels.ndim != 3 or not mask.any():
-        return restored
-    tone = tone_of(pixels, mask)
-    if tone is None:
+    tone = tone_of(pixels, mask) if pixels.ndim == 3 and mask.any() else None
+    if tone is None or not (tone.everywhere or tone.spread <= TONED):
         return restored
     written = restored[mask].astype(np.float32)
     level = written.mean(axis=1)
     if tone.everywhere:
         more = np.stack([np.interp(level, np.arange(256), channel) for channel in tone.tint.T], axis=1)
-    elif tone.spread <= TONED:
-        more = _as_around(pixels, mask, written - level[:, None], level)
     else:
-        return restored
+        more = _as_around(pixels, mask, written - level[:, None], level)
     toned = restored.copy()
     toned[mask] = fitted(np.asarray(level[:, None] + more, np.float32), restored.dtype)
     return toned
@@ -82,21 +78,22 @@ def _as_around(pixels: NDArray[Sample], mask: NDArray[np.bool_], more: Floats, l
     have at such a level: a line fitted there, as by a guided filter (He et al., ECCV 2010)."""
     cells = tuple(-(-side // CELL_PX) for side in mask.shape)
     small = cv2.resize(pixels, cells[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
-    near = cv2.dilate(mask.view(np.uint8), np.ones((2 * CELL_PX - 1,) * 2, np.uint8))
-    touched = cv2.resize(near, cells[::-1], interpolation=cv2.INTER_NEAREST)
+    grown = cv2.dilate(mask.view(np.uint8), np.ones((2 * CELL_PX - 1,) * 2, np.uint8))
+    touched = cv2.resize(grown, cells[::-1], interpolation=cv2.INTER_NEAREST)
     tells = (cv2.dilate(touched, np.ones((3, 3), np.uint8)) == 0).astype(np.float32)
     rows, columns = (places // CELL_PX for places in np.nonzero(mask))
     light = np.asarray(small.mean(axis=2), np.float32)
-    near = more.copy()
+    colour = small - light[..., None]
+    nearer = more.copy()
     untold = np.ones(len(level), np.float32)
     for reach in REACHES:
-        line = _line(light, small - light[..., None], tells, reach)
+        line = _line(light, colour, tells, reach)
         middle, usual, slope, off, share = (cells[rows, columns] for cells in line)
         told = untold * np.clip(share / ENOUGH - 1, 0, 1)
         trust = told * TRUSTED**2 / (TRUSTED**2 + off)
-        near += (usual + slope * (level - middle)[:, None] - more) * trust[:, None]
+        nearer += (usual + slope * (level - middle)[:, None] - more) * trust[:, None]
         untold -= told
-    return near
+    return nearer
 
 
 def _line(light: Floats, colour: Floats, tells: Floats, reach: int) -> tuple[Floats, ...]:

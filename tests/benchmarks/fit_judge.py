@@ -141,7 +141,7 @@ def report(odds: Floats, material: Material, judged: np.ndarray[tuple[int], np.d
 
 
 def fit(description: str, find: Find, traits: Sequence[str], out: Path, samples: int, seed: int) -> int:
-    """Command line of both fits: gathers the material, writes the panel of judges to `out` and reports on it.
+    """Command line of the fits: gathers the material, writes the panel of judges to `out` and reports on it.
     `samples` are how many are drawn unless told; `seed` is that of the drawing."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
