@@ -116,11 +116,11 @@ def match_grain(
 
 def _cells(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """Row and column, in cells, of those that hold a hole."""
+    starts = np.arange(0, mask.shape[1], CELL)
     for row in range(-(-mask.shape[0] // CELL)):
-        strip: NDArray[np.bool_] = np.logical_or.reduce(mask[row * CELL : (row + 1) * CELL], axis=0)
-        for column in range(-(-mask.shape[1] // CELL)):
-            if strip[column * CELL : (column + 1) * CELL].any():
-                yield row, column
+        strip = np.logical_or.reduce(mask[row * CELL : (row + 1) * CELL], axis=0)
+        for column in np.flatnonzero(np.logical_or.reduceat(strip, starts)).tolist():
+            yield row, column
 
 
 def _beside(cell: tuple[int, int], others: Container[tuple[int, int]]) -> bool:

@@ -5,6 +5,7 @@ A network that writes three channels leaves a tint of a level or two in every ho
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -40,6 +41,9 @@ TRUSTED = 6.0
 ENOUGH = 0.15
 """Share of the cells around that must tell something; with so much they count half, with twice as much in full."""
 
+MEAN = np.full(3, 1 / 3, np.float32)
+"""Times three channels, their mean: ten times as fast as numpy's over so short an axis."""
+
 Floats = NDArray[np.float32]
 Tint = NDArray[np.float32]
 """(256, 3): what each channel has more or less than the mean of the three, at each level of that."""
@@ -63,7 +67,7 @@ def in_its_tone(
     if tone is None or not (tone.everywhere or tone.spread <= TONED):
         return restored
     written = restored[mask].astype(np.float32)
-    level = written.mean(axis=1)
+    level = written @ MEAN
     if tone.everywhere:
         more = np.stack([np.interp(level, np.arange(256), channel) for channel in tone.tint.T], axis=1)
     else:
@@ -82,7 +86,7 @@ def _as_around(pixels: NDArray[Sample], mask: NDArray[np.bool_], more: Floats, l
     touched = cv2.resize(grown, cells[::-1], interpolation=cv2.INTER_NEAREST)
     tells = (cv2.dilate(touched, np.ones((3, 3), np.uint8)) == 0).astype(np.float32)
     rows, columns = (places // CELL_PX for places in np.nonzero(mask))
-    light = np.asarray(small.mean(axis=2), np.float32)
+    light = small @ MEAN
     colour = small - light[..., None]
     nearer = more.copy()
     untold = np.ones(len(level), np.float32)
@@ -115,7 +119,7 @@ def _line(light: Floats, colour: Floats, tells: Floats, reach: int) -> tuple[Flo
     together = mean(light[..., None] * colour) - middle[..., None] * usual
     slope = together / (variance + FLAT)
     off = mean(colour * colour) - usual**2 - 2 * slope * together + slope**2 * variance
-    return middle, usual, slope, np.maximum(off, 0).max(axis=2), share
+    return middle, usual, slope, np.maximum(reduce(np.maximum, cv2.split(off)), 0), share
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def tone_of(pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> Tone | None:
     known = pixels[::rows, ::columns][~mask[::rows, ::columns]].astype(np.float32)
     if not len(known):
         return None
-    level = known.mean(axis=1)
+    level = known @ MEAN
     more = known - level[:, None]
     step = np.rint(level).astype(np.intp)
     count = np.bincount(step, minlength=256)
@@ -149,5 +153,5 @@ def tone_of(pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> Tone | None:
     # A level that few pixels have would be told by one coloured pixel.
     tint = np.asarray(cv2.blur(tint, (1, 9)), np.float32)
     off = more - tint[step]
-    everywhere = bool(np.percentile(np.abs(off).max(axis=1), NEARLY_ALL) <= SAME)
+    everywhere = bool(np.percentile(reduce(np.maximum, np.abs(off).T), NEARLY_ALL) <= SAME)
     return Tone(tint, everywhere, float(np.sqrt(np.mean(off**2) / max(float(np.mean(more**2)), 1e-6))))

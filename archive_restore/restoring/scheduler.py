@@ -24,8 +24,9 @@ from archive_restore.restoring.windows import Shape, Window
 
 Key = TypeVar("Key")
 
-BATCHES_AHEAD = 4
-"""Batches that are cut out while the lanes are busy with those before."""
+BATCHES_AHEAD = 8
+"""Batches that are cut out while the lanes are busy with those before: so many that they last while the next level of
+a large photograph is measured and halved."""
 
 Values = NDArray[np.float32]
 """What the network wrote into a window, (H, W, 3), 0 to 255; of B windows, (B, H, W, 3)."""
