@@ -64,7 +64,7 @@ def missing_corners(plane: Plane) -> NDArray[np.bool_]:
     return missing
 
 
-def _neutral(plane: Plane) -> NDArray[np.bool_]:
+def neutral(plane: Plane) -> NDArray[np.bool_]:
     """(h, w) bool, True where the colour is that of paper, scanner lid or black card."""
     if plane.chroma is None:
         return np.ones(plane.shape, bool)
@@ -74,8 +74,10 @@ def _neutral(plane: Plane) -> NDArray[np.bool_]:
 
 def grown_from_corners(plane: Plane) -> list[Gap]:
     """The even regions that grow from the corners of a picture, four at most."""
-    neutral = _neutral(plane)
-    every = (_grown(np.rot90(plane.luminance, turns), np.rot90(neutral, turns), turns) for turns in range(4))
+    colourless = neutral(plane)
+    every = (
+        _grown(np.rot90(plane.luminance, turns), np.rot90(colourless, turns), turns) for turns in range(4)
+    )
     return [gap for gap in every if gap is not None]
 
 

@@ -26,6 +26,7 @@ from archive_restore.detection.planes import Plane, finest, halved, pyramid, wor
 from archive_restore.detection.regions import KINDS, Kind
 from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
 from archive_restore.detection.suspects import scores_by, suspects
+from archive_restore.detection.torn_corners import torn_corners
 from archive_restore.detection.tramlines import tramlines
 from archive_restore.detection.verdict import verdicts
 from archive_restore.detection.wholes import made_whole
@@ -91,7 +92,9 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreM
         found = named(picture, seen_often(picture, verifier))
     else:
         found = named(picture, seen_once(picture, verifier))
-    return without_border(found, picture)
+    found = without_border(found, picture)
+    _merge_corners(found, torn_corners(_coarse(picture)))  # they reach into it
+    return found
 
 
 def seen_once(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
@@ -131,7 +134,8 @@ def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
     merged = empty(picture.shape[:2])
     for level in levels.values():
         _merge(merged, level)
-    _merge_corners(merged, next((p for p in planes if max(p.shape) <= corners.LONG_SIDE_PX), planes[-1]))
+    small = next((p for p in planes if max(p.shape) <= corners.LONG_SIDE_PX), planes[-1])
+    _merge_corners(merged, corners.missing_corners(small))
     return merged
 
 
@@ -157,10 +161,7 @@ def judged_alone(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
         part = _judged_and_named(picture, scores, (rows, columns))
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
     _merge_tramlines(merged, picture, seen.probability)
-    small = picture
-    while max(small.shape[:2]) > corners.LONG_SIDE_PX:
-        small = halved(small)
-    _merge_corners(merged, finest(small))
+    _merge_corners(merged, corners.missing_corners(_coarse(picture)))
     return merged
 
 
@@ -248,8 +249,14 @@ def _merge_tramlines(merged: ScoreMap, picture: NDArray[np.uint8], probability: 
     merged.kinds[surer] = KINDS.index(Kind.SCRATCH)
 
 
-def _merge_corners(merged: ScoreMap, plane: Plane) -> None:
-    missing = corners.missing_corners(plane)
+def _coarse(picture: NDArray[np.uint8]) -> Plane:
+    """The level on which corners are looked for."""
+    while max(picture.shape[:2]) > corners.LONG_SIDE_PX:
+        picture = halved(picture)
+    return finest(picture)
+
+
+def _merge_corners(merged: ScoreMap, missing: NDArray[np.bool_]) -> None:
     if missing.any():
         whole = stretched(255 * missing.astype(np.uint8), merged.scores.shape) > 127
         merged.scores[whole] = np.maximum(merged.scores[whole], CORNER_SCORE)
