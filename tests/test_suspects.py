@@ -9,13 +9,17 @@ from archive_restore.detection.odds import Seen, odds_of, scores_of
 from archive_restore.detection.suspects import (
     KNOWN,
     LOWEST,
+    SHIFTS,
     SMALLEST_PX,
     STEPS,
+    SUFFERED,
     TRAITS,
     around,
     in_steps,
+    scores_by,
     suspects,
 )
+from archive_restore.detection.verdict import mean_odds
 
 SHAPE = (320, 480)
 OUT_OF_THE_QUESTION = -11.0
@@ -103,3 +107,12 @@ def test_what_is_around_a_line_is_not_the_line():
 def test_steps_end_where_the_scale_does():
     steps = in_steps(np.array([[-90, LOWEST - 1, LOWEST, LOWEST + 1, 90]], np.float32))
     assert steps.tolist() == [[0, 0, 0, STEPS, 255]]
+
+
+@pytest.mark.parametrize(("share", "shift"), list(zip(SUFFERED, SHIFTS, strict=True)))
+def test_a_print_that_has_suffered_much_is_suspected_more(share, shift):
+    weighed = np.zeros((1, len(TRAITS)), np.float32)
+    weighed[:, TRAITS.index("called")] = np.log(share)
+    judged = mean_odds("suspects", TRAITS, weighed)
+    assert scores_by(weighed) == scores_of(judged + np.float32(shift))
+    assert scores_by(weighed) != scores_of(judged + np.float32(sum(SHIFTS) - shift))

@@ -64,8 +64,10 @@ NEAREST = 2.0
 BESIDE_PX = 15
 """Side of the squares within whose mean sure damage is light or dark."""
 
-SHIFT = 0.25
-"""Added to the judges' odds; more of it finds more damage, and more that is none, beside damage."""
+SUFFERED, SHIFTS = (0.005, 0.015), (0.25, 1.0)
+"""Shares of a picture that are sure damage, and what is added to the judges' odds there: more of it finds more damage,
+and more that is none. A print that has suffered much has faint damage, too, which the drawn damage has not to which the
+judges were fitted."""
 
 
 def suspects(picture: NDArray[np.uint8], odds: Floats, scores: Grey) -> tuple[Regions, Floats] | None:
@@ -152,4 +154,6 @@ def _beside(regions: Regions, told: dict[str, Floats], grey: Grey, sure: Grey) -
 
 def scores_by(weighed: Floats) -> Grey:
     """(N, T) traits to (N,) probabilities of damage in 255ths."""
-    return scores_of(mean_odds("suspects", TRAITS, weighed) + np.float32(SHIFT))
+    share = np.exp(weighed[:, TRAITS.index("called")])
+    shift = np.interp(share, SUFFERED, SHIFTS).astype(np.float32)
+    return scores_of(mean_odds("suspects", TRAITS, weighed) + shift)
