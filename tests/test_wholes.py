@@ -36,6 +36,19 @@ def test_the_rest_of_a_patch_goes_with_it_and_a_line_ends_where_it_ends() -> Non
     assert not changed.any()
 
 
+def test_a_piece_that_was_judged_apart_from_its_patch_goes_with_it() -> None:
+    # In a picture so wide that the piece is no patch itself.
+    scores, luminance = (np.pad(plane, ((0, 0), (0, 400)), mode="edge") for plane in drawn())
+    piece = np.s_[10:13, 21:24]  # as sure as a region, before it was judged
+    asked = scores.copy()
+    asked[piece] = 120
+    regions = regions_of((asked >= 110).view(np.uint8), luminance, scores.shape)
+    assert regions.labels[10, 21] != regions.labels[8, 8]
+    result, labels = made_whole(scores, regions, luminance)
+    assert (result[piece] == 200).all()
+    assert (labels[piece] == labels[8, 8]).all()
+
+
 def test_what_has_another_tone_stays_as_it_was() -> None:
     scores, luminance = drawn(rest=180)
     np.testing.assert_array_equal(whole(scores, luminance), scores)

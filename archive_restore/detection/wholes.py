@@ -1,5 +1,6 @@
 """Regions made whole: what a segmenter is a little less sure of in the midst of a patch, and has the patch's tone, goes
-with it. Half of a white patch that is left standing looks worse than all of it.
+with it, also where it became a small region of its own. Half of a white patch that is left standing looks worse than
+all of it, and a few white pixels of its rim shine into what fills it.
 """
 
 import cv2
@@ -46,10 +47,10 @@ def made_whole(
         return scores, regions.labels
     place = _box(at, scores.shape)
     labels = regions.labels[place]
-    rows, columns = np.nonzero((scores[place] >= SUSPECTED) & (labels == 0))
+    owners = np.where(np.concatenate([[False], patch])[labels], labels, 0)
+    rows, columns = np.nonzero((scores[place] >= SUSPECTED) & (owners == 0))
     if not len(rows):
         return scores, regions.labels
-    owners = np.where(np.concatenate([[False], patch])[labels], labels, 0)
     distance, nearest = cv2.distanceTransformWithLabels(
         (owners == 0).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -60,11 +61,12 @@ def made_whole(
     tone = whole.mean(inside)
     allowed = np.maximum(TONE, SPREADS * whole.spread(inside, tone))
     alike = np.abs(grey[place][rows, columns] - tone[owner]) <= allowed[owner]
-    taken = alike & (distance[rows, columns] <= REACH_PX)
-    rows, columns, owner = rows[taken], columns[taken], owner[taken]
     sure = np.rint(whole.mean(scores.ravel()[whole.position].astype(np.float32))).astype(np.uint8)
+    less_sure = scores[place][rows, columns] < sure[owner]
+    taken = alike & less_sure & (distance[rows, columns] <= REACH_PX)
+    rows, columns, owner = rows[taken], columns[taken], owner[taken]
     surer, larger = scores.copy(), regions.labels.copy()
-    surer[place][rows, columns] = np.maximum(scores[place][rows, columns], sure[owner])
+    surer[place][rows, columns] = sure[owner]
     larger[place][rows, columns] = owner + 1
     return surer, larger
 
