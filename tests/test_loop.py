@@ -285,13 +285,13 @@ def test_train_takes_deeper_networks_and_their_card_says_so(tmp_path: Path):
         "--device",
         "cpu",
     ]
-    deeper = ["--blocks", "2", "--export", str(tmp_path / "models")]
+    deeper = ["--blocks", "2", "--depth", "6", "--export", str(tmp_path / "models")]
     finished = CliRunner().invoke(app, [*command, *deeper])
     assert finished.exit_code == 0, finished.output
     _, (card,) = read_manifest(tmp_path / "models")
-    assert card.settings == {"blocks": 2}
+    assert card.settings == {"blocks": 2, "depth": 6}
     held = safetensors.torch.load_file(tmp_path / "models" / card.file)
-    assert sum(values.numel() for values in held.values()) == 4_243_120
+    assert sum(values.numel() for values in held.values()) == 5_570_992
     refused = CliRunner().invoke(app, [*command, "--architecture", CENTRE, "--blocks", "2"])
     assert refused.exit_code == ExitCode.WEIGHTS
     assert "no setting blocks" in refused.output

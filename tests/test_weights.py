@@ -8,6 +8,7 @@ from archive_restore.errors import WeightsError
 from archive_restore.home import Home
 from archive_restore.networks import weights
 from archive_restore.networks.architectures import CENTRE, DEFAULT, build_generator
+from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import ModelCard
 
 
@@ -74,6 +75,20 @@ def test_an_architecture_that_nobody_knows_is_named_with_those_there_are():
 def test_a_setting_that_the_architecture_lacks_is_named():
     with pytest.raises(WeightsError, match="no setting depth"):
         build_generator(CENTRE, {"depth": 3})
+
+
+def test_a_deeper_default_network_begins_as_the_shallower_one():
+    shallow, deep = build_generator(DEFAULT, {}), build_generator(DEFAULT, {"blocks": 2, "depth": 8})
+    assert isinstance(shallow, Generator)
+    assert isinstance(deep, Generator)
+    dilations = [block.spread.dilation[0] for block in deep.bottleneck]
+    assert dilations == [1, 2, 4, 8, 4, 2, 1, 2]
+    grown = deep.load_state_dict(shallow.state_dict(), strict=False)
+    assert not grown.unexpected_keys
+    torch.nn.init.normal_(shallow.write.weight, std=0.1)
+    deep.write.load_state_dict(shallow.write.state_dict())
+    pictures, masks = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
+    torch.testing.assert_close(deep(pictures, masks, pictures), shallow(pictures, masks, pictures))
 
 
 def test_a_missing_model_lists_those_there_are(tmp_path: Path):

@@ -66,6 +66,12 @@ def train(
             metavar="N", min=1, help="Residual blocks of the default network on each side. [default: 1]"
         ),
     ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Residual blocks of the default network at its bottom. [default: 4]"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the weights' start and of every batch.")] = 0,
     checkpoint_seconds: Annotated[
         float, typer.Option(metavar="SECONDS", help="Between checkpoints.")
@@ -92,9 +98,8 @@ def train(
     from archive_restore.training.loop import stop_after
     from archive_restore.training.world import joined, own_gpu
 
-    settings = {
-        name: value for name, value in (("bottleneck", bottleneck), ("blocks", blocks)) if value is not None
-    }
+    given = {"bottleneck": bottleneck, "blocks": blocks, "depth": depth}
+    settings = {name: value for name, value in given.items() if value is not None}
     chosen = own_gpu(device_name(gpu, device))
     place = choose_device(chosen)
     with joined(place.type == "cuda") as world, TerminalProgress() as shown:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 from torch import nn
 
 from archive_restore.errors import WeightsError
 from archive_restore.networks.context_encoder import ContextDiscriminator, ContextEncoder
 from archive_restore.networks.discriminator import PatchDiscriminator
-from archive_restore.networks.generator import Generator
+from archive_restore.networks.generator import DILATIONS, Generator
 from archive_restore.networks.windowed import CentreWindows, RegionWindows
 
 DEFAULT = "context-encoder-convolutional"
@@ -31,15 +32,20 @@ class Architecture:
     settings: tuple[str, ...] = ()
 
 
+def _generator(settings: Settings) -> nn.Module:
+    depth = settings.get("depth", 4)
+    return Generator(blocks=settings.get("blocks", 1), dilations=tuple(islice(cycle(DILATIONS), depth)))
+
+
 ARCHITECTURES = {
     architecture.name: architecture
     for architecture in (
         Architecture(
             DEFAULT,
-            lambda settings: Generator(blocks=settings.get("blocks", 1)),
+            _generator,
             PatchDiscriminator,
             lambda network: network,
-            ("blocks",),
+            ("blocks", "depth"),
         ),
         Architecture(
             CENTRE,

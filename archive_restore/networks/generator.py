@@ -18,6 +18,9 @@ from torch import Tensor, nn
 SLOPE = 0.2
 """Of the leaky rectifiers, as published."""
 
+DILATIONS = (1, 2, 4, 8, 4, 2)
+"""Of the residual blocks at 1/8, from the first on: out to the whole window, and back to neighbours."""
+
 
 class ResidualBlock(nn.Module):
     """x + conv(act(conv(act(x)))), 3x3, the first convolution dilated. (B, C, H, W) to (B, C, H, W)."""
@@ -49,7 +52,7 @@ class Generator(nn.Module):
         self,
         widths: tuple[int, int, int] = (48, 96, 192),
         blocks: int = 1,
-        dilations: tuple[int, ...] = (1, 2, 4, 8),
+        dilations: tuple[int, ...] = DILATIONS[:4],
         window: int = 128,
         context: int = 12,
     ) -> None:
