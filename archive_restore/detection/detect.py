@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection import corners, creases, dust, judge, scratches, spots, tears
+from archive_restore.detection import corners, creases, dust, judge, panes, scratches, spots, tears
 from archive_restore.detection.borders import without_border
 from archive_restore.detection.candidates import Candidates, find
 from archive_restore.detection.filters import (
@@ -184,6 +184,7 @@ def _judged_and_named(
     regions, weighed = regions_in(picture, scores, part)
     kinds, _ = kinds_of(regions.form)
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
+    doubt += panes.doubt(regions.labels, len(doubt))
     judged = judge.reconsidered(scores[part], regions, judge.odds(weighed), doubt)
     judged, labels = made_whole(judged, regions, picture[part])
     painted = np.concatenate([np.zeros(1, np.uint8), kinds])[labels]
