@@ -39,8 +39,8 @@ MAX_PIXELS_IN_FLIGHT = 24_000_000
 """px of the photographs that are being restored side by side. One takes 3 to 12 bytes a pixel; one with fractions
 takes, and counts, four times as much."""
 
-CHEAP_PX = 4_000_000
-"""px of windows that any photograph is worth on a CPU: two cores of an EPYC 9004 take one and a half seconds
+CHEAP_PX = 3_000_000
+"""px of windows that any photograph is worth on a CPU: two cores of an EPYC 9004 take little more than a second
 (`tests.benchmarks.speed`)."""
 
 CHEAP_SHARE = 0.5
