@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from archive_restore.detection import score, threshold
-from archive_restore.detection.planes import finest
 from archive_restore.detection.torn_corners import torn_corners
 from tests.drawn import PAPER, beside, blank, covered, lay, scene
 
@@ -29,10 +28,6 @@ def bitten(picture, corners=CORNERS, edges=UNLIKE, seed=0):
     return shape
 
 
-def found_in(picture):
-    return torn_corners(finest(picture))
-
-
 @pytest.mark.parametrize("ground", [CARD, 250])
 @pytest.mark.parametrize("count", [3, 4])
 def test_torn_corners_are_found_over_card_and_lid(ground, count):
@@ -47,25 +42,25 @@ def test_a_piece_beside_the_corner_counts():
     picture = np.maximum(scene(), 70)
     shape = bitten(picture, CORNERS[1:], UNLIKE[1:])
     cv2.ellipse(shape, (0, 44), (28, 22), 0, 0, 360, 255, cv2.FILLED, cv2.LINE_AA)
-    assert covered(shape, found_in(lay(picture, shape, CARD))) > 0.95
+    assert covered(shape, torn_corners(lay(picture, shape, CARD))) > 0.95
 
 
 def test_the_lid_beyond_the_print_does_not_hide_them():
     picture = np.maximum(scene(), 70)
     shape = bitten(picture)
     framed = cv2.copyMakeBorder(lay(picture, shape, CARD), 4, 5, 3, 0, cv2.BORDER_CONSTANT, value=254)
-    found = found_in(framed)[4:-5, 3:]
+    found = torn_corners(framed)[4:-5, 3:]
     assert covered(shape, found) > 0.95
 
 
 def test_alike_they_are_a_mount():
     picture = np.maximum(scene(), 70)
-    assert not found_in(lay(picture, bitten(picture, edges=[(60, 60)] * 4), CARD)).any()
+    assert not torn_corners(lay(picture, bitten(picture, edges=[(60, 60)] * 4), CARD)).any()
 
 
 def test_two_are_too_few():
     picture = np.maximum(scene(), 70)
-    assert not found_in(lay(picture, bitten(picture, CORNERS[:2], UNLIKE[:2]), CARD)).any()
+    assert not torn_corners(lay(picture, bitten(picture, CORNERS[:2], UNLIKE[:2]), CARD)).any()
 
 
 def test_where_the_sides_are_as_dark_it_is_the_scene():
@@ -73,14 +68,14 @@ def test_where_the_sides_are_as_dark_it_is_the_scene():
     shape = bitten(picture)
     night = lay(picture, shape, CARD)
     night[150:250, :20] = CARD
-    assert found_in(lay(picture, shape, CARD)).any()
-    assert not found_in(night).any()
+    assert torn_corners(lay(picture, shape, CARD)).any()
+    assert not torn_corners(night).any()
 
 
 def test_what_fades_into_the_scene_is_none():
     picture = np.maximum(scene(), 70)
     shape = cv2.GaussianBlur(bitten(picture), (0, 0), 12)
-    assert not found_in(lay(picture, shape, CARD)).any()
+    assert not torn_corners(lay(picture, shape, CARD)).any()
 
 
 @pytest.mark.parametrize("colour", [(12, 12, 90), (90, 12, 12)])
@@ -89,9 +84,9 @@ def test_ground_has_no_colour(colour):
     picture = np.repeat(grey[..., None], 3, axis=2)
     shape = bitten(grey)
     shown = np.where(shape[..., None] > 127, np.array(colour, np.uint8), picture)
-    assert not found_in(shown.astype(np.uint8)).any()
+    assert not torn_corners(shown.astype(np.uint8)).any()
 
 
 def test_a_picture_without_room_has_none():
-    assert not found_in(np.zeros((63, 300), np.uint8)).any()
-    assert not found_in(PAPER * np.ones((1, 1), np.uint8)).any()
+    assert not torn_corners(np.zeros((63, 300), np.uint8)).any()
+    assert not torn_corners(PAPER * np.ones((1, 1), np.uint8)).any()

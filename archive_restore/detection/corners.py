@@ -68,7 +68,8 @@ def neutral(plane: Plane) -> NDArray[np.bool_]:
     """(h, w) bool, True where the colour is that of paper, scanner lid or black card."""
     if plane.chroma is None:
         return np.ones(plane.shape, bool)
-    a, b = np.moveaxis(plane.chroma.astype(np.int32) - 128, -1, 0)
+    away = cv2.absdiff(plane.chroma, np.full_like(plane.chroma, 128)).astype(np.uint16)
+    a, b = away[..., 0], away[..., 1]
     return np.asarray(a * a + b * b <= MOST_CHROMA**2)
 
 

@@ -22,7 +22,7 @@ from archive_restore.detection.halos import with_halos
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.odds import Seen, mean_of, scores_of
 from archive_restore.detection.palette import palette
-from archive_restore.detection.planes import Plane, finest, halved, pyramid, working_picture
+from archive_restore.detection.planes import finest, halved, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
 from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
 from archive_restore.detection.suspects import scores_by, suspects
@@ -161,7 +161,7 @@ def judged_alone(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
         part = _judged_and_named(picture, scores, (rows, columns))
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
     _merge_tramlines(merged, picture, seen.probability)
-    _merge_corners(merged, corners.missing_corners(_coarse(picture)))
+    _merge_corners(merged, corners.missing_corners(finest(_coarse(picture))))
     return merged
 
 
@@ -250,11 +250,11 @@ def _merge_tramlines(merged: ScoreMap, picture: NDArray[np.uint8], probability: 
     merged.kinds[surer] = KINDS.index(Kind.SCRATCH)
 
 
-def _coarse(picture: NDArray[np.uint8]) -> Plane:
-    """The level on which corners are looked for."""
+def _coarse(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture halved until corners are looked for in it."""
     while max(picture.shape[:2]) > corners.LONG_SIDE_PX:
         picture = halved(picture)
-    return finest(picture)
+    return picture
 
 
 def _merge_corners(merged: ScoreMap, missing: NDArray[np.bool_]) -> None:

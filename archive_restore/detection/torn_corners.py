@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection.corners import BLURRED_PX, neutral
-from archive_restore.detection.filters import Grey, components, dilated, disc, square
-from archive_restore.detection.planes import Plane
+from archive_restore.detection.filters import Grey, components, dilated, disc, luminance, square
+from archive_restore.detection.planes import finest
 
 # Grey levels of black card and unlit lid, and of white paper and lid.
 BLACK, WHITE = 40, 243
@@ -36,11 +36,12 @@ ALIKE = 0.6
 Mask = NDArray[np.bool_]
 
 
-def torn_corners(plane: Plane) -> Mask:
-    """(h, w) bool, True where three corners or more of the photograph are torn off."""
-    torn = np.zeros(plane.shape, bool)
-    print_itself = _within_strip(plane.luminance)
-    grey = np.ascontiguousarray(plane.luminance[print_itself])
+def torn_corners(picture: NDArray[np.uint8]) -> Mask:
+    """(h, w) bool, True where three corners or more of a picture (h, w) or (h, w, 3), RGB, are torn off."""
+    whole = luminance(picture)
+    torn = np.zeros(whole.shape, bool)
+    print_itself = _within_strip(whole)
+    grey = np.ascontiguousarray(whole[print_itself])
     if min(grey.shape) < SHORTEST_SIDE_PX:
         return torn
     grey = np.asarray(cv2.medianBlur(grey, 3), np.uint8)
@@ -48,7 +49,7 @@ def torn_corners(plane: Plane) -> Mask:
     sides[AT_SIDE_PX:-AT_SIDE_PX, AT_SIDE_PX:-AT_SIDE_PX] = False
     for ground in (grey <= BLACK, grey >= WHITE):
         if _is_of_corners(ground & sides):
-            torn[print_itself] |= _pieces_of(grey, ground & neutral(plane)[print_itself], sides)
+            torn[print_itself] |= _pieces_of(grey, ground & neutral(finest(picture))[print_itself], sides)
     return dilated(torn.view(np.uint8), disc(2 * BLURRED_PX + 1)) > 0 if torn.any() else torn
 
 
