@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from archive_restore.detection import Kind, score, spots, threshold
-from archive_restore.detection.masks import Sensitivity
 from archive_restore.detection.odds import odds_of
 from tests.drawn import scene
 
@@ -104,7 +103,7 @@ def test_what_a_verifier_hardly_believes_is_not_stored():
 def test_the_form_of_a_called_region_names_its_kind(place, tone, kind):
     picture = scene()
     picture[place] = tone
-    _, [region] = threshold(verified([(place, 255)], scanned(picture)), Sensitivity.HIGH)
+    _, [region] = threshold(verified([(place, 255)], scanned(picture)))
     assert region.kind is kind
 
 

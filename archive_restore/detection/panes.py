@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from archive_restore.detection.filters import Floats
 
 RECTANGULAR = 0.85
-"""Share of the smallest rectangle around it that a pane fills; of what damage encloses the most was 0.77."""
+"""Share of the smallest rectangle around it that a pane fills; what damage encloses fills less."""
 
 UPRIGHT = 10.0
 """Degrees that a pane may lean."""

@@ -25,8 +25,7 @@ from archive_restore.restoring.windows import Shape, Window
 Key = TypeVar("Key")
 
 BATCHES_AHEAD = 4
-"""Batches that are cut out while the lanes are busy with those before. Twice as many leave the lanes idle half a
-percent of the time less, and a stopped run has twice as much in flight."""
+"""Batches that are cut out while the lanes are busy with those before. A run that is stopped finishes them."""
 
 Values = NDArray[np.float32]
 """What the network wrote into a window, (H, W, 3), 0 to 255; of B windows, (B, H, W, 3)."""
