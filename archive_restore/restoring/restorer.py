@@ -17,8 +17,8 @@ from archive_restore.networks.weights import LoadedModel
 from archive_restore.restoring.fractions import Picture, Sample
 from archive_restore.restoring.grain import match_grain
 from archive_restore.restoring.levels import Cut, Level, Painting, coarse_to_fine
-from archive_restore.restoring.monochrome import in_its_tone
 from archive_restore.restoring.scheduler import Outcome, Scheduler
+from archive_restore.restoring.toning import in_its_tone
 from archive_restore.restoring.windows import Shape
 
 Key = TypeVar("Key")
@@ -120,7 +120,7 @@ class Restorer:
     ) -> NDArray[Sample]:
         """The last touch to what `restore_many` gave; needs no device and may run in any thread.
 
-        Parameters and result are those of `monochrome.in_its_tone` and then of `grain.match_grain`, which is left out
+        Parameters and result are those of `toning.in_its_tone` and then of `grain.match_grain`, which is left out
         where `grain` is False.
         """
         toned = in_its_tone(pixels, restored, mask)

@@ -1,5 +1,6 @@
 """Repairs of a monochrome photograph are monochrome: grey in a grey one, and of its own sepia in a toned one. In one
-whose tone JPEG or time have changed from place to place they come near that of their surroundings.
+whose tone JPEG or time have changed from place to place they come near that of their surroundings, and so does the deep
+part of wide ones where a photograph has colours.
 
 A network that writes three channels leaves a tint of a level or two in every hole, and more in wide ones.
 """
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.restoring.fractions import Sample, fitted
+from archive_restore.restoring.prefill import coarse_weight, depth
 
 PROBED = 300
 """Rows and columns of pixels, about, that tell whether a photograph is monochrome."""
@@ -35,8 +37,9 @@ REACHES = (6, 20)
 FLAT = 30.0
 """Variance of the level, of 255, below which a tone is taken not to depend on it."""
 
-TRUSTED = 6.0
-"""Levels that the surroundings may be off their own tone; where it is that much, repairs come half as near."""
+TRUSTED, TRUSTED_DEEP = 6.0, 12.0
+"""Levels that the surroundings may be off their own tone, in a monochrome photograph and in one with colours; where it
+is that much, repairs come half as near."""
 
 ENOUGH = 0.15
 """Share of the cells around that must tell something; with so much they count half, with twice as much in full."""
@@ -52,7 +55,8 @@ Tint = NDArray[np.float32]
 def in_its_tone(
     pixels: NDArray[Sample], restored: NDArray[Sample], mask: NDArray[np.bool_]
 ) -> NDArray[Sample]:
-    """The restored picture with the holes in the photograph's one tone; as it is where that has colours.
+    """The restored picture with the holes in the photograph's one tone; where that has colours, with the deep part of
+    the holes nearer to the tone of their surroundings.
 
     Parameters
     ----------
@@ -64,40 +68,62 @@ def in_its_tone(
     Like `restored`, equal to it outside the mask.
     """
     tone = tone_of(pixels, mask) if pixels.ndim == 3 and mask.any() else None
-    if tone is None or not (tone.everywhere or tone.spread <= TONED):
+    if tone is None:
         return restored
-    written = restored[mask].astype(np.float32)
+    monochrome = tone.everywhere or tone.spread <= TONED
+    share = mask.astype(np.float32) if monochrome else coarse_weight(depth(mask))
+    holes = share > 0
+    if not holes.any():
+        return restored
+    written = restored[holes].astype(np.float32)
     level = written @ MEAN
+    more = written - level[:, None]
     if tone.everywhere:
         more = np.stack([np.interp(level, np.arange(256), channel) for channel in tone.tint.T], axis=1)
     else:
-        more = _as_around(pixels, mask, written - level[:, None], level)
+        place = _neighbourhood(holes)
+        trusted = TRUSTED if monochrome else TRUSTED_DEEP
+        usual, trust = _around(pixels[place], mask[place], holes[place], level, trusted)
+        more += (usual - more) * (trust * share[holes])[:, None]
     toned = restored.copy()
-    toned[mask] = fitted(np.asarray(level[:, None] + more, np.float32), restored.dtype)
+    toned[holes] = fitted(np.asarray(level[:, None] + more, np.float32), restored.dtype)
     return toned
 
 
-def _as_around(pixels: NDArray[Sample], mask: NDArray[np.bool_], more: Floats, level: Floats) -> Floats:
-    """What repairs have more than their `level` (N,) in each channel, (N, 3), brought nearer to what their surroundings
-    have at such a level: a line fitted there, as by a guided filter (He et al., ECCV 2010)."""
+def _neighbourhood(holes: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The box, in whole cells from the picture's corner on, of all that tells of the surroundings of `holes`."""
+    left, top, width, height = cv2.boundingRect(holes.view(np.uint8))
+    reach = (max(REACHES) + 2) * CELL_PX
+
+    def side(first: int, length: int) -> slice:
+        return slice(max(0, first - reach) // CELL_PX * CELL_PX, first + length + reach)
+
+    return side(top, height), side(left, width)
+
+
+def _around(
+    pixels: NDArray[Sample], mask: NDArray[np.bool_], holes: NDArray[np.bool_], level: Floats, trusted: float
+) -> tuple[Floats, Floats]:
+    """What the surroundings of some of the `holes` have more than such a `level` (N,) in each channel, (N, 3): a line
+    fitted there, as by a guided filter (He et al., ECCV 2010); and how far to trust that, (N,) from 0 to 1."""
     cells = tuple(-(-side // CELL_PX) for side in mask.shape)
     small = cv2.resize(pixels, cells[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
     grown = cv2.dilate(mask.view(np.uint8), np.ones((2 * CELL_PX - 1,) * 2, np.uint8))
     touched = cv2.resize(grown, cells[::-1], interpolation=cv2.INTER_NEAREST)
     tells = (cv2.dilate(touched, np.ones((3, 3), np.uint8)) == 0).astype(np.float32)
-    rows, columns = (places // CELL_PX for places in np.nonzero(mask))
+    rows, columns = (places // CELL_PX for places in np.nonzero(holes))
     light = small @ MEAN
     colour = small - light[..., None]
-    nearer = more.copy()
-    untold = np.ones(len(level), np.float32)
+    usual, trust, untold = np.zeros((len(level), 3), np.float32), np.zeros_like(level), np.ones_like(level)
     for reach in REACHES:
         line = _line(light, colour, tells, reach)
-        middle, usual, slope, off, share = (cells[rows, columns] for cells in line)
+        middle, mean, slope, off, share = (cells[rows, columns] for cells in line)
         told = untold * np.clip(share / ENOUGH - 1, 0, 1)
-        trust = told * TRUSTED**2 / (TRUSTED**2 + off)
-        nearer += (usual + slope * (level - middle)[:, None] - more) * trust[:, None]
+        weight = told * trusted**2 / (trusted**2 + off)
+        usual += (mean + slope * (level - middle)[:, None]) * weight[:, None]
+        trust += weight
         untold -= told
-    return nearer
+    return np.asarray(usual / np.maximum(trust, 1e-6)[:, None], np.float32), trust
 
 
 def _line(light: Floats, colour: Floats, tells: Floats, reach: int) -> tuple[Floats, ...]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from archive_restore.restoring.monochrome import in_its_tone, tone_of
+from archive_restore.restoring.toning import in_its_tone, tone_of
 from tests.drawn import scene
 
 SEPIA = np.array([1.0, 0.85, 0.68])
@@ -87,12 +87,39 @@ def test_far_from_anything_known_an_uneven_tone_is_what_the_network_wrote():
 
 
 @pytest.mark.parametrize("flag", [np.s_[200:210, 200:230], np.s_[:, ::2]])
-def test_a_photograph_with_anything_coloured_is_left_as_it_is(flag):
+def test_narrow_repairs_of_a_photograph_with_anything_coloured_are_left_as_they_are(flag):
     pixels = photograph()
     pixels[flag] = (200, 40, 30)
-    mask = hole(pixels.shape)
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[40:48, 60:140] = True
     restored = tinted(pixels, mask)
     assert in_its_tone(pixels, restored, mask) is restored
+
+
+def test_in_a_photograph_with_colours_the_deep_of_wide_repairs_has_the_colour_of_their_surroundings():
+    """A wall of one brown, its hole come back reddish; to the right a blue one, which is of no concern there."""
+    pixels = photograph(BROWN)
+    pixels[:, 300:] = photograph((0.4, 0.6, 1.0))[:, 300:]
+    mask = hole(pixels.shape)
+    restored = tinted(pixels, mask)
+    toned = in_its_tone(pixels, restored, mask)
+    rim, middle = np.zeros_like(mask), np.zeros_like(mask)
+    middle[50:80, 70:130] = True
+    rim[40:43, 60:140] = True
+    assert tint_in(toned, pixels, middle) < 0.4 * tint_in(restored, pixels, middle)
+    assert (toned[rim] == restored[rim]).all()
+    assert (toned[~mask] == pixels[~mask]).all()
+    assert np.abs(toned[mask].mean(axis=1) - restored[mask].mean(axis=1)).max() < 1
+
+
+def test_where_the_surroundings_have_many_colours_deep_repairs_keep_their_own():
+    pixels = photograph()
+    colours = np.random.default_rng(6).integers(0, 256, (45, 60, 3), np.uint8)
+    pixels[:] = np.repeat(np.repeat(colours, 8, axis=0), 8, axis=1)
+    mask = hole(pixels.shape)
+    restored = np.where(mask[..., None], np.uint8([150, 90, 60]), pixels)
+    toned = in_its_tone(pixels, restored, mask)
+    assert np.abs(toned[mask].astype(int) - restored[mask]).mean() < 10
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
