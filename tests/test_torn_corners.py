@@ -45,6 +45,20 @@ def test_a_piece_beside_the_corner_counts():
     assert covered(shape, torn_corners(lay(picture, shape, CARD))) > 0.95
 
 
+def test_paper_that_a_tear_bared_goes_with_it_and_a_white_sky_does_not():
+    picture = np.minimum(np.maximum(scene(), 70), 180)
+    shape = bitten(picture)
+    torn = lay(picture, shape, CARD)
+    bare, sky = blank(picture), blank(picture)
+    cv2.circle(bare, (40, 48), 14, 255, cv2.FILLED, cv2.LINE_AA)
+    cv2.rectangle(sky, (picture.shape[1] - 90, 60), (picture.shape[1] - 4, 170), 255, cv2.FILLED)
+    bare[shape > 0] = sky[shape > 0] = 0
+    found = torn_corners(lay(lay(torn, bare, PAPER), sky, PAPER))
+    assert covered(shape, found) > 0.95
+    assert covered(bare, found) > 0.95
+    assert np.mean(found[sky > 127]) < 0.15
+
+
 def test_the_lid_beyond_the_print_does_not_hide_them():
     picture = np.maximum(scene(), 70)
     shape = bitten(picture)

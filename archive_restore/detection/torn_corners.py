@@ -30,6 +30,8 @@ AREA = (0.0004, 0.04)
 STEP, STEP_SHARE, SPREAD = 45, 0.88, 10.0
 # Corners that must lack something, and the share of the sides elsewhere that may have the ground's tone.
 CORNERS, ELSEWHERE = 3, 0.03
+# What is at least so light beside a piece, and no larger than this share of one, is paper that the tear bared.
+BARE, BARE_SHARE = 215, 0.5
 # Corners of a mount, laid upon each other, have this much in common of what either lacks.
 ALIKE = 0.6
 
@@ -49,7 +51,8 @@ def torn_corners(picture: NDArray[np.uint8]) -> Mask:
     sides[AT_SIDE_PX:-AT_SIDE_PX, AT_SIDE_PX:-AT_SIDE_PX] = False
     for ground in (grey <= BLACK, grey >= WHITE):
         if _is_of_corners(ground & sides):
-            torn[print_itself] |= _pieces_of(grey, ground & neutral(finest(picture))[print_itself], sides)
+            pieces = _pieces_of(grey, ground & neutral(finest(picture))[print_itself], sides)
+            torn[print_itself] |= pieces | _bared(grey, pieces)
     return dilated(torn.view(np.uint8), disc(2 * BLURRED_PX + 1)) > 0 if torn.any() else torn
 
 
@@ -145,3 +148,12 @@ def _alike(lacking: dict[int, Mask]) -> bool:
         for one in turned
     ]
     return bool(np.sum(common, axis=1).max() >= CORNERS)  # with itself
+
+
+def _bared(grey: Grey, pieces: Mask) -> Mask:
+    """The paper that shows beside missing pieces, where the picture's layer was torn off with them."""
+    labels, boxes = components((grey >= BARE).view(np.uint8))
+    beside = np.unique(labels[dilated(pieces.view(np.uint8), square(2 * BLURRED_PX + 1)) > 0])
+    most = BARE_SHARE * np.count_nonzero(pieces) / CORNERS
+    bare = [label for label in beside.tolist() if label and boxes[label, cv2.CC_STAT_AREA] <= most]
+    return np.isin(labels, bare)
