@@ -38,7 +38,8 @@ def test_some_are_scanned_in_grey_and_then_damage_has_no_colour(monkeypatch):
         assert (one.picture == one.picture[..., :1]).all()
 
 
-def test_what_nobody_could_tell_does_not_count():
+def test_what_nobody_could_tell_does_not_count(monkeypatch):
+    monkeypatch.setattr(detection_samples, "ENLARGED", 0.0)
     doubtful = [one.weight[~one.truth] for one in drawn(40)]
     assert {float(value) for values in doubtful for value in np.unique(values)} == {0.0, 1.0}
     plain = np.concatenate([one.weight[one.truth] for one in drawn(40)])
@@ -52,6 +53,7 @@ def test_damage_is_often_softened_by_the_scanner_that_saw_it(monkeypatch):
     opacity[20:40, 20:40] = 1
     defect = Defect(opacity, (255.0, 255.0, 255.0), 0.0, "spots")
     monkeypatch.setattr(defects, "draw_some", lambda *_: [defect])
+    monkeypatch.setattr(detection_samples, "ENLARGED", 0.0)
     monkeypatch.setattr(detection_samples, "DECORATED", 0.0)
     monkeypatch.setattr(detection_samples, "cut", lambda *_: (flat[:64, :64], 1.5))
     monkeypatch.setattr(detection_samples, "grain", lambda _, shape: np.zeros((*shape[:2], 1), np.float32))
@@ -61,6 +63,39 @@ def test_damage_is_often_softened_by_the_scanner_that_saw_it(monkeypatch):
         for one in drawn(60, size=64)
     ]
     assert np.mean(np.array(steps) < 0.8) > 0.25
+
+
+@pytest.mark.parametrize("size", [64, 96])
+def test_some_are_enlarged_after_the_scan_and_their_truth_with_them(monkeypatch, size):
+    """A hard white square on a grey picture, seen by a scanner that blurs nothing."""
+    asked = []
+
+    def square(photograph, side, random):
+        asked.append(side)
+        return np.full((side, side, 3), 100, np.uint8), 0.0
+
+    def white(random, shape, shapes):
+        opacity = np.zeros(shape, np.float32)
+        opacity[shape[0] // 4 : shape[0] // 2, shape[1] // 4 : shape[1] // 2] = 1
+        return [Defect(opacity, (255.0, 255.0, 255.0), 0.0, "spots")]
+
+    monkeypatch.setattr(detection_samples, "ENLARGED", 1.0)
+    monkeypatch.setattr(detection_samples, "DECORATED", 0.0)
+    monkeypatch.setattr(detection_samples, "INTACT", 0.0)
+    monkeypatch.setattr(detection_samples, "SHARPENED", 0.0)
+    monkeypatch.setattr(detection_samples, "cut", square)
+    monkeypatch.setattr(detection_samples, "grain", lambda _, shape: np.zeros((*shape[:2], 1), np.float32))
+    monkeypatch.setattr(detection_samples, "through_scanner", lambda clean, damaged, *_: (clean, damaged))
+    drawn = [sample(photograph(), size, np.random.default_rng([9, n]), {}, white) for n in range(12)]
+    low, high = detection_samples.TIMES
+    assert all(size / high - 1 <= side <= size / low + 1 for side in asked)
+    for one in drawn:
+        assert one.picture.shape == (size, size, 3)
+        assert one.truth.shape == one.weight.shape == (size, size)
+        row = one.picture[3 * size // 8, :, 1].astype(int)
+        assert np.abs(np.diff(row)).max() < 0.95 * np.ptp(row)
+        bright = row > (row.max() + row.min()) / 2
+        assert np.count_nonzero(bright != one.truth[3 * size // 8]) <= 4
 
 
 @pytest.mark.parametrize("name", SCENERY)
@@ -134,6 +169,7 @@ def test_the_fringe_that_sharpening_leaves_is_damage(monkeypatch):
     opacity = np.zeros((96, 96), np.float32)
     opacity[:, 40:44] = 1
     monkeypatch.setattr(defects, "draw_some", lambda *_: [Defect(opacity, (250.0,) * 3, 0.0, "scratches")])
+    monkeypatch.setattr(detection_samples, "ENLARGED", 0.0)
     monkeypatch.setattr(detection_samples, "INTACT", 0.0)
     widths = {}
     for share in (0.0, 1.0):

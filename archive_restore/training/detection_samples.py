@@ -17,6 +17,7 @@ from archive_restore.training.defects.laying import Defect, Shape, Shapes, lay
 from archive_restore.training.scenery import decorate
 
 Floats = NDArray[np.float32]
+Draw = Callable[[Random, Shape, Shapes], list[Defect]]
 
 INTACT = 0.4
 """Share of the samples without any damage."""
@@ -29,6 +30,10 @@ GREY = 0.3
 
 SHARPENED = 0.2
 """Share of the samples that the scanner sharpened: damage then has a fringe, and the fringe is damage, too."""
+
+ENLARGED, TIMES = 0.35, (1.2, 2.2)
+"""Share of the samples that are enlarged after the scan, and by how much: small photographs are shown to the segmenter
+enlarged, and their damage is as soft then as they are."""
 
 VISIBLE = 6.0
 """Levels of 255 by which a damaged pixel differs from the undamaged photograph."""
@@ -52,10 +57,34 @@ def sample(
     size: int,
     random: Random,
     shapes: Mapping[str, Sequence[Floats]],
-    draw: Callable[[Random, Shape, Shapes], list[Defect]] | None = None,
+    draw: Draw | None = None,
 ) -> DetectorSample:
     """One sample of `size` px from an undamaged photograph ((H, W, 3) uint8); `shapes` are opacities of real
     artefacts by kind, and may be empty. `draw` draws the damage; None: `defects.draw_some` does."""
+    draw = draw or defects.draw_some
+    if random.random() >= ENLARGED:
+        return scanned(photograph, size, random, shapes, draw)
+    return enlarged(scanned(photograph, round(size / random.uniform(*TIMES)), random, shapes, draw), size)
+
+
+def enlarged(small: DetectorSample, size: int) -> DetectorSample:
+    """A sample enlarged to `size` px as `detect.score` enlarges small photographs."""
+    weight = cv2.resize(small.weight, (size, size), interpolation=cv2.INTER_LINEAR)
+    truth = cv2.resize(small.truth.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    picture = cv2.resize(small.picture, (size, size), interpolation=cv2.INTER_CUBIC)
+    return DetectorSample(
+        np.asarray(picture, np.uint8), np.asarray(truth > 0.5), np.asarray(weight, np.float32)
+    )
+
+
+def scanned(
+    photograph: NDArray[np.uint8],
+    size: int,
+    random: Random,
+    shapes: Mapping[str, Sequence[Floats]],
+    draw: Draw,
+) -> DetectorSample:
+    """A sample as the scanner saw it."""
     square, softness = cut(photograph, size, random)
     clean = ageing.tone(square, random).astype(np.float32)
     if random.random() < DECORATED:
@@ -68,7 +97,7 @@ def sample(
     damaged = clean
     if random.random() >= INTACT:
         damaged = clean.copy()
-        for defect in (draw or defects.draw_some)(random, (size, size), shapes):
+        for defect in draw(random, (size, size), shapes):
             lay(damaged, defect, random)
     # An enlarged photograph is soft; the scanner that made it so made its damage as soft.
     soft = max(softness * random.uniform(0.1, 0.7), 0.9 * random.uniform(0, 1) ** 2)
@@ -120,12 +149,12 @@ def cut(photograph: NDArray[np.uint8], size: int, random: Random) -> tuple[NDArr
     top = int(random.integers(0, photograph.shape[0] - side + 1))
     left = int(random.integers(0, photograph.shape[1] - side + 1))
     square = photograph[top : top + side, left : left + side]
-    enlarged = size / side
+    times = size / side
     if side != size:
         how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
         square = np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
     square = np.rot90(square, int(random.choice([0, 0, 0, 1, 2, 3])))
-    softness = 0.5 * (enlarged - 1) if enlarged > 1.05 else 0.0
+    softness = 0.5 * (times - 1) if times > 1.05 else 0.0
     return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))]), softness
 
 
