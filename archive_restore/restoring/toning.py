@@ -7,13 +7,14 @@ A network that writes three channels leaves a tint of a level or two in every ho
 
 from dataclasses import dataclass
 from functools import reduce
+from math import ceil
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.restoring.fractions import Sample, fitted
-from archive_restore.restoring.prefill import coarse_weight, depth
+from archive_restore.restoring.prefill import DEEP, SHALLOW, coarse_weight, depth
 
 PROBED = 300
 """Rows and columns of pixels, about, that tell whether a photograph is monochrome."""
@@ -71,53 +72,67 @@ def in_its_tone(
     if tone is None:
         return restored
     monochrome = tone.everywhere or tone.spread <= TONED
-    share = mask.astype(np.float32) if monochrome else coarse_weight(depth(mask))
-    holes = share > 0
+    place = _box_of(mask) if monochrome else _box_of_deep(mask)
+    deep = None if monochrome else depth(mask[place])
+    holes = mask[place] if deep is None else deep > SHALLOW
     if not holes.any():
         return restored
-    written = restored[holes].astype(np.float32)
+    written = restored[place][holes].astype(np.float32)
     level = written @ MEAN
     more = written - level[:, None]
     if tone.everywhere:
         more = np.stack([np.interp(level, np.arange(256), channel) for channel in tone.tint.T], axis=1)
     else:
-        place = _neighbourhood(holes)
-        trusted = TRUSTED if monochrome else TRUSTED_DEEP
-        usual, trust = _around(pixels[place], mask[place], holes[place], level, trusted)
-        more += (usual - more) * (trust * share[holes])[:, None]
+        rows, columns = (side.start + at for side, at in zip(place, np.nonzero(holes), strict=True))
+        usual, trust = _around(pixels, mask, (rows, columns), level, TRUSTED if monochrome else TRUSTED_DEEP)
+        share = trust if deep is None else trust * coarse_weight(deep[holes])
+        more += (usual - more) * share[:, None]
     toned = restored.copy()
-    toned[holes] = fitted(np.asarray(level[:, None] + more, np.float32), restored.dtype)
+    toned[place][holes] = fitted(np.asarray(level[:, None] + more, np.float32), restored.dtype)
     return toned
 
 
-def _neighbourhood(holes: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """The box, in whole cells from the picture's corner on, of all that tells of the surroundings of `holes`."""
-    left, top, width, height = cv2.boundingRect(holes.view(np.uint8))
-    reach = (max(REACHES) + 2) * CELL_PX
+def _box_of(mask: NDArray[np.bool_], away: int = 0) -> tuple[slice, slice]:
+    """Rows and columns of all that is masked, and of what is no more px `away` from it."""
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return (
+        slice(max(0, top - away), min(mask.shape[0], top + height + away)),
+        slice(max(0, left - away), min(mask.shape[1], left + width + away)),
+    )
 
-    def side(first: int, length: int) -> slice:
-        return slice(max(0, first - reach) // CELL_PX * CELL_PX, first + length + reach)
 
-    return side(top, height), side(left, width)
+def _box_of_deep(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns of all that `coarse_weight` may weigh, with what tells its depth."""
+    core = cv2.erode(mask.view(np.uint8), np.ones((int(SHALLOW) + 1,) * 2, np.uint8))
+    return _box_of(np.asarray(core, np.uint8).view(np.bool_), ceil(DEEP) + 1)
 
 
 def _around(
-    pixels: NDArray[Sample], mask: NDArray[np.bool_], holes: NDArray[np.bool_], level: Floats, trusted: float
+    pixels: NDArray[Sample],
+    mask: NDArray[np.bool_],
+    at: tuple[NDArray[np.intp], NDArray[np.intp]],
+    level: Floats,
+    trusted: float,
 ) -> tuple[Floats, Floats]:
-    """What the surroundings of some of the `holes` have more than such a `level` (N,) in each channel, (N, 3): a line
-    fitted there, as by a guided filter (He et al., ECCV 2010); and how far to trust that, (N,) from 0 to 1."""
+    """What the surroundings of pixels, `at` rows and columns (N,), have more than such a `level` (N,) in each channel,
+    (N, 3): a line fitted there, as by a guided filter (He et al., ECCV 2010); and how far to trust that, (N,) from 0 to
+    1."""
+    away = (max(REACHES) + 2) * CELL_PX
+    first = tuple(max(0, int(side.min()) - away) // CELL_PX * CELL_PX for side in at)
+    place = tuple(slice(start, int(side.max()) + away) for start, side in zip(first, at, strict=True))
+    pixels, mask = pixels[place], mask[place]
     cells = tuple(-(-side // CELL_PX) for side in mask.shape)
     small = cv2.resize(pixels, cells[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
     grown = cv2.dilate(mask.view(np.uint8), np.ones((2 * CELL_PX - 1,) * 2, np.uint8))
     touched = cv2.resize(grown, cells[::-1], interpolation=cv2.INTER_NEAREST)
     tells = (cv2.dilate(touched, np.ones((3, 3), np.uint8)) == 0).astype(np.float32)
-    rows, columns = (places // CELL_PX for places in np.nonzero(holes))
-    light = small @ MEAN
-    colour = small - light[..., None]
+    rows, columns = ((side - start) // CELL_PX for start, side in zip(first, at, strict=True))
+    asked, which = np.unique(rows * cells[1] + columns, return_inverse=True)
+    sums = Sums(small, tells)
     usual, trust, untold = np.zeros((len(level), 3), np.float32), np.zeros_like(level), np.ones_like(level)
     for reach in REACHES:
-        line = _line(light, colour, tells, reach)
-        middle, mean, slope, off, share = (cells[rows, columns] for cells in line)
+        line = sums.line(*np.divmod(asked, cells[1]), reach)
+        middle, mean, slope, off, share = (values[which] for values in line)
         told = untold * np.clip(share / ENOUGH - 1, 0, 1)
         weight = told * trusted**2 / (trusted**2 + off)
         usual += (mean + slope * (level - middle)[:, None]) * weight[:, None]
@@ -126,26 +141,45 @@ def _around(
     return np.asarray(usual / np.maximum(trust, 1e-6)[:, None], np.float32), trust
 
 
-def _line(light: Floats, colour: Floats, tells: Floats, reach: int) -> tuple[Floats, ...]:
-    """The lines that cells (h, w) lie on within `reach`: mean level, mean colour and its slope, how far cells are off,
-    squared, and the share of them that `tells` anything."""
+class Sums:
+    """What the cells (h, w, 3) of a picture add up to in any window, of those alone that tell something (`tells` (h, w)
+    is 1), so that few windows cost little (summed area tables: Crow, SIGGRAPH 1984)."""
 
-    def blurred(cells: Floats) -> Floats:
-        return np.asarray(cv2.blur(cells, (2 * reach + 1,) * 2), np.float32)
-
-    def mean(cells: Floats) -> Floats:
-        told = np.maximum(share if cells.ndim == 2 else share[..., None], 1e-4)
-        return np.asarray(
-            blurred(cells * (tells if cells.ndim == 2 else tells[..., None])) / told, np.float32
+    def __init__(self, cells: Floats, tells: Floats) -> None:
+        light = cells @ MEAN
+        colour = cells - light[..., None]
+        told = (light * tells)[..., None]
+        known = colour * tells[..., None]
+        planes = (
+            np.dstack([tells, told, told * light[..., None]]),
+            known,
+            known * light[..., None],
+            known * colour,
         )
+        self.shape = tells.shape
+        self.tables = [cv2.integral(plane) for plane in planes]
 
-    share = blurred(tells)
-    middle, usual = mean(light), mean(colour)
-    variance = np.maximum(mean(light * light) - middle**2, 0)[..., None]
-    together = mean(light[..., None] * colour) - middle[..., None] * usual
-    slope = together / (variance + FLAT)
-    off = mean(colour * colour) - usual**2 - 2 * slope * together + slope**2 * variance
-    return middle, usual, slope, np.maximum(reduce(np.maximum, cv2.split(off)), 0), share
+    def line(self, rows: NDArray[np.intp], columns: NDArray[np.intp], reach: int) -> tuple[Floats, ...]:
+        """The lines that the cells lie on within `reach` of some, (N,): mean level (N,), mean colour (N, 3) and its
+        slope, how far cells are off, squared (N,), and the share of them that tells anything."""
+        top, left = np.maximum(rows - reach, 0), np.maximum(columns - reach, 0)
+        bottom = np.minimum(rows + reach + 1, self.shape[0])
+        right = np.minimum(columns + reach + 1, self.shape[1])
+        sums = np.hstack(
+            [
+                table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
+                for table in self.tables
+            ]
+        )
+        means = sums / np.maximum(sums[:, :1], 1e-4)
+        middle, usual = means[:, 1], means[:, 3:6]
+        variance = np.maximum(means[:, 2] - middle**2, 0)[:, None]
+        together = means[:, 6:9] - middle[:, None] * usual
+        slope = together / (variance + FLAT)
+        off = means[:, 9:12] - usual**2 - 2 * slope * together + slope**2 * variance
+        share = sums[:, 0] / ((bottom - top) * (right - left))
+        told = middle, usual, slope, np.maximum(off.max(axis=1), 0), share
+        return tuple(np.asarray(values, np.float32) for values in told)
 
 
 @dataclass(frozen=True)
