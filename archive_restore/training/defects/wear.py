@@ -1,5 +1,5 @@
 """Wear that `damage` does not draw: swarms of specks, scratches along a film, stains that let the photograph through,
-rings of rust, folds with their shadow, bends that did not break, dog ears, and gouges."""
+rings of rust, folds with their shadow, bends that did not break, and gouges."""
 
 import cv2
 import numpy as np
@@ -149,47 +149,6 @@ def draw_bend(random: Random, shape: Shape, unit: float) -> list[Defect]:
     shade = damage.soften(shade, float(np.hypot(*side)) / 2) * np.float32(random.uniform(0.05, 0.22))
     level = float(random.choice([15.0, 240.0]))
     return [Defect(shade, (level, level, level), 0.0, "bends"), broken]
-
-
-def draw_dog_ear(random: Random, shape: Shape, unit: float) -> list[Defect]:
-    """What a corner that was once bent over left: a soft crease from a side inwards that dies out, a light ridge with
-    its shadow beside it."""
-    height, width = shape
-    along = float(random.uniform(0.05, 0.95))
-    start, inwards = [
-        ((0.0, along * height), 0.0),
-        ((float(width), along * height), np.pi),
-        ((along * width, 0.0), np.pi / 2),
-        ((along * width, float(height)), -np.pi / 2),
-    ][int(random.integers(4))]
-    if random.random() < 0.3:  # within the margin of a print, or cut out of a larger one
-        start = damage.somewhere(random, shape)
-    angle = inwards + float(random.uniform(-1.1, 1.1))
-    points = damage.wander(random, start, angle, unit * float(random.uniform(25, 160)), 0.03, 4.0)
-    breadth = unit * float(random.uniform(0.6, 2.4))
-    side = (
-        np.array((-np.sin(angle), np.cos(angle)))
-        * breadth
-        * random.uniform(0.7, 1.6)
-        * random.choice([-1, 1])
-    )
-    ridge, shadow = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    fading = np.linspace(1, random.uniform(0.0, 0.7), len(points)) ** random.uniform(0.5, 1.5)
-    for first in range(0, len(points) - 1, 3):
-        some = slice(first, first + 4)
-        for canvas, away, times in ((ridge, 0.0, 1.0), (shadow, 1.0, 1.5)):
-            piece = np.zeros(shape, np.float32)
-            damage.stroke(piece, points[some] + away * side, np.full(len(points[some]), times * breadth))
-            np.maximum(canvas, piece * np.float32(fading[first]), out=canvas)
-    soft = float(random.uniform(0.3, 1.0)) * max(breadth, 0.7)
-    worn = np.clip(random.uniform(0.5, 1.1) + 0.35 * damage.smooth_noise(random, shape, 20 * unit), 0, 1)
-    light, dark = float(random.uniform(180, 255)), float(random.uniform(0, 70))
-    ridge = damage.soften(ridge, soft) * np.float32(random.uniform(0.3, 1.0)) * worn
-    shadow = damage.soften(shadow, soft) * np.float32(random.uniform(0.0, 0.45))
-    return [
-        Defect(shadow, (dark, dark, dark), 0.0, "dog ears"),
-        Defect(ridge.astype(np.float32), (light, light - 4, light - 10), 3.0, "dog ears"),
-    ]
 
 
 def draw_gouges(random: Random, shape: Shape, unit: float) -> Floats:
