@@ -43,7 +43,7 @@ PROBE = 4  # every so many-th pixel tells the picture's range of tones
 # Weight of a pixel's own odds beside its region's, and a shift that finds more damage and more that is none; both as
 # the development set, undamaged photographs and tests/test_never_damage.py bear them.
 OWN_SHARE = 0.5
-SHIFT = -0.1
+SHIFT = -0.15
 
 
 def traits(
