@@ -38,7 +38,7 @@ REACHES = (6, 20)
 FLAT = 30.0
 """Variance of the level, of 255, below which a tone is taken not to depend on it."""
 
-TRUSTED, TRUSTED_DEEP = 6.0, 12.0
+TRUSTED, TRUSTED_DEEP = 6.0, 20.0
 """Levels that the surroundings may be off their own tone, in a monochrome photograph and in one with colours; where it
 is that much, repairs come half as near."""
 
