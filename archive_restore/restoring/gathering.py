@@ -13,7 +13,8 @@ from archive_restore.photos.rendering import pictures, put_back
 from archive_restore.photos.tones import Tones, tones_of
 from archive_restore.restoring.fractions import Picture, fitted
 from archive_restore.restoring.levels import halved
-from archive_restore.restoring.parts import Loaded, Mask, Part, Place, counted_from, is_large, surroundings
+from archive_restore.restoring.panels import Mask, Place
+from archive_restore.restoring.parts import Loaded, Part, counted_from, is_large, surroundings
 from archive_restore.restoring.prefill import double
 
 Task = TypeVar("Task")
@@ -34,7 +35,7 @@ class Gathering(Generic[Task]):
     missing: int  # pictures
     pages: list[Samples]  # with what was written into them
     error: Exception | None = None  # the first that one of them raised
-    _came: dict[tuple[Part, int], Picture] = field(default_factory=dict)  # of pages that are one part
+    _came: dict[tuple[Part, int], Picture] = field(default_factory=dict)  # of pages that are not large
     _tiles: dict[int, list[Part]] = field(default_factory=dict)  # that came, by large page
     _sums: dict[tuple[int, int], NDArray[np.float32]] = field(default_factory=dict)  # by page and picture
     _shades: dict[int, Tones] = field(default_factory=dict)  # by page
@@ -75,8 +76,8 @@ class Gathering(Generic[Task]):
         for part in {part: None for part, _ in self._came}:
             count = self.loaded.photograph.header.pages[part.page].colours.pictures
             came = [self._came.pop((part, number)) for number in range(count)]
-            whole = part.around, self.pictures(part), self.hole(part)
-            self.pages[part.page] = self._written(part.page, *whole, came, finish)
+            written = self._written(part.page, part.core, self.pictures(part), self.hole(part), came, finish)
+            self._write_panel(part, written)
         for page, parts in self._tiles.items():
             self._write_tiles(page, parts, finish)
         return tuple(self.pages)
@@ -108,6 +109,15 @@ class Gathering(Generic[Task]):
             outcome = double(outcome, (2 * outcome.shape[0], 2 * outcome.shape[1]))
         weight = share[hole] if outcome.ndim == 2 else share[hole][:, None]
         self._sums[part.page, number][place][hole] += weight * outcome[inside][hole]
+
+    def _write_panel(self, part: Part, written: Samples) -> None:
+        original = self._original(part.page)
+        if written.shape == original.shape:
+            self.pages[part.page] = written
+            return
+        if self.pages[part.page] is original:
+            self.pages[part.page] = original.copy()
+        self.pages[part.page][part.core] = written
 
     def _write_tiles(self, page: int, parts: list[Part], finish: Finish) -> None:
         mask = self.loaded.masks[page]

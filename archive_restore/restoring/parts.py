@@ -1,4 +1,4 @@
-"""What of a photograph is restored at once: its damaged pages and, of large ones, tiles."""
+"""What of a photograph is restored at once: its damaged pages, or their panels and, of large ones, tiles."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from archive_restore.errors import PhotographError
 from archive_restore.photos import large
 from archive_restore.photos.codecs import Photograph, Samples
-
-Mask = NDArray[np.bool_]
-Place = tuple[slice, slice]
-"""Rows and columns."""
+from archive_restore.photos.tones import colours_of
+from archive_restore.restoring.panels import Mask, Place, panels
 
 TILE = 2048
 """px; side of the squares in which a large page (see `photos.large`) is restored, so that memory holds a few."""
@@ -57,7 +55,7 @@ class Loaded:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A page, or of a large one a tile with what lies around it, that is restored at once.
+    """A page or a panel of it, or of a large one a tile with what lies around it, that is restored at once.
 
     It becomes one picture or, in CMYK, two.
     """
@@ -77,13 +75,14 @@ class Part:
 
 
 def parts_of(loaded: Loaded) -> Iterator[Part]:
-    """What of a photograph is to be restored: damaged pages, or one if no page is; of large ones the tiles."""
+    """What of a photograph is to be restored: damaged pages, or one if no page is, or their panels; of large ones the
+    tiles."""
     for number in [number for number, mask in enumerate(loaded.masks) if mask.any()] or [0]:
         mask = loaded.masks[number]
         height, width = mask.shape
-        whole = slice(0, height), slice(0, width)
-        if not is_large(loaded.photograph.pages[number]):
-            yield Part(number, whole, whole)
+        page, samples = loaded.photograph.header.pages[number], loaded.photograph.pages[number]
+        if not is_large(samples):
+            yield from (Part(number, place, place) for place in panels(colours_of(samples, page), mask))
             continue
         cores = list(large.tiles(height, width, TILE))
         parts = [_tile(number, core, mask) for core in cores if mask[_grown(core, FADE, mask)].any()]
