@@ -47,7 +47,7 @@ def test_a_frame_of_faded_paper_is_known_by_its_colour_too():
 
 
 def test_a_picture_without_a_frame_has_no_border():
-    assert not border_of(scene()).any()
+    assert not np.any(border_of(scene()))
 
 
 def test_a_frame_that_lies_askew_is_followed():
@@ -107,6 +107,17 @@ def test_a_scratch_that_runs_into_the_frame_stays_inside_the_picture():
     left = without_border(ScoreMap(scores, np.zeros_like(scores)), picture).scores
     assert not left[:FRAME].any()
     assert (left[FRAME + 10 : -FRAME - 10, 200:203] == 220).all()
+
+
+def test_damage_reaches_up_to_the_frame_and_what_lies_along_the_frame_is_none():
+    picture = framed()
+    scores = np.zeros(picture.shape, np.uint8)
+    scores[FRAME : FRAME + 40, 100:130] = 220  # a torn edge
+    scores[FRAME : FRAME + 4, 200:400] = 220  # the frame's own edge
+    left = without_border(ScoreMap(scores, np.zeros_like(scores)), picture).scores
+    assert (left[FRAME + 3 : FRAME + 40, 100:130] == 220).all()
+    assert not left[: FRAME - 1].any()
+    assert not left[:, 200:400].any()
 
 
 @pytest.mark.parametrize("tone", [8, 238])

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.corners import MOST_EVEN_SPREAD, Gap, grown_from_corners
+from archive_restore.detection.corners import BLURRED_PX, MOST_EVEN_SPREAD, Gap, grown_from_corners
 from archive_restore.detection.filters import components, dilated, square, stretched
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.planes import Plane, halved
@@ -43,6 +43,8 @@ STEP, STEP_SHARE = 20, 0.65
 LONE_BREADTH, LAST_LEVELS = 0.03, 3
 # Beyond the inner edge so much belongs to it, share of the long side.
 MARGIN = 0.008
+# Scores of damage, of 255, that goes on into this margin.
+SURE = 128
 # The corners of a mount: so far from a triangle (a quarter circle leaves 0.43 of it), and alike within this factor.
 # Their rims need be hard by this share alone, since few scenes have three such corners, and dark ones fade into black.
 ROUNDED, ALIKE, MOUNT_HARD = (0.25, 1.35), 2.0, 0.4
@@ -75,30 +77,41 @@ def without_border(score_map: ScoreMap, picture: Picture) -> ScoreMap:
     """
     if not score_map.scores.any():
         return score_map
-    border = border_of(picture)
+    border, edge = border_of(picture)
     if not border.any():
         return score_map
-    whole = stretched(255 * border.view(np.uint8), score_map.scores.shape) > 127
-    return replace(score_map, scores=np.where(whole, 0, score_map.scores).astype(np.uint8))
+    shape = score_map.scores.shape
+    border, edge = (stretched(255 * part.view(np.uint8), shape) > 127 for part in (border, edge))
+    scores = np.where(border | edge, 0, score_map.scores).astype(np.uint8)
+    # Damage that reaches from the picture into its edge goes on there.
+    near = square(2 * round(_margin(shape)) + 1)
+    reach = dilated((scores >= SURE).view(np.uint8), near) > 0
+    return replace(score_map, scores=np.where(edge & reach, score_map.scores, scores).astype(np.uint8))
 
 
-def border_of(picture: Picture) -> Mask:
-    """(h, w) bool of `picture`, halved to at most `LONG_SIDE_PX`: True on the border and its inner edge."""
+def border_of(picture: Picture) -> tuple[Mask, Mask]:
+    """(h, w) bool of `picture`, halved to at most `LONG_SIDE_PX`: True on the border, and on its inner edge."""
     while max(picture.shape[:2]) > LONG_SIDE_PX:
         picture = halved(picture)
     if picture.ndim == 3:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB), np.uint8)
-    border = np.zeros(picture.shape[:2], bool)
+    border, wide = np.zeros((2, *picture.shape[:2]), bool)
     if min(border.shape) < SHORTEST_SIDE_PX:
-        return border
+        return border, wide
     picture = np.asarray(cv2.medianBlur(picture, 3), np.uint8)
     bands = [band for turns in range(4) for band in _bands(picture, turns)]
-    margin = max(2.0, MARGIN * max(border.shape))
     for band in bands:
         if _believed(band, bands):
-            across = np.rot90(border, band.turns)  # a view
-            across |= np.arange(len(across))[:, np.newaxis] < band.depth + margin
-    return border | _mount(picture, border)
+            for mask, margin in ((border, BLURRED_PX), (wide, _margin(border.shape))):
+                across = np.rot90(mask, band.turns)  # a view
+                across |= np.arange(len(across))[:, np.newaxis] < band.depth + margin
+    border |= _mount(picture, wide)
+    return border, wide & ~border
+
+
+def _margin(shape: tuple[int, ...]) -> float:
+    """px that belong to a border beyond its inner edge."""
+    return max(2.0, MARGIN * max(shape))
 
 
 def _bands(picture: Picture, turns: int) -> list[Band]:
@@ -106,7 +119,7 @@ def _bands(picture: Picture, turns: int) -> list[Band]:
     turned = np.rot90(picture if picture.ndim == 3 else picture[..., np.newaxis], turns)
     height, width = turned.shape[:2]
     turned = turned[: round(BROADEST * height) + 6]
-    margin = max(2.0, MARGIN * max(height, width))
+    margin = _margin((height, width))
     bands: list[Band] = []
     start = np.zeros(width, int)
     while len(bands) < MOST_BANDS and start.max() < len(turned) - 8:
