@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from archive_restore.detection import corners, creases, dust, judge, panes, scratches, spots, tears
 from archive_restore.detection.borders import without_border
 from archive_restore.detection.candidates import Candidates, find
+from archive_restore.detection.continuing import go_on
 from archive_restore.detection.filters import (
     Floats,
     area_resized,
@@ -87,12 +88,13 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreM
         raise ValueError(f"expected (H, W) or (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
     picture = working_picture(pixels)
     if verifier is None:
-        found = heuristic(picture)
-    elif picture is pixels and max(pixels.shape[:2]) < SMALL_PX:
-        found = named(picture, seen_often(picture, verifier))
+        found = without_border(heuristic(picture), picture)
     else:
-        found = named(picture, seen_once(picture, verifier))
-    found = without_border(found, picture)
+        often = picture is pixels and max(pixels.shape[:2]) < SMALL_PX
+        seen = (seen_often if often else seen_once)(picture, verifier)
+        found = without_border(named(picture, seen), picture)
+        if go_on(found, seen.odds):  # perhaps along the border
+            found = without_border(found, picture)
     _merge_corners(found, torn_corners(_coarse(picture)))  # they reach into it
     return found
 
