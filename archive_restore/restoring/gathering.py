@@ -1,6 +1,5 @@
 """A photograph put together again from the pictures that come back from the network."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -11,9 +10,9 @@ from archive_restore.photos import large
 from archive_restore.photos.codecs import Samples
 from archive_restore.photos.rendering import pictures, put_back
 from archive_restore.photos.tones import Tones, tones_of
+from archive_restore.restoring.bands import Band, Finish, Mask, Place, filled, joined, touched_up
 from archive_restore.restoring.fractions import Picture, fitted
 from archive_restore.restoring.levels import halved
-from archive_restore.restoring.panels import Mask, Place
 from archive_restore.restoring.parts import Loaded, Part, counted_from, is_large, surroundings
 from archive_restore.restoring.prefill import double
 
@@ -21,9 +20,6 @@ Task = TypeVar("Task")
 
 COARSE_STRIP = 256
 """Rows of a coarse picture that are made at a time."""
-
-Finish = Callable[[Picture, Picture, Mask], Picture]
-"""The last touch: (picture, restored picture, mask) to what is written."""
 
 
 @dataclass
@@ -77,7 +73,9 @@ class Gathering(Generic[Task]):
             count = self.loaded.photograph.header.pages[part.page].colours.pictures
             came = [self._came.pop((part, number)) for number in range(count)]
             written = self._written(part.page, part.core, self.pictures(part), self.hole(part), came, finish)
-            self._write_panel(part, written)
+            self._write(part.page, part.core, written)
+            for band in part.bands:
+                self._write_band(part.page, band, finish)
         for page, parts in self._tiles.items():
             self._write_tiles(page, parts, finish)
         return tuple(self.pages)
@@ -110,14 +108,32 @@ class Gathering(Generic[Task]):
         weight = share[hole] if outcome.ndim == 2 else share[hole][:, None]
         self._sums[part.page, number][place][hole] += weight * outcome[inside][hole]
 
-    def _write_panel(self, part: Part, written: Samples) -> None:
-        original = self._original(part.page)
+    def _write(self, page: int, place: Place, written: Samples) -> None:
+        original = self._original(page)
         if written.shape == original.shape:
-            self.pages[part.page] = written
+            self.pages[page] = written
             return
-        if self.pages[part.page] is original:
-            self.pages[part.page] = original.copy()
-        self.pages[part.page][part.core] = written
+        if self.pages[page] is original:
+            self.pages[page] = original.copy()
+        self.pages[page][place] = written
+
+    def _write_band(self, page: int, band: Band, finish: Finish) -> None:
+        """A band, and its edge, where all beside it is written."""
+        mask, axis = self.loaded.masks[page], band.axis
+
+        def even(picture: Picture) -> Picture:
+            hole = mask[band.place]
+            return touched_up(picture, filled(picture, hole, axis), hole, axis, finish)
+
+        def mixed(picture: Picture) -> Picture:
+            return joined(picture, mask[band.edge], axis)
+
+        kind, tones = self.loaded.photograph.header.pages[page], self._tones(page)
+        for place, fill in ((band.place, even), (band.edge, mixed)):
+            if mask[place].any():
+                samples = self.pages[page][place]
+                came = [fill(picture) for picture in pictures(samples, kind, tones)]
+                self._write(page, place, put_back(samples, kind, mask[place], came, tones))
 
     def _write_tiles(self, page: int, parts: list[Part], finish: Finish) -> None:
         mask = self.loaded.masks[page]

@@ -1,4 +1,4 @@
-"""What of a photograph is restored at once: its damaged pages, or their panels and, of large ones, tiles."""
+"""What of a photograph is restored at once: its damaged pages, or the print on them and, of large ones, tiles."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from archive_restore.errors import PhotographError
 from archive_restore.photos import large
 from archive_restore.photos.codecs import Photograph, Samples
 from archive_restore.photos.tones import colours_of
-from archive_restore.restoring.panels import Mask, Place, panels
+from archive_restore.restoring.bands import Band, Mask, Place, print_and_bands
 
 TILE = 2048
 """px; side of the squares in which a large page (see `photos.large`) is restored, so that memory holds a few."""
@@ -55,7 +55,7 @@ class Loaded:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A page or a panel of it, or of a large one a tile with what lies around it, that is restored at once.
+    """A page or the print on it, or of a large one a tile with what lies around it, that is restored at once.
 
     It becomes one picture or, in CMYK, two.
     """
@@ -64,6 +64,7 @@ class Part:
     core: Place  # rows and columns of the page; the cores of all tiles cover it once
     around: Place  # that it is restored from
     halvings: int = 0  # of its picture, where nothing near the core is known
+    bands: tuple[Band, ...] = ()  # beside the print
 
     def shares(self, shape: tuple[int, int]) -> tuple[Place, NDArray[np.float32]]:
         """Where on a page of `shape` (H, W) it has a say, and how much, (h, w) of 0..1: those of all tiles add up
@@ -75,14 +76,15 @@ class Part:
 
 
 def parts_of(loaded: Loaded) -> Iterator[Part]:
-    """What of a photograph is to be restored: damaged pages, or one if no page is, or their panels; of large ones the
-    tiles."""
+    """What of a photograph is to be restored: damaged pages, or one if no page is, or the print on them; of large
+    ones the tiles."""
     for number in [number for number, mask in enumerate(loaded.masks) if mask.any()] or [0]:
         mask = loaded.masks[number]
         height, width = mask.shape
         page, samples = loaded.photograph.header.pages[number], loaded.photograph.pages[number]
         if not is_large(samples):
-            yield from (Part(number, place, place) for place in panels(colours_of(samples, page), mask))
+            place, bands = print_and_bands(colours_of(samples, page), mask)
+            yield Part(number, place, place, bands=bands)
             continue
         cores = list(large.tiles(height, width, TILE))
         parts = [_tile(number, core, mask) for core in cores if mask[_grown(core, FADE, mask)].any()]
