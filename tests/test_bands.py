@@ -106,6 +106,18 @@ def test_what_is_dark_up_to_its_side_is_no_band() -> None:
     assert print_and_bands(night, mask)[1] == ()
 
 
+@pytest.mark.parametrize("around", [True, False])
+def test_a_lid_all_around_is_one_where_the_print_is_half_as_light(around: bool) -> None:
+    print_itself = on_the_lid()[TOP + 2 :, LEFT + 2 : WIDTH - RIGHT - 2].copy()
+    print_itself[120:220] = LID
+    bottom = 20 if around else 0
+    sheet = cv2.copyMakeBorder(print_itself, 20, bottom, 20, 20, cv2.BORDER_CONSTANT, value=(LID,) * 3)
+    mask = np.zeros(sheet.shape[:2], bool)
+    mask[10:90, 10:90] = True
+    sides = {band.axis for band in print_and_bands(np.asarray(sheet, np.uint8), mask)[1]}
+    assert sides == ({0, 1} if around else {0})
+
+
 def test_a_print_a_little_askew_has_its_bands() -> None:
     turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 0.3, 1.0)
     askew = cv2.warpAffine(on_the_lid(), turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)

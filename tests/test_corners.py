@@ -54,3 +54,40 @@ def test_a_bright_sky_that_fades_into_the_scene_is_no_missing_corner():
     picture = scene().astype(np.float32)
     ramp = np.clip(260 - np.add.outer(np.arange(360), np.arange(480)) * 0.9, 0, 250)
     assert not missing_corners(pyramid(np.maximum(picture, ramp).astype(np.uint8))[0]).any()
+
+
+def on_a_lid(picture, tone, breadth=(30, 12)):
+    """A print as it lies on the lid of a scanner, all around it or beside its left side and its top."""
+    sheet = cv2.copyMakeBorder(
+        picture, breadth[0], breadth[1], breadth[0], breadth[1], cv2.BORDER_CONSTANT, value=tone
+    )
+    noise = np.random.default_rng(2).normal(0, 1.5, sheet.shape)
+    return np.clip(cv2.GaussianBlur(sheet, (0, 0), 0.7) + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("tone", [18, 250])
+@pytest.mark.parametrize("margin", [0, 20])
+def test_a_missing_corner_of_a_print_on_a_lid_is_found(corner, tone, margin):
+    picture = cv2.copyMakeBorder(scene(), *[margin] * 4, cv2.BORDER_CONSTANT, value=205)
+    shape = torn_off(picture, corner)
+    sheet = on_a_lid(lay(picture, shape, tone), tone)
+    shape = cv2.copyMakeBorder(shape, 30, 12, 30, 12, cv2.BORDER_CONSTANT, value=0)
+    mask, _ = threshold(score(sheet))
+    assert covered(shape, mask) > 0.95
+    # Up to the lid, and a little into it.
+    assert beside(shape, mask, reach=8) < 0.001
+
+
+@pytest.mark.parametrize("tone", [18, 250])
+def test_a_whole_print_on_a_lid_lacks_nothing(tone):
+    picture = scene()
+    picture[-140:, -170:] = 45  # a coat
+    for sheet in (on_a_lid(picture, tone), on_a_lid(picture, tone, (25, 0))):
+        assert not missing_corners(pyramid(sheet)[0]).any()
+
+
+def test_a_dark_corner_of_another_tone_than_the_lid_is_not_missing():
+    picture = scene()
+    sheet = on_a_lid(lay(picture, torn_off(picture, (0, 1)), 40), 18)
+    assert not missing_corners(pyramid(sheet)[0]).any()

@@ -1,4 +1,6 @@
-"""Missing corners: what lies behind the photograph shows, even and beyond a hard edge, in its very corner."""
+"""Missing corners: what lies behind the photograph shows, even and beyond a hard edge, in its very corner. That is the
+scan's, or lies within the lid that the scan shows around a print.
+"""
 
 from dataclasses import dataclass
 from math import ceil, floor
@@ -29,6 +31,9 @@ LONGEST_EDGE = 0.5
 # Area over that of the triangle between the two edges' ends: a cut corner has 1, a sky or a margin far more.
 TRIANGLE = (0.6, 1.35)
 MOST_EVEN_SPREAD = 3.6
+# How far a pixel of a lid beside a print may be from its tone, or white paper is taken for a white lid; the share of
+# each line that is no farther; and that of a side that the lid takes at most.
+EVEN_LID, ALONG_SHARE, BROADEST_LID = 7, 0.9, 0.3
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,52 @@ class Gap:
 
 def missing_corners(plane: Plane) -> NDArray[np.bool_]:
     """(h, w) bool, True where a corner of the photograph is missing."""
+    missing = _missing_of(plane, None)
+    place = within_lid(plane.luminance)
+    if missing[place].shape != missing.shape:
+        chroma = None if plane.chroma is None else np.ascontiguousarray(plane.chroma[place])
+        lid = np.ones(plane.shape, bool)
+        lid[place] = False
+        tone = float(np.median(plane.luminance[lid]))
+        beside = np.zeros(plane.shape, np.uint8)
+        beside[place] = _missing_of(Plane(plane.luminance[place], chroma, plane.step), tone)
+        # Into the lid, or the lines in which that is blurred into the print would stay as dark as they are.
+        missing |= dilated(beside, square(4 * BLURRED_PX + 1)) > 0
+    return missing
+
+
+def _missing_of(plane: Plane, tone: float | None) -> NDArray[np.bool_]:
+    """(h, w) bool, True where corners are missing through which a `tone` shows, if it is given."""
     missing = np.zeros(plane.shape, bool)
     found = [gap for gap in grown_from_corners(plane) if gap.missing]
     # Three or four alike are a mount or rounded corners: the photograph's own border.
     if len(found) <= 2:
         for gap in found:
-            missing |= gap.mask
+            if tone is None or abs(float(np.median(plane.luminance[gap.mask])) - tone) <= EVEN_LID:
+                missing |= gap.mask
     return missing
+
+
+def within_lid(luminance: Grey) -> tuple[slice, slice]:
+    """Rows and columns of a scan without the black or white lid along its sides. What is missing of the print has the
+    lid's tone, too."""
+
+    def inside(lines: Grey) -> slice:
+        first, last = (_lid(side) for side in (lines, lines[::-1]))
+        return slice(first, len(lines) - last)
+
+    return inside(luminance), inside(luminance.T)
+
+
+def _lid(lines: Grey) -> int:
+    """How many lines from the first are the lid's, with those in which it is blurred into the print."""
+    tone = float(np.median(lines[0]))
+    if DARKEST < tone < PALEST:
+        return 0
+    most = int(BROADEST_LID * len(lines))
+    alike = np.abs(lines[:most].astype(np.int16) - round(tone)) <= EVEN_LID
+    ends = np.flatnonzero(alike.mean(axis=1) < ALONG_SHARE)
+    return int(ends[0]) + BLURRED_PX if len(ends) and ends[0] else 0
 
 
 def neutral(plane: Plane) -> NDArray[np.bool_]:

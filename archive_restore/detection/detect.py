@@ -95,7 +95,9 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreM
         found = without_border(named(picture, seen), picture)
         if go_on(found, seen.odds):  # perhaps along the border
             found = without_border(found, picture)
-    _merge_corners(found, torn_corners(_coarse(picture)))  # they reach into it
+    coarse = _coarse(picture)
+    for missing in (corners.missing_corners(finest(coarse)), torn_corners(coarse)):
+        _merge_corners(found, missing)  # they reach into the border
     return found
 
 
@@ -136,8 +138,6 @@ def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
     merged = empty(picture.shape[:2])
     for level in levels.values():
         _merge(merged, level)
-    small = next((p for p in planes if max(p.shape) <= corners.LONG_SIDE_PX), planes[-1])
-    _merge_corners(merged, corners.missing_corners(small))
     return merged
 
 
@@ -163,7 +163,6 @@ def judged_alone(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
         part = _judged_and_named(picture, scores, (rows, columns))
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
     _merge_tramlines(merged, picture, seen.probability)
-    _merge_corners(merged, corners.missing_corners(finest(_coarse(picture))))
     return merged
 
 

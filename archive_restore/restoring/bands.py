@@ -30,12 +30,14 @@ each of its lines that is no farther off."""
 DARK, LIGHT = 0.16, 0.6
 """What black lids and card have at most, and white lids and old paper at least, share of what a sample can hold."""
 
-STEP, END_SHARE, SLOPE = 0.2, 0.2, 0.004
-"""How near to a band's tone, share of what a sample can hold, only so small a share of the print's first line is; and
-over how many lines, share of their length but 6 at least, a band ends, since prints lie a little askew: a sky ends
-otherwise."""
+STEP, SLOPE = 0.14, 0.004
+"""How near to a band's tone, share of what a sample can hold, little of the print's first line is; and over how many
+lines, share of their length but 6 at least, a band ends, since prints lie a little askew: a sky ends otherwise."""
 
-KNOWN_SHARE = 0.65
+END_SHARE, END_SHARE_OF_LID = 0.2, 0.7
+"""How little; and how little where a lid shows on all four sides: a white sky is as white as that."""
+
+KNOWN_SHARE = 0.5
 """Share of a line that must not be masked, to tell anything."""
 
 NEAR_PX = 8
@@ -80,9 +82,10 @@ def print_and_bands(colours: Samples, mask: Mask) -> tuple[Place, tuple[Band, ..
     """
     whole = inner = np.s_[0 : mask.shape[0], 0 : mask.shape[1]]
     bands: list[Band] = []
+    end_share = END_SHARE_OF_LID if _on_a_lid(colours, mask) else END_SHARE
     reached, side, without = False, 0, 0
     while without < len(SIDES):  # since the last band
-        even, edge = _band(np.rot90(colours[inner], side), np.rot90(mask[inner], side))
+        even, edge = _band(np.rot90(colours[inner], side), np.rot90(mask[inner], side), end_share)
         rest = _lines(inner, side, edge, None)
         if even and min(mask[rest].shape) >= SMALLEST_PX:
             reached |= bool(mask[_lines(inner, side, max(0, edge - NEAR_PX), edge + NEAR_PX)].any())
@@ -158,7 +161,18 @@ def _lines(place: Place, side: int, first: int, last: int | None) -> Place:
     return (cut, place[1]) if axis == 0 else (place[0], cut)
 
 
-def _band(colours: Samples, mask: Mask) -> tuple[int, int]:
+def _on_a_lid(colours: Samples, mask: Mask) -> bool:
+    """Whether the outermost lines of a picture have one tone."""
+    outermost = np.ones(mask.shape, bool)
+    outermost[1:-1, 1:-1] = False
+    known = colours[outermost & ~mask]
+    if not len(known):
+        return False
+    alike = np.abs(known - np.median(known, axis=0)) <= EVEN / 2 * np.iinfo(colours.dtype).max
+    return float(np.mean(alike.reshape(len(known), -1).all(axis=1))) >= EVEN_SHARE
+
+
+def _band(colours: Samples, mask: Mask, end_share: float) -> tuple[int, int]:
     """How many lines from the first are a band's, without and with those in which it is blurred into what follows; 0
     and 0 if there is none."""
     height, width = mask.shape
@@ -182,5 +196,5 @@ def _band(colours: Samples, mask: Mask) -> tuple[int, int]:
     if not band:
         return 0, 0
     last = min(band + blur, len(known))
-    edge = next((line for line in range(band, last) if share(line, band - 1, STEP) <= END_SHARE), -1) + 1
+    edge = next((line for line in range(band, last) if share(line, band - 1, STEP) <= end_share), -1) + 1
     return (band, edge) if edge else (0, 0)
