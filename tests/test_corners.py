@@ -56,20 +56,25 @@ def test_a_bright_sky_that_fades_into_the_scene_is_no_missing_corner():
     assert not missing_corners(pyramid(np.maximum(picture, ramp).astype(np.uint8))[0]).any()
 
 
-def on_a_lid(picture, tone, breadth=(30, 12)):
+def on_a_lid(picture, tone, breadth=(30, 12), askew=0.0):
     """A print as it lies on the lid of a scanner, all around it or beside its left side and its top."""
     sheet = cv2.copyMakeBorder(
         picture, breadth[0], breadth[1], breadth[0], breadth[1], cv2.BORDER_CONSTANT, value=tone
     )
+    height, width = sheet.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), askew, 1)
+    sheet = cv2.warpAffine(sheet, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
     noise = np.random.default_rng(2).normal(0, 1.5, sheet.shape)
     return np.clip(cv2.GaussianBlur(sheet, (0, 0), 0.7) + noise, 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (1, 0), (0, 1), (1, 1)])
 @pytest.mark.parametrize("tone", [18, 250])
-@pytest.mark.parametrize("margin", [0, 20])
+@pytest.mark.parametrize("margin", [None, 205, 237])
 def test_a_missing_corner_of_a_print_on_a_lid_is_found(corner, tone, margin):
-    picture = cv2.copyMakeBorder(scene(), *[margin] * 4, cv2.BORDER_CONSTANT, value=205)
+    picture = scene()
+    if margin:
+        picture = cv2.copyMakeBorder(picture, *[20] * 4, cv2.BORDER_CONSTANT, value=margin)
     shape = torn_off(picture, corner)
     sheet = on_a_lid(lay(picture, shape, tone), tone)
     shape = cv2.copyMakeBorder(shape, 30, 12, 30, 12, cv2.BORDER_CONSTANT, value=0)
@@ -79,12 +84,36 @@ def test_a_missing_corner_of_a_print_on_a_lid_is_found(corner, tone, margin):
     assert beside(shape, mask, reach=8) < 0.001
 
 
+@pytest.mark.parametrize("askew", [-1.0, 0.5, 1.0])
+@pytest.mark.parametrize("tone", [18, 250])
+def test_it_is_found_where_the_print_lies_askew(tone, askew):
+    picture = scene()
+    shape = torn_off(picture, (1, 0))
+    sheet = on_a_lid(lay(picture, shape, tone), tone, (24, 24), askew)
+    mask, _ = threshold(score(sheet))
+    shape = on_a_lid(shape, 0, (24, 24), askew)
+    assert covered(shape, mask) > 0.95
+    assert beside(shape, mask, reach=14) < 0.001
+
+
 @pytest.mark.parametrize("tone", [18, 250])
 def test_a_whole_print_on_a_lid_lacks_nothing(tone):
     picture = scene()
     picture[-140:, -170:] = 45  # a coat
     for sheet in (on_a_lid(picture, tone), on_a_lid(picture, tone, (25, 0))):
         assert not missing_corners(pyramid(sheet)[0]).any()
+    for askew in (-1.0, 0.6):
+        assert not missing_corners(pyramid(on_a_lid(picture, tone, (24, 24), askew))[0]).any()
+
+
+def test_a_corner_over_a_black_lid_is_found_beside_a_dark_coat_where_it_cuts_a_margin():
+    picture = scene()
+    picture[:150, :150] = 36
+    picture = cv2.copyMakeBorder(picture, *[20] * 4, cv2.BORDER_CONSTANT, value=PAPER)
+    shape = torn_off(picture, (0, 0))
+    found = missing_corners(pyramid(on_a_lid(lay(picture, shape, 18), 18))[0])
+    inside = cv2.copyMakeBorder(shape, 30, 12, 30, 12, cv2.BORDER_CONSTANT, value=0)
+    assert covered(inside, found) > 0.95
 
 
 def test_a_dark_corner_of_another_tone_than_the_lid_is_not_missing():

@@ -34,6 +34,10 @@ MOST_EVEN_SPREAD = 3.6
 # How far a pixel of a lid beside a print may be from its tone, or white paper is taken for a white lid; the share of
 # each line that is no farther; and that of a side that the lid takes at most.
 EVEN_LID, ALONG_SHARE, BROADEST_LID = 7, 0.9, 0.3
+# Rise of a print's side over its length, and by how little the lid's share falls farther inwards.
+MOST_SLOPE, MORE_SHARE = 0.02, 0.02
+# Breadth of a print's margin at least, beyond the blurred edge of the print, px.
+MARGIN_PX = 3
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,13 @@ class Gap:
     hard: float  # share of the rim where the step is hard
     triangle: float  # area over that of the triangle between its ends
     edges: tuple[float, float]  # shares of the short side
+    of_margin: bool  # it cuts an even margin of another tone, as no sky or coat does
 
     @property
     def missing(self) -> bool:
         """True if this is a missing corner rather than a sky, a wall or a margin."""
         return (
-            self.hard >= HARD_SHARE
+            (self.hard >= HARD_SHARE or self.of_margin)
             and self.spread <= MOST_EVEN_SPREAD
             and TRIANGLE[0] <= self.triangle <= TRIANGLE[1]
             and min(self.edges) >= SHORTEST_EDGE
@@ -61,7 +66,7 @@ class Gap:
 def missing_corners(plane: Plane) -> NDArray[np.bool_]:
     """(h, w) bool, True where a corner of the photograph is missing."""
     missing = _missing_of(plane, None)
-    place = within_lid(plane.luminance)
+    place, cut = within_lid(plane.luminance)
     if missing[place].shape != missing.shape:
         chroma = None if plane.chroma is None else np.ascontiguousarray(plane.chroma[place])
         lid = np.ones(plane.shape, bool)
@@ -69,15 +74,15 @@ def missing_corners(plane: Plane) -> NDArray[np.bool_]:
         tone = float(np.median(plane.luminance[lid]))
         beside = np.zeros(plane.shape, np.uint8)
         beside[place] = _missing_of(Plane(plane.luminance[place], chroma, plane.step), tone)
-        # Into the lid, or the lines in which that is blurred into the print would stay as dark as they are.
-        missing |= dilated(beside, square(4 * BLURRED_PX + 1)) > 0
+        # Up to the lid and a little into it, or lines that are blurred would stay as dark as they are.
+        missing |= dilated(beside, square(2 * (2 * BLURRED_PX + cut) + 1)) * lid + beside > 0
     return missing
 
 
 def _missing_of(plane: Plane, tone: float | None) -> NDArray[np.bool_]:
     """(h, w) bool, True where corners are missing through which a `tone` shows, if it is given."""
     missing = np.zeros(plane.shape, bool)
-    found = [gap for gap in grown_from_corners(plane) if gap.missing]
+    found = [gap for gap in grown_from_corners(plane, EVEN if tone is None else EVEN_LID) if gap.missing]
     # Three or four alike are a mount or rounded corners: the photograph's own border.
     if len(found) <= 2:
         for gap in found:
@@ -86,26 +91,34 @@ def _missing_of(plane: Plane, tone: float | None) -> NDArray[np.bool_]:
     return missing
 
 
-def within_lid(luminance: Grey) -> tuple[slice, slice]:
-    """Rows and columns of a scan without the black or white lid along its sides. What is missing of the print has the
-    lid's tone, too."""
+def within_lid(luminance: Grey) -> tuple[tuple[slice, slice], int]:
+    """Rows and columns of a scan without the black or white lid along its sides, which what is missing of the print
+    shows, too; and how many lines of the print that cuts off at most, since it lies askew."""
+    top, bottom, left, right = (
+        _lid(lines) for lines in (luminance, luminance[::-1], luminance.T, luminance.T[::-1])
+    )
+    height, width = luminance.shape
+    rows, columns = (
+        slice(sum(first), length - sum(last))
+        for first, last, length in ((top, bottom, height), (left, right, width))
+    )
+    return (rows, columns), max(cut for _, cut in (top, bottom, left, right))
 
-    def inside(lines: Grey) -> slice:
-        first, last = (_lid(side) for side in (lines, lines[::-1]))
-        return slice(first, len(lines) - last)
 
-    return inside(luminance), inside(luminance.T)
-
-
-def _lid(lines: Grey) -> int:
-    """How many lines from the first are the lid's, with those in which it is blurred into the print."""
+def _lid(lines: Grey) -> tuple[int, int]:
+    """How many lines from the first are the lid's, and in how many more it shows along the print or is blurred into
+    that."""
     tone = float(np.median(lines[0]))
     if DARKEST < tone < PALEST:
-        return 0
-    most = int(BROADEST_LID * len(lines))
-    alike = np.abs(lines[:most].astype(np.int16) - round(tone)) <= EVEN_LID
-    ends = np.flatnonzero(alike.mean(axis=1) < ALONG_SHARE)
-    return int(ends[0]) + BLURRED_PX if len(ends) and ends[0] else 0
+        return 0, 0
+    most, askew = int(BROADEST_LID * len(lines)), ceil(MOST_SLOPE * lines.shape[1])
+    alike = np.mean(np.abs(lines[: most + askew].astype(np.int16) - round(tone)) <= EVEN_LID, axis=1)
+    ends = np.flatnonzero(alike[:most] < ALONG_SHARE)
+    if not len(ends) or not ends[0]:
+        return 0, 0
+    beyond = alike[ends[0] : ends[0] + askew + 1]
+    # What is left of it is missing of the print.
+    return int(ends[0]), int((beyond <= beyond.min() + MORE_SHARE).argmax()) + BLURRED_PX
 
 
 def neutral(plane: Plane) -> NDArray[np.bool_]:
@@ -117,16 +130,17 @@ def neutral(plane: Plane) -> NDArray[np.bool_]:
     return np.asarray(a * a + b * b <= MOST_CHROMA**2)
 
 
-def grown_from_corners(plane: Plane) -> list[Gap]:
-    """The even regions that grow from the corners of a picture, four at most."""
+def grown_from_corners(plane: Plane, even: int = EVEN) -> list[Gap]:
+    """The even regions that grow from the corners of a picture, four at most; `even` grey levels from their tone."""
     colourless = neutral(plane)
     every = (
-        _grown(np.rot90(plane.luminance, turns), np.rot90(colourless, turns), turns) for turns in range(4)
+        _grown(np.rot90(plane.luminance, turns), np.rot90(colourless, turns), turns, even)
+        for turns in range(4)
     )
     return [gap for gap in every if gap is not None]
 
 
-def _grown(luminance: Grey, neutral: NDArray[np.bool_], turns: int) -> Gap | None:
+def _grown(luminance: Grey, neutral: NDArray[np.bool_], turns: int, even: int) -> Gap | None:
     """The even region of `neutral` colour in the upper left corner of a picture to which `turns` of np.rot90 brought
     it; its mask lies as the picture did before.
 
@@ -141,7 +155,7 @@ def _grown(luminance: Grey, neutral: NDArray[np.bool_], turns: int) -> Gap | Non
     if DARKEST < tone < PALEST:
         return None
     blurred = np.asarray(cv2.GaussianBlur(luminance, (3, 3), 0), np.int16)
-    near = (blurred >= ceil(tone - EVEN)) & (blurred <= floor(tone + EVEN)) & neutral
+    near = (blurred >= ceil(tone - even)) & (blurred <= floor(tone + even)) & neutral
     if not near[0, 0]:
         return None
     grown = near.astype(np.uint8)
@@ -166,7 +180,18 @@ def _grown(luminance: Grey, neutral: NDArray[np.bool_], turns: int) -> Gap | Non
         hard=float((steps >= HARD_STEP).mean()),
         triangle=float(filled.sum() / max(right * down / 2, 1)),
         edges=(right / side, down / side),
+        of_margin=_is_margin(luminance[:, right:], tone) and _is_margin(luminance[down:].T, tone),
     )
+
+
+def _is_margin(lines: Grey, tone: float) -> bool:
+    """Whether the first lines beside a gap are even, and of another tone."""
+    outermost = lines[BLURRED_PX : BLURRED_PX + MARGIN_PX, 2 * BLURRED_PX + 1 :].astype(np.int16)
+    if not outermost.size:
+        return False
+    own = float(np.median(outermost))
+    even = float(np.mean(np.abs(outermost - round(own)) <= EVEN_LID)) >= ALONG_SHARE
+    return even and abs(own - tone) >= EVEN_LID
 
 
 def _run(edge: NDArray[np.bool_]) -> int:

@@ -5,6 +5,7 @@ repair, and the print into the lid. An even band needs no network; and what is b
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,19 +24,34 @@ Finish = Callable[[Picture, Picture, Mask], Picture]
 BROADEST = 0.3
 """Share of a picture that a band takes at most."""
 
-EVEN, EVEN_SHARE = 0.08, 0.9
-"""How far a sample of a band may be off the tone of the lines before, share of what its type can hold; and the share of
-each of its lines that is no farther off."""
+EVEN_SHARE = 0.9
+"""Share of each of its lines that has the tone of the lines before."""
 
 DARK, LIGHT = 0.16, 0.6
 """What black lids and card have at most, and white lids and old paper at least, share of what a sample can hold."""
 
-STEP, SLOPE = 0.14, 0.004
-"""How near to a band's tone, share of what a sample can hold, little of the print's first line is; and over how many
-lines, share of their length but 6 at least, a band ends, since prints lie a little askew: a sky ends otherwise."""
+SLOPE = 0.004
+"""Over how many lines, share of their length but 6 at least, a band ends, since prints lie a little askew: a sky ends
+otherwise."""
 
-END_SHARE, END_SHARE_OF_LID = 0.2, 0.7
-"""How little; and how little where a lid shows on all four sides: a white sky is as white as that."""
+
+class Limits(NamedTuple):
+    """How far a sample of a band may be off the tone of the lines before; how near to the band's tone little of what
+    follows is; both shares of what a sample can hold; and how little, share of a line."""
+
+    even: float
+    step: float
+    end_share: float
+
+
+ALONE = Limits(0.08, 0.14, 0.2)
+"""Of a band that may be a white sky, with a horizon."""
+
+ON_LID = Limits(0.08, 0.14, 0.7)
+"""Of one in a picture with a lid on all four sides; what it ends at may be as white as itself in part, as a sky is."""
+
+LID = Limits(0.05, 0.05, 0.7)
+"""Of such a lid: a white one is little whiter than paper."""
 
 KNOWN_SHARE = 0.5
 """Share of a line that must not be masked, to tell anything."""
@@ -82,16 +98,18 @@ def print_and_bands(colours: Samples, mask: Mask) -> tuple[Place, tuple[Band, ..
     """
     whole = inner = np.s_[0 : mask.shape[0], 0 : mask.shape[1]]
     bands: list[Band] = []
-    end_share = END_SHARE_OF_LID if _on_a_lid(colours, mask) else END_SHARE
+    limits = [[LID, ON_LID] if _on_a_lid(colours, mask) else [ALONE] for _ in SIDES]
     reached, side, without = False, 0, 0
     while without < len(SIDES):  # since the last band
-        even, edge = _band(np.rot90(colours[inner], side), np.rot90(mask[inner], side), end_share)
+        lines, holes = np.rot90(colours[inner], side), np.rot90(mask[inner], side)
+        found = (_band(lines, holes, each) for each in limits[side])
+        even, edge = next((band for band in found if band[0]), (0, 0))
         rest = _lines(inner, side, edge, None)
         if even and min(mask[rest].shape) >= SMALLEST_PX:
             reached |= bool(mask[_lines(inner, side, max(0, edge - NEAR_PX), edge + NEAR_PX)].any())
             place, blurred = _lines(inner, side, 0, even), _lines(inner, side, even - 1, edge + 1)
             bands.insert(0, Band(place, blurred, SIDES[side][0]))
-            inner, without = rest, -1
+            inner, without, limits[side] = rest, -1, limits[side][-1:]
         side, without = (side + 1) % len(SIDES), without + 1
     return (inner, tuple(bands)) if reached and not mask[inner].all() else (whole, ())
 
@@ -162,17 +180,17 @@ def _lines(place: Place, side: int, first: int, last: int | None) -> Place:
 
 
 def _on_a_lid(colours: Samples, mask: Mask) -> bool:
-    """Whether the outermost lines of a picture have one tone."""
+    """Whether all four outermost lines of a picture have one tone."""
     outermost = np.ones(mask.shape, bool)
     outermost[1:-1, 1:-1] = False
     known = colours[outermost & ~mask]
     if not len(known):
         return False
-    alike = np.abs(known - np.median(known, axis=0)) <= EVEN / 2 * np.iinfo(colours.dtype).max
+    alike = np.abs(known - np.median(known, axis=0)) <= LID.even * np.iinfo(colours.dtype).max
     return float(np.mean(alike.reshape(len(known), -1).all(axis=1))) >= EVEN_SHARE
 
 
-def _band(colours: Samples, mask: Mask, end_share: float) -> tuple[int, int]:
+def _band(colours: Samples, mask: Mask, limits: Limits) -> tuple[int, int]:
     """How many lines from the first are a band's, without and with those in which it is blurred into what follows; 0
     and 0 if there is none."""
     height, width = mask.shape
@@ -191,10 +209,15 @@ def _band(colours: Samples, mask: Mask, end_share: float) -> tuple[int, int]:
         alike = np.abs(colours[line][known[line]] - tone) <= off * white
         return float(np.mean(alike.all(axis=1) if alike.ndim == 2 else alike))
 
-    even = (share(line, max(0, line - 2), EVEN) >= EVEN_SHARE for line in range(most))
+    even = (share(line, max(0, line - 2), limits.even) >= EVEN_SHARE for line in range(most))
     band = next((line for line, is_even in enumerate(even) if not is_even), 0)
     if not band:
         return 0, 0
     last = min(band + blur, len(known))
-    edge = next((line for line in range(band, last) if share(line, band - 1, STEP) <= end_share), -1) + 1
+    edge = (
+        next(
+            (line for line in range(band, last) if share(line, band - 1, limits.step) <= limits.end_share), -1
+        )
+        + 1
+    )
     return (band, edge) if edge else (0, 0)
