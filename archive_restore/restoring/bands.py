@@ -30,28 +30,29 @@ EVEN_SHARE = 0.9
 DARK, LIGHT = 0.16, 0.6
 """What black lids and card have at most, and white lids and old paper at least, share of what a sample can hold."""
 
-SLOPE = 0.004
-"""Over how many lines, share of their length but 6 at least, a band ends, since prints lie a little askew: a sky ends
-otherwise."""
-
 
 class Limits(NamedTuple):
     """How far a sample of a band may be off the tone of the lines before; how near to the band's tone little of what
-    follows is; both shares of what a sample can hold; and how little, share of a line."""
+    follows is; both shares of what a sample can hold; how little, share of a line; and over how many lines the band
+    ends, share of their length but 6 at least, since prints lie askew."""
 
     even: float
     step: float
     end_share: float
+    slope: float
 
 
-ALONE = Limits(0.08, 0.14, 0.2)
+ALONE = Limits(0.08, 0.14, 0.2, 0.004)
 """Of a band that may be a white sky, with a horizon."""
 
-ON_LID = Limits(0.08, 0.14, 0.7)
+ON_LID = Limits(0.08, 0.14, 0.7, 0.012)
 """Of one in a picture with a lid on all four sides; what it ends at may be as white as itself in part, as a sky is."""
 
-LID = Limits(0.05, 0.05, 0.7)
+LID = Limits(0.05, 0.05, 0.7, 0.012)
 """Of such a lid: a white one is little whiter than paper."""
+
+MORE_SHARE = 0.02
+"""By how little that falls farther inwards."""
 
 KNOWN_SHARE = 0.5
 """Share of a line that must not be masked, to tell anything."""
@@ -194,7 +195,7 @@ def _band(colours: Samples, mask: Mask, limits: Limits) -> tuple[int, int]:
     """How many lines from the first are a band's, without and with those in which it is blurred into what follows; 0
     and 0 if there is none."""
     height, width = mask.shape
-    most, blur = int(BROADEST * height), max(6, round(SLOPE * width))
+    most, blur = int(BROADEST * height), max(6, round(limits.slope * width))
     known = ~mask[: most + blur]
     told = np.count_nonzero(known, axis=1) >= KNOWN_SHARE * width
     white = np.iinfo(colours.dtype).max
@@ -213,11 +214,9 @@ def _band(colours: Samples, mask: Mask, limits: Limits) -> tuple[int, int]:
     band = next((line for line, is_even in enumerate(even) if not is_even), 0)
     if not band:
         return 0, 0
-    last = min(band + blur, len(known))
-    edge = (
-        next(
-            (line for line in range(band, last) if share(line, band - 1, limits.step) <= limits.end_share), -1
-        )
-        + 1
-    )
-    return (band, edge) if edge else (0, 0)
+    window = range(band, min(band + blur, len(known)))
+    shares = np.array([share(line, band - 1, limits.step) for line in window])
+    if not len(shares) or np.isnan(shares).any():
+        return 0, 0
+    ends = int((shares <= shares.min() + MORE_SHARE).argmax())
+    return (band, band + ends + 1) if shares[ends] <= limits.end_share else (0, 0)
