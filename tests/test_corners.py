@@ -120,3 +120,15 @@ def test_a_dark_corner_of_another_tone_than_the_lid_is_not_missing():
     picture = scene()
     sheet = on_a_lid(lay(picture, torn_off(picture, (0, 1)), 40), 18)
     assert not missing_corners(pyramid(sheet)[0]).any()
+
+
+@pytest.mark.parametrize("tone", [8, 238])
+@pytest.mark.parametrize("axes", [(196, 196), (190, 190), (180, 140), (150, 196)])
+def test_a_round_or_oval_mount_lacks_no_corner(tone, axes):
+    picture = scene(400, 400, grain=2.0)
+    picture = 22 + picture // 8  # so dark that its rim is soft beside a black mount
+    picture[:200, 200:] += 90  # but in one corner
+    outside = np.full_like(picture, 255)
+    cv2.ellipse(outside, (200, 200), axes, 0, 0, 360, 0, cv2.FILLED)
+    picture[outside > 0] = tone
+    assert not missing_corners(pyramid(cv2.GaussianBlur(picture, (0, 0), 0.7))[0]).any()

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.corners import BLURRED_PX, MOST_EVEN_SPREAD, Gap, grown_from_corners
+from archive_restore.detection.corners import BLURRED_PX, grown_from_corners, of_mount
 from archive_restore.detection.filters import components, dilated, square, stretched
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.planes import Plane, halved
@@ -45,9 +45,6 @@ LONE_BREADTH, LAST_LEVELS = 0.03, 3
 MARGIN = 0.008
 # Scores of damage, of 255, that goes on into this margin.
 SURE = 128
-# The corners of a mount: so far from a triangle (a quarter circle leaves 0.43 of it), and alike within this factor.
-# Their rims need be hard by this share alone, since few scenes have three such corners, and dark ones fade into black.
-ROUNDED, ALIKE, MOUNT_HARD = (0.25, 1.35), 2.0, 0.4
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -208,16 +205,11 @@ def _mount(picture: Picture, border: Mask) -> Mask:
     part = np.ascontiguousarray(part[inner])
     lightness = part if part.ndim == 2 else np.ascontiguousarray(part[..., 0])
     plane = Plane(lightness, None if part.ndim == 2 else np.ascontiguousarray(part[..., 1:]), 1)
-    gaps = [gap for gap in grown_from_corners(plane) if _is_of_mount(gap)]
-    if len(gaps) < 3:
-        return mount
-    areas = [int(gap.mask.sum()) for gap in gaps]
-    middle = float(np.median(areas))
-    alike = [gap for gap, area in zip(gaps, areas, strict=True) if middle / ALIKE <= area <= middle * ALIKE]
-    if len(alike) < 3:
+    gaps = of_mount(grown_from_corners(plane))
+    if not gaps:
         return mount
     mount[:] = True
-    mount[free][inner] = np.logical_or.reduce([gap.mask for gap in alike])
+    mount[free][inner] = np.logical_or.reduce([gap.mask for gap in gaps])
     margin = 2 * max(2, round(MARGIN * max(border.shape))) + 1
     return dilated(mount.view(np.uint8), square(margin)) > 0
 
@@ -228,8 +220,3 @@ def _bounds(mask: Mask) -> tuple[slice, slice] | None:
     if min(width, height) < SHORTEST_SIDE_PX:
         return None
     return slice(top, top + height), slice(left, left + width)
-
-
-def _is_of_mount(gap: Gap) -> bool:
-    rounded = ROUNDED[0] <= gap.triangle <= ROUNDED[1]
-    return gap.hard >= MOUNT_HARD and gap.spread <= MOST_EVEN_SPREAD and rounded

@@ -31,6 +31,9 @@ LONGEST_EDGE = 0.5
 # Area over that of the triangle between the two edges' ends: a cut corner has 1, a sky or a margin far more.
 TRIANGLE = (0.6, 1.35)
 MOST_EVEN_SPREAD = 3.6
+# The corners of a mount: so far from a triangle (a quarter circle leaves 0.43 of it), and alike within this factor.
+# Their rims need be hard by this share alone, since few scenes have three such corners, and dark ones fade into black.
+ROUNDED, ALIKE, MOUNT_HARD = (0.25, 1.35), 2.0, 0.4
 # How far a pixel of a lid beside a print may be from its tone, or white paper is taken for a white lid; the share of
 # each line that is no farther; and that of a side that the lid takes at most.
 EVEN_LID, ALONG_SHARE, BROADEST_LID = 7, 0.9, 0.3
@@ -82,9 +85,10 @@ def missing_corners(plane: Plane) -> NDArray[np.bool_]:
 def _missing_of(plane: Plane, tone: float | None) -> NDArray[np.bool_]:
     """(h, w) bool, True where corners are missing through which a `tone` shows, if it is given."""
     missing = np.zeros(plane.shape, bool)
-    found = [gap for gap in grown_from_corners(plane, EVEN if tone is None else EVEN_LID) if gap.missing]
-    # Three or four alike are a mount or rounded corners: the photograph's own border.
-    if len(found) <= 2:
+    gaps = grown_from_corners(plane, EVEN if tone is None else EVEN_LID)
+    found = [gap for gap in gaps if gap.missing]
+    # Three or four alike are a mount or rounded corners, however soft: the photograph's own border.
+    if len(found) <= 2 and not of_mount(gaps, hard=0.0):
         for gap in found:
             if tone is None or abs(float(np.median(plane.luminance[gap.mask])) - tone) <= EVEN_LID:
                 missing |= gap.mask
@@ -138,6 +142,19 @@ def grown_from_corners(plane: Plane, even: int = EVEN) -> list[Gap]:
         for turns in range(4)
     )
     return [gap for gap in every if gap is not None]
+
+
+def of_mount(gaps: list[Gap], hard: float = MOUNT_HARD) -> list[Gap]:
+    """Those of the regions that grew from a picture's corners that are a mount's: three at least, rounded and alike, of
+    whose rims this share is hard."""
+    even = [gap for gap in gaps if gap.hard >= hard and gap.spread <= MOST_EVEN_SPREAD]
+    rounded = [gap for gap in even if ROUNDED[0] <= gap.triangle <= ROUNDED[1]]
+    areas = [int(gap.mask.sum()) for gap in rounded]
+    middle = float(np.median(areas)) if areas else 0.0
+    alike = [
+        gap for gap, area in zip(rounded, areas, strict=True) if middle / ALIKE <= area <= middle * ALIKE
+    ]
+    return alike if len(alike) >= 3 else []
 
 
 def _grown(luminance: Grey, neutral: NDArray[np.bool_], turns: int, even: int) -> Gap | None:
