@@ -22,7 +22,6 @@ WEIGHTS = {
     "stains": 1.2,
     "folds": 0.9,
     "bends": 1.2,
-    "dog ears": 1.2,
     "gouges": 0.8,
     "losses": 1.2,
     "flakes": 1.0,
@@ -84,8 +83,6 @@ def draw(random: Random, shape: Shape, unit: float, kind: str, shapes: Shapes) -
         return wear.draw_fold(random, shape, unit)
     if kind == "bends":
         return wear.draw_bend(random, shape, unit)
-    if kind == "dog ears":
-        return wear.draw_dog_ear(random, shape, unit)
     if kind == "rust":
         return wear.draw_rust(random, shape, unit)
     if kind == "stains":

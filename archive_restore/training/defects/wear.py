@@ -1,5 +1,5 @@
 """Wear that `damage` does not draw: swarms of specks, scratches along a film, stains that let the photograph through,
-rings of rust, folds with their shadow, bends that did not break, dog ears, and gouges."""
+rings of rust, folds with their shadow, bends that did not break, and gouges."""
 
 import cv2
 import numpy as np
@@ -149,45 +149,6 @@ def draw_bend(random: Random, shape: Shape, unit: float) -> list[Defect]:
     shade = damage.soften(shade, float(np.hypot(*side)) / 2) * np.float32(random.uniform(0.05, 0.22))
     level = float(random.choice([15.0, 240.0]))
     return [Defect(shade, (level, level, level), 0.0, "bends"), broken]
-
-
-def draw_dog_ear(random: Random, shape: Shape, unit: float) -> list[Defect]:
-    """What a corner that was once bent over left: a ridge from a side of the print inwards, straight, fine and
-    lit, with its shadow close beside it, that dies out."""
-    start, inwards = on_a_side(random, shape)
-    angle = inwards + float(random.uniform(-1.1, 1.1))
-    length, breadth = unit * float(random.uniform(20, 110)), unit * float(random.uniform(0.5, 1.3))
-    points = damage.wander(random, start, angle, length, 0.035, 3.0)
-    beside = breadth * float(random.choice([-1, 1]) * random.uniform(0.8, 1.5))
-    along = np.array((np.cos(angle), np.sin(angle)))
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    left = 1 - ((x - start[0]) * along[0] + (y - start[1]) * along[1]) / length
-    fading = np.clip(left / float(random.uniform(0.15, 0.9)), 0, 1)
-    worn = np.clip(random.uniform(0.7, 1.2) + 0.25 * damage.smooth_noise(random, shape, 15 * unit), 0, 1)
-    light, dark = float(random.uniform(190, 255)), float(random.uniform(0, 70))
-    defects = []
-    for level, away, width, strength in (
-        (dark, beside, breadth * random.uniform(0.8, 1.6), random.uniform(0.15, 0.6)),
-        (light, 0.0, breadth, random.uniform(0.35, 0.9)),
-    ):
-        opacity = np.zeros(shape, np.float32)
-        damage.stroke(opacity, points + away * along[::-1] * (-1, 1), np.full(len(points), width))
-        opacity = damage.soften(opacity, 0.4 * max(breadth, 0.8)) * np.float32(strength) * fading * worn
-        defects.append(Defect(opacity.astype(np.float32), (level, level - 3, level - 8), 2.0, "dog ears"))
-    return defects
-
-
-def on_a_side(random: Random, shape: Shape) -> tuple[tuple[float, float], float]:
-    """A point x, y on a side of the picture, or as far from it as the margin of a print is wide; and the direction
-    from it inwards, rad."""
-    height, width = shape
-    along, margin = float(random.uniform(0.03, 0.97)), float(max(0, random.uniform(-0.06, 0.06)))
-    return [
-        ((margin * width, along * height), 0.0),
-        (((1 - margin) * width, along * height), np.pi),
-        ((along * width, margin * height), np.pi / 2),
-        ((along * width, (1 - margin) * height), -np.pi / 2),
-    ][int(random.integers(4))]
 
 
 def draw_gouges(random: Random, shape: Shape, unit: float) -> Floats:
