@@ -151,7 +151,7 @@ def named(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
 def judged_alone(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
     """The same without suspects: regions are judged and get kinds by their form.
 
-    Tramlines and missing corners are added: they pass their own tests.
+    Tramlines are added: they pass their own tests.
     """
     scores = np.asarray(cv2.threshold(seen.probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
     merged = ScoreMap(scores, np.zeros(scores.shape, np.uint8))

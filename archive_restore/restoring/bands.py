@@ -73,7 +73,6 @@ PATCH_PX = 64
 BESIDE_PX = 33
 """px of a line's known samples whose mean is taken for the tone beside a hole."""
 
-
 SEEN_PX = 60
 """px along an edge to each side of a hole that tell how it is blurred."""
 
