@@ -72,14 +72,16 @@ def without_border(score_map: ScoreMap, picture: Picture) -> ScoreMap:
     picture
         (H, W) or (H, W, 3) uint8, RGB, of any size with the same proportions.
     """
-    if not score_map.scores.any():
-        return score_map
-    border, edge = border_of(picture)
-    if not border.any():
+    return without(score_map, border_of(picture)) if score_map.scores.any() else score_map
+
+
+def without(score_map: ScoreMap, border: tuple[Mask, Mask]) -> ScoreMap:
+    """The score map with nothing on a border, as `border_of` gives it."""
+    if not border[0].any():
         return score_map
     shape = score_map.scores.shape
-    border, edge = (stretched(255 * part.view(np.uint8), shape) > 127 for part in (border, edge))
-    scores = np.where(border | edge, 0, score_map.scores).astype(np.uint8)
+    itself, edge = (stretched(255 * part.view(np.uint8), shape) > 127 for part in border)
+    scores = np.where(itself | edge, 0, score_map.scores).astype(np.uint8)
     # Damage that reaches from the picture into its edge goes on there.
     near = square(2 * round(_margin(shape)) + 1)
     reach = dilated((scores >= SURE).view(np.uint8), near) > 0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from archive_restore.detection.filters import Floats, Grey, components, dilated, square
 from archive_restore.detection.masks import ScoreMap
+from archive_restore.detection.suspects import LOWEST, STEPS, in_steps
 
 # Scores, in 255ths, of sure damage and of what may still go on from it; and what this has then.
 SURE, UNJUDGED, GONE_ON = 150, 110, 190
@@ -80,9 +81,10 @@ def go_on(score_map: ScoreMap, odds: Floats) -> bool:
 
 def _ridges(odds: Floats, scores: Grey, sure: Mask) -> Iterator[Ridge]:
     """Those that are lines."""
-    top_hat = cv2.morphologyEx(odds, cv2.MORPH_TOPHAT, square(RIDGE_PX))
+    steps = in_steps(odds)  # of which OpenCV's filters take sixteen at a time
+    top_hat = cv2.morphologyEx(steps, cv2.MORPH_TOPHAT, square(RIDGE_PX))
     rim = dilated(sure.view(np.uint8), square(RIM_PX)) > 0
-    standing_out = (top_hat >= PROMINENT) & (odds >= LEAST) & (scores < UNJUDGED)
+    standing_out = (top_hat >= PROMINENT * STEPS) & (steps >= (LEAST - LOWEST) * STEPS) & (scores < UNJUDGED)
     labels, boxes = components((standing_out & ~rim).view(np.uint8))
     for label, (left, top, width, height, area) in enumerate(boxes.tolist()):
         length = float(np.hypot(width, height))
@@ -93,7 +95,7 @@ def _ridges(odds: Floats, scores: Grey, sure: Mask) -> Iterator[Ridge]:
             slice(max(0, left - SIGHT_PX), left + width + SIGHT_PX),
         )
         own = labels[window] == label
-        if top_hat[window][own].mean() >= MEAN_PROMINENT:
+        if top_hat[window][own].mean() >= MEAN_PROMINENT * STEPS:
             beside = dilated(own.view(np.uint8), square(RIM_PX)) > 0
             yield Ridge(window, own, beside & (standing_out & rim)[window])
 

@@ -2,7 +2,9 @@
 scan's, or lies within the lid that the scan shows around a print.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, floor
 
 import cv2
@@ -136,11 +138,8 @@ def neutral(plane: Plane) -> NDArray[np.bool_]:
 
 def grown_from_corners(plane: Plane, even: int = EVEN) -> list[Gap]:
     """The even regions that grow from the corners of a picture, four at most; `even` grey levels from their tone."""
-    colourless = neutral(plane)
-    every = (
-        _grown(np.rot90(plane.luminance, turns), np.rot90(colourless, turns), turns, even)
-        for turns in range(4)
-    )
+    colourless = cache(lambda: neutral(plane))  # of few pictures it is asked
+    every = (_grown(np.rot90(plane.luminance, turns), colourless, turns, even) for turns in range(4))
     return [gap for gap in every if gap is not None]
 
 
@@ -157,9 +156,9 @@ def of_mount(gaps: list[Gap], hard: float = MOUNT_HARD) -> list[Gap]:
     return alike if len(alike) >= 3 else []
 
 
-def _grown(luminance: Grey, neutral: NDArray[np.bool_], turns: int, even: int) -> Gap | None:
-    """The even region of `neutral` colour in the upper left corner of a picture to which `turns` of np.rot90 brought
-    it; its mask lies as the picture did before.
+def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: int, even: int) -> Gap | None:
+    """The even region without colour in the upper left corner of a picture to which `turns` of np.rot90 brought it; its
+    mask lies as the picture did before, as does what tells where it is `colourless`.
 
     None if its tone is not that of a gap, or if it runs along a whole edge of the picture.
     """
@@ -171,11 +170,11 @@ def _grown(luminance: Grey, neutral: NDArray[np.bool_], turns: int, even: int) -
     tone = float(np.median(luminance[:patch, :patch]))
     if DARKEST < tone < PALEST:
         return None
-    blurred = np.asarray(cv2.GaussianBlur(luminance, (3, 3), 0), np.int16)
-    near = (blurred >= ceil(tone - even)) & (blurred <= floor(tone + even)) & neutral
-    if not near[0, 0]:
+    blurred = cv2.GaussianBlur(luminance, (3, 3), 0)
+    near = np.asarray(cv2.inRange(blurred, max(0, ceil(tone - even)), min(255, floor(tone + even))), np.uint8)
+    grown = near & np.rot90(colourless(), turns)
+    if not grown[0, 0]:
         return None
-    grown = near.astype(np.uint8)
     cv2.floodFill(grown, None, (0, 0), 2, flags=4)
     region = grown == 2
     right, down = _run(region[0]), _run(region[:, 0])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection import corners, creases, dust, judge, panes, scratches, spots, tears
-from archive_restore.detection.borders import without_border
+from archive_restore.detection.borders import border_of, without, without_border
 from archive_restore.detection.candidates import Candidates, find
 from archive_restore.detection.continuing import go_on
 from archive_restore.detection.filters import (
@@ -92,9 +92,12 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreM
     else:
         often = picture is pixels and max(pixels.shape[:2]) < SMALL_PX
         seen = (seen_often if often else seen_once)(picture, verifier)
-        found = without_border(named(picture, seen), picture)
-        if go_on(found, seen.odds):  # perhaps along the border
-            found = without_border(found, picture)
+        found = named(picture, seen)
+        if found.scores.any():
+            border = border_of(picture)
+            found = without(found, border)
+            if go_on(found, seen.odds):  # perhaps along the border
+                found = without(found, border)
     coarse = _coarse(picture)
     for missing in (corners.missing_corners(finest(coarse)), torn_corners(coarse)):
         _merge_corners(found, missing)  # they reach into the border
