@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from archive_restore.detection import continuing
 from archive_restore.detection.continuing import GONE_ON, LEAST, go_on
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.regions import KINDS, Kind
@@ -47,11 +48,13 @@ def test_a_line_goes_on_in_its_direction(end):
     assert ((score_map.scores > 0) == (ridge | line(*SURE))).all()
 
 
-def test_it_goes_on_from_where_it_went_on():
-    ridges = [line((103, 100), (125, 100)), line((130, 100), (155, 104)), line((160, 105), (185, 110))]
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_it_goes_on_from_where_it_went_on(rounds, monkeypatch):
+    monkeypatch.setattr(continuing, "ROUNDS", rounds)
+    ridges = [line((103, 100), (125, 100)), line((132, 100), (154, 103)), line((162, 104), (185, 108))]
     score_map, odds = seen(*ridges)
     assert go_on(score_map, odds)
-    assert [gone_on(ridge, score_map) for ridge in ridges] == [1, 1, 1]
+    assert [gone_on(ridge, score_map) for ridge in ridges] == [1, rounds > 1, rounds > 2]
 
 
 @pytest.mark.parametrize(

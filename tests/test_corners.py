@@ -117,9 +117,10 @@ def test_a_corner_over_a_black_lid_is_found_beside_a_dark_coat_where_it_cuts_a_m
 
 
 def test_a_dark_corner_of_another_tone_than_the_lid_is_not_missing():
-    picture = scene()
-    sheet = on_a_lid(lay(picture, torn_off(picture, (0, 1)), 40), 18)
-    assert not missing_corners(pyramid(sheet)[0]).any()
+    picture = np.maximum(scene(), 90)
+    for tone, missing in ((18, True), (40, False)):
+        sheet = on_a_lid(lay(picture, torn_off(picture, (0, 1)), tone), 18)
+        assert missing_corners(pyramid(sheet)[0]).any() == missing
 
 
 @pytest.mark.parametrize("tone", [8, 238])
@@ -132,3 +133,10 @@ def test_a_round_or_oval_mount_lacks_no_corner(tone, axes):
     cv2.ellipse(outside, (200, 200), axes, 0, 0, 360, 0, cv2.FILLED)
     picture[outside > 0] = tone
     assert not missing_corners(pyramid(cv2.GaussianBlur(picture, (0, 0), 0.7))[0]).any()
+
+
+@pytest.mark.parametrize("shape", [(32, 1600), (1600, 20), (40, 40), (1, 1)])
+def test_any_size_on_a_lid_is_looked_at(shape):
+    picture = np.full(shape, 250, np.uint8)
+    picture[shape[0] // 8 : -shape[0] // 8 or None, shape[1] // 8 : -shape[1] // 8 or None] = 90
+    assert not missing_corners(pyramid(picture)[0]).any()

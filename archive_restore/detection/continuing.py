@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from archive_restore.detection.filters import Floats, Grey, components, dilated, square
 from archive_restore.detection.masks import ScoreMap
-from archive_restore.detection.suspects import LOWEST, STEPS, in_steps
+from archive_restore.detection.suspects import KNOWN, LOWEST, STEPS, SURE, in_steps
 
-# Scores, in 255ths, of sure damage and of what may still go on from it; and what this has then.
-SURE, UNJUDGED, GONE_ON = 150, 110, 190
+# Score, in 255ths, of what went on.
+GONE_ON = 190
 # Share of a print that must be sure damage.
 SUFFERED = 0.004
 # Logarithms of odds: how far a ridge stands out, each of its pixels and their mean, and the least that it has.
@@ -84,7 +84,7 @@ def _ridges(odds: Floats, scores: Grey, sure: Mask) -> Iterator[Ridge]:
     steps = in_steps(odds)  # of which OpenCV's filters take sixteen at a time
     top_hat = cv2.morphologyEx(steps, cv2.MORPH_TOPHAT, square(RIDGE_PX))
     rim = dilated(sure.view(np.uint8), square(RIM_PX)) > 0
-    standing_out = (top_hat >= PROMINENT * STEPS) & (steps >= (LEAST - LOWEST) * STEPS) & (scores < UNJUDGED)
+    standing_out = (top_hat >= PROMINENT * STEPS) & (steps >= (LEAST - LOWEST) * STEPS) & (scores < KNOWN)
     labels, boxes = components((standing_out & ~rim).view(np.uint8))
     for label, (left, top, width, height, area) in enumerate(boxes.tolist()):
         length = float(np.hypot(width, height))

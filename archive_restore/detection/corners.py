@@ -105,7 +105,7 @@ def within_lid(luminance: Grey) -> tuple[tuple[slice, slice], int]:
     )
     height, width = luminance.shape
     rows, columns = (
-        slice(sum(first), length - sum(last))
+        slice(sum(first), max(sum(first), length - sum(last)))
         for first, last, length in ((top, bottom, height), (left, right, width))
     )
     return (rows, columns), max(cut for _, cut in (top, bottom, left, right))

@@ -181,9 +181,8 @@ def _lines(place: Place, side: int, first: int, last: int | None) -> Place:
 
 def _on_a_lid(colours: Samples, mask: Mask) -> bool:
     """Whether all four outermost lines of a picture have one tone."""
-    outermost = np.ones(mask.shape, bool)
-    outermost[1:-1, 1:-1] = False
-    known = colours[outermost & ~mask]
+    outermost = [(np.rot90(colours, side)[0], np.rot90(mask, side)[0]) for side in range(len(SIDES))]
+    known = np.concatenate([line[~holes] for line, holes in outermost])
     if not len(known):
         return False
     alike = np.abs(known - np.median(known, axis=0)) <= LID.even * np.iinfo(colours.dtype).max
@@ -218,4 +217,5 @@ def _band(colours: Samples, mask: Mask, limits: Limits) -> tuple[int, int]:
     if not len(shares) or np.isnan(shares).any():
         return 0, 0
     ends = int((shares <= shares.min() + MORE_SHARE).argmax())
-    return (band, band + ends + 1) if shares[ends] <= limits.end_share else (0, 0)
+    # With the line in which the last of it is blurred into what follows, or that would seem uneven.
+    return (band, band + ends + 2) if shares[ends] <= limits.end_share else (0, 0)
