@@ -112,8 +112,9 @@ def test_a_margin_of_paper_is_told_from_a_lid_as_white(lid: int, margin: int, as
     sheet = np.asarray(cv2.GaussianBlur(turned, (0, 0), 0.7), np.uint8)
     mask = np.zeros((height, width), bool)
     mask[5:90, 5:90] = True
-    rows, columns = print_and_bands(sheet, mask)[0]
+    (rows, columns), bands = print_and_bands(sheet, mask)
     assert min(rows.start, columns.start) >= 12 + 18 - 3
+    assert sum(band.place[band.axis].start < 30 for band in bands) == 4
 
 
 def test_what_is_dark_up_to_its_side_is_no_band() -> None:

@@ -60,6 +60,9 @@ KNOWN_SHARE = 0.5
 NEAR_PX = 8
 """A hole that comes so near to the edge of a band reaches it."""
 
+BLURRED_PX = 5
+"""So many of the first lines of a band may be uneven."""
+
 SMALLEST_PX = 32
 """Side of a print."""
 
@@ -208,14 +211,18 @@ def _band(colours: Samples, mask: Mask, limits: Limits) -> tuple[int, int]:
         alike = np.abs(colours[line][known[line]] - tone) <= off * white
         return float(np.mean(alike.all(axis=1) if alike.ndim == 2 else alike))
 
-    even = (share(line, max(0, line - 2), limits.even) >= EVEN_SHARE for line in range(most))
-    band = next((line for line, is_even in enumerate(even) if not is_even), 0)
-    if not band:
+    # Its first lines may still have some of the band before, which lies askew.
+    start = next(
+        (line for line in range(min(most, BLURRED_PX)) if share(line, line, limits.even) >= EVEN_SHARE), 0
+    )
+    even = (share(line, max(start, line - 2), limits.even) >= EVEN_SHARE for line in range(start, most))
+    band = next((start + line for line, is_even in enumerate(even) if not is_even), start)
+    if band == start:
         return 0, 0
     window = range(band, min(band + blur, len(known)))
     shares = np.array([share(line, band - 1, limits.step) for line in window])
     if not len(shares) or np.isnan(shares).any():
         return 0, 0
     ends = int((shares <= shares.min() + MORE_SHARE).argmax())
-    # With the line in which the last of it is blurred into what follows, or that would seem uneven.
+    # With the line in which the last of it is blurred into what follows.
     return (band, band + ends + 2) if shares[ends] <= limits.end_share else (0, 0)
