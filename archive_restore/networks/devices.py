@@ -1,5 +1,7 @@
 """Which device computes, and in which precision."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 from archive_restore.errors import DeviceError
@@ -54,10 +56,17 @@ def why_no_cuda() -> str:
 
 
 NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
-"""Features of a CPU that make bfloat16 faster than float32; without them it is emulated, and slower."""
+"""Features of a CPU that make bfloat16 faster than float32; without them it is emulated, and several times slower."""
 
 
 def cpu_computes_in_bfloat16() -> bool:
     """Whether this CPU has instructions for bfloat16; False from a torch that cannot say."""
     features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(features.get(name) for name in NATIVE_BFLOAT16)
+
+
+def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
+    """What networks are trained in: bfloat16 autocast, but float32 on a CPU that would emulate it."""
+    if device.type == "cpu" and not cpu_computes_in_bfloat16():
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archive_restore.networks.detector import FOLD, DamageSegmenter, folded, laid_out, normalised
+from archive_restore.networks.devices import mixed_precision
 from archive_restore.training.defects.real_shapes import read_shapes
 from archive_restore.training.detection_samples import DetectorSample, sample
 from archive_restore.training.sources import Entry, Photographs
@@ -250,7 +251,7 @@ def learn(state: State, batch: Batch, rate: float) -> tuple[float, float]:
     pictures, truths, weights = batch
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision(torch.device("cpu")):
         planes = normalised(folded(pictures), torch.float32)
         logits = functional.pixel_shuffle(state.network(planes), FOLD)
     entropy, index = loss(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from archive_restore.durable import write_durably
 from archive_restore.errors import TrainingError, printable
 from archive_restore.networks.architectures import architecture, build_generator
+from archive_restore.networks.devices import mixed_precision
 from archive_restore.training.objectives import Batch, Objective
 from archive_restore.training.world import World
 
@@ -40,7 +41,7 @@ class TrainingOptions:
     floor: float = 0.02  # of the rates, reached by a cosine at the end; 1 keeps them constant
     average: float = 0.999  # decay of the averaged weights, a step
     clip: float = 1.0  # largest gradient norm of the generator
-    precision: str = "bf16"  # or fp16 (CUDA only), fp32
+    precision: str = "bf16"  # where the device computes in it, else fp32; or fp16 (CUDA only), fp32
     checkpoint_seconds: float = 120.0
     report_samples: int = 15_000  # between sample grids and figures on held-out photographs
 
@@ -112,8 +113,9 @@ class Trainer:
         """Mixed precision as the options say."""
         if self.options.precision == "fp32":
             return nullcontext()
-        kind = torch.float16 if self.options.precision == "fp16" else torch.bfloat16
-        return torch.autocast(self.device.type, kind)
+        if self.options.precision == "fp16":
+            return torch.autocast(self.device.type, torch.float16)
+        return mixed_precision(self.device)
 
     def rate_factor(self) -> float:
         """Linear warm-up, then half a cosine down to the floor, in samples seen."""

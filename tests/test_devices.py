@@ -1,0 +1,27 @@
+import pytest
+import torch
+
+from archive_restore.networks import devices
+from archive_restore.training.objectives import RefineHoles
+from archive_restore.training.trainer import Trainer, TrainingOptions
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("precision", "features", "computed_in"),
+    [
+        ("bf16", {"avx512_bf16": True}, torch.bfloat16),
+        ("bf16", {"avx2": True, "avx512_bf16": False}, torch.float32),  # would be emulated
+        ("fp32", {"avx512_bf16": True}, torch.float32),
+    ],
+)
+def test_training_computes_in_bfloat16_only_on_a_cpu_that_has_it(
+    precision: str, features: dict[str, bool], computed_in: torch.dtype, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(devices.torch.cpu, "get_capabilities", lambda: features, raising=False)
+    task = RefineHoles(sizes=(32,), pixels=2 * 32 * 32, adversary_from=0.0)
+    trainer = Trainer(task, TrainingOptions(samples=10, precision=precision), CPU)
+    picture = torch.zeros(1, 1, 4, 4)
+    with trainer.autocast():
+        assert torch.nn.functional.conv2d(picture, picture).dtype == computed_in
