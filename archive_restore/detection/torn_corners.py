@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from archive_restore.detection.corners import BLURRED_PX, neutral
 from archive_restore.detection.filters import Grey, components, dilated, disc, luminance, square
 from archive_restore.detection.planes import finest
+from archive_restore.detection.soiled import soiled_rims
 
 # Grey levels of black card and unlit lid, and of white paper and lid.
 BLACK, WHITE = 40, 243
@@ -53,7 +54,11 @@ def torn_corners(picture: NDArray[np.uint8]) -> Mask:
         if _is_of_corners(ground & sides):
             pieces = _pieces_of(grey, ground & neutral(finest(picture))[print_itself], sides)
             torn[print_itself] |= pieces | _bared(grey, pieces)
-    return dilated(torn.view(np.uint8), disc(2 * BLURRED_PX + 1)) > 0 if torn.any() else torn
+    if not torn.any():
+        return torn
+    torn = dilated(torn.view(np.uint8), disc(2 * BLURRED_PX + 1)) > 0
+    torn[print_itself] |= soiled_rims(picture[print_itself], torn[print_itself])
+    return torn
 
 
 def _within_strip(grey: Grey) -> tuple[slice, slice]:
