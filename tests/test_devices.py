@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from archive_restore.networks import devices
+from archive_restore.training.detection_loop import DetectorTraining, begun, learn
 from archive_restore.training.objectives import RefineHoles
 from archive_restore.training.trainer import Trainer, TrainingOptions
 
@@ -25,3 +27,20 @@ def test_training_computes_in_bfloat16_only_on_a_cpu_that_has_it(
     picture = torch.zeros(1, 1, 4, 4)
     with trainer.autocast():
         assert torch.nn.functional.conv2d(picture, picture).dtype == computed_in
+
+
+@pytest.mark.parametrize(
+    ("features", "computed_in"),
+    [({"avx512_bf16": True}, torch.bfloat16), ({"avx2": True, "avx512_bf16": False}, torch.float32)],
+)
+def test_the_segmenter_learns_in_bfloat16_only_on_a_cpu_that_has_it(
+    features: dict[str, bool], computed_in: torch.dtype, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(devices.torch.cpu, "get_capabilities", lambda: features, raising=False)
+    state = begun(DetectorTraining(samples=2, size=32, batch=2))
+    seen = []
+    first = next(module for module in state.network.modules() if isinstance(module, torch.nn.Conv2d))
+    first.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
+    nothing = np.zeros((2, 32, 32), np.uint8)
+    learn(state, (np.zeros((2, 32, 32, 3), np.uint8), nothing > 0, nothing + 255), 1e-3)
+    assert seen == [computed_in]

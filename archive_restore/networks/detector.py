@@ -22,7 +22,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from archive_restore.errors import WeightsError, printable
-from archive_restore.networks.devices import cpu_computes_in_bfloat16
+from archive_restore.networks.devices import half_precision
 from archive_restore.networks.weights import read_checked, read_manifest, shipped_models
 
 Value = TypeVar("Value", bound=np.generic)
@@ -203,7 +203,9 @@ class Detector:
 
     def __init__(self, network: DamageSegmenter, device: torch.device | None = None) -> None:
         self.device = device or torch.device("cpu")
-        self.precision = native_precision(self.device)
+        # In 16 bits on a CPU only: no GPU has been asked what its sums do to the odds.
+        on_cpu = self.device.type == "cpu"
+        self.precision = (half_precision(self.device) if on_cpu else None) or torch.float32
         self.network = laid_out(fuse(deepcopy(network).eval()).to(self.device, self.precision))
 
     @torch.inference_mode()
@@ -240,12 +242,6 @@ def laid_out(network: DamageSegmenter) -> DamageSegmenter:
     """The network with its weights in channels-last order, which is the fast one, in place."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
-
-
-def native_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where the CPU computes in it, else float32."""
-    native = device.type == "cpu" and cpu_computes_in_bfloat16()
-    return torch.bfloat16 if native else torch.float32
 
 
 def load_detector(device: torch.device | None = None, folder: Path | None = None) -> Detector:

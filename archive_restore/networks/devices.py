@@ -65,8 +65,18 @@ def cpu_computes_in_bfloat16() -> bool:
     return any(features.get(name) for name in NATIVE_BFLOAT16)
 
 
+def half_precision(device: torch.device) -> torch.dtype | None:
+    """The 16-bit type that is faster than float32 on `device`; None to stay with float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "cpu":
+        return torch.bfloat16 if cpu_computes_in_bfloat16() else None
+    return None
+
+
 def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
     """What networks are trained in: bfloat16 autocast, but float32 on a CPU that would emulate it."""
-    if device.type == "cpu" and not cpu_computes_in_bfloat16():
+    if device.type == "cpu" and half_precision(device) is None:
         return nullcontext()
+    # Not float16, whose gradients vanish without a scaler.
     return torch.autocast(device.type, torch.bfloat16)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from archive_restore.cores import usable_cores
 from archive_restore.errors import DeviceError, WeightsError
-from archive_restore.networks.devices import cpu_computes_in_bfloat16
+from archive_restore.networks.devices import half_precision
 from archive_restore.networks.ensemble import WAYS, SelfEnsemble
 from archive_restore.networks.weights import LoadedModel
 from archive_restore.restoring.fractions import Picture, Sample
@@ -283,15 +283,6 @@ def ways_of(thorough: bool | None, windows: int, picture: int) -> int:
         return len(WAYS) if thorough else 1
     cheap = max(CHEAP_PX, CHEAP_SHARE * picture)
     return next((ways for ways in (len(WAYS), 4, 2) if ways * windows <= cheap), 1)
-
-
-def half_precision(device: torch.device) -> torch.dtype | None:
-    """The 16-bit type that is faster than float32 on `device`; None to stay with float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if device.type == "cpu":
-        return torch.bfloat16 if cpu_computes_in_bfloat16() else None
-    return None
 
 
 def _default_batch_size(device: torch.device) -> int:

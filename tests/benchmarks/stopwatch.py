@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from archive_restore.restoring.restorer import half_precision
+from archive_restore.networks.devices import half_precision
 
 Place = tuple[str, ModuleType | type, str]
 """A stage's name, and the function that is it: owner and attribute."""
