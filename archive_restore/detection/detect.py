@@ -21,7 +21,7 @@ from archive_restore.detection.filters import (
 )
 from archive_restore.detection.halos import with_halos
 from archive_restore.detection.masks import ScoreMap
-from archive_restore.detection.odds import Seen, mean_of, scores_of
+from archive_restore.detection.odds import Seen, scores_of
 from archive_restore.detection.palette import palette
 from archive_restore.detection.planes import finest, halved, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
@@ -44,10 +44,13 @@ LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
 Verifier = Callable[[NDArray[np.uint8]], Floats]
 """Takes a working picture (h, w) or (h, w, 3) uint8, RGB; gives the logarithm of the odds of damage, (h, w) float32."""
 
-# A photograph whose long side is below this is also shown to the verifier enlarged (its hairs are a pixel wide) and
-# mirrored.
+# A photograph whose long side is below this is also shown to the verifier enlarged: its hairs are a pixel wide. So many
+# times, and whether mirrored; its long side never becomes longer than that of the largest view.
 SMALL_PX = 1300
-ENLARGED = 1.7
+VIEWS = ((1.0, False), (1.0, True), (1.7, True), (2.5, False))
+LARGEST_VIEW_PX = 2210
+# What the mean of several views believes is less in doubt than what one does, unless it covers this share of a picture.
+AGREED, BROAD = 0.35, 0.01
 # Below this probability nothing is stored: no sensitivity reaches so far.
 FAINTEST = 0.1
 # What resembles no kind of damage by at least this is doubted.
@@ -111,23 +114,26 @@ def seen_once(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
 
 
 def seen_often(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
-    """The mean of what the verifier thinks of a small picture: as it is, enlarged, and both mirrored. What it only
-    takes for damage it seldom takes for damage each time."""
-    height, width = picture.shape[:2]
-    large = cv2.resize(picture, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
-    probability, odds = (
-        mean_of(seen, area_resized(closer, (height, width)))
-        for seen, closer in zip(_both_ways(picture, verifier), _both_ways(large, verifier), strict=True)
-    )
-    return Seen(np.rint(probability).astype(np.uint8), odds)
+    """The mean of what the verifier thinks of a small picture: as it is, enlarged, and mirrored. What it only takes for
+    damage it seldom takes for damage each time, and what is fine it sees when that is wider."""
+    shape = picture.shape[:2]
+    largest = LARGEST_VIEW_PX / max(shape)
+    probability, odds = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for times, mirrored in VIEWS:
+        view = _seen_as(picture, verifier, min(times, largest), mirrored)
+        probability += area_resized(scores_of(view).astype(np.float32), shape) / len(VIEWS)
+        odds += area_resized(view, shape) / len(VIEWS)
+    return Seen(np.rint(probability).astype(np.uint8), odds, views=len(VIEWS))
 
 
-def _both_ways(picture: cv2.typing.MatLike, verifier: Verifier) -> tuple[Floats, Floats]:
-    """The means of what the verifier thinks of a picture and its mirror image, (h, w) float32: of the probabilities, in
-    255ths, and of the odds."""
-    odds = verifier(np.asarray(picture, np.uint8))
-    mirrored = np.ascontiguousarray(verifier(np.asarray(cv2.flip(picture, 1), np.uint8))[:, ::-1])
-    return mean_of(scores_of(odds), scores_of(mirrored)), mean_of(odds, mirrored)
+def _seen_as(picture: NDArray[np.uint8], verifier: Verifier, times: float, mirrored: bool) -> Floats:
+    """What the verifier thinks of a picture that is so many `times` as large, (times h, times w), and perhaps
+    `mirrored`; not mirrored any more."""
+    shown = cv2.flip(picture, 1) if mirrored else picture
+    if times > 1:
+        shown = cv2.resize(shown, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+    odds = verifier(np.asarray(shown, np.uint8))
+    return np.ascontiguousarray(odds[:, ::-1]) if mirrored else odds
 
 
 def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
@@ -163,7 +169,7 @@ def judged_alone(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
         # What is far from any region needs no name.
         rows = slice(max(top - OUTER_RING_PX, 0), top + height + OUTER_RING_PX)
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
-        part = _judged_and_named(picture, scores, (rows, columns))
+        part = _judged_and_named(picture, scores, (rows, columns), AGREED if seen.views > 1 else 0.0)
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
     _merge_tramlines(merged, picture, seen.probability)
     return merged
@@ -182,13 +188,15 @@ def regions_in(
 
 
 def _judged_and_named(
-    picture: NDArray[np.uint8], scores: NDArray[np.uint8], part: tuple[slice, slice]
+    picture: NDArray[np.uint8], scores: NDArray[np.uint8], part: tuple[slice, slice], agreed: float
 ) -> ScoreMap:
-    """The scores and kinds of one part of a picture, which holds all regions."""
+    """The scores and kinds of one part of a picture, which holds all regions; `agreed` is added to the odds of all that
+    are not broad."""
     regions, weighed = regions_in(picture, scores, part)
     kinds, _ = kinds_of(regions.form)
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
     doubt += panes.doubt(regions.labels, len(doubt))
+    doubt -= agreed * (regions.whole.size < BROAD * scores.size)
     judged = judge.reconsidered(scores[part], regions, judge.odds(weighed), doubt)
     judged, labels = made_whole(judged, regions, picture[part])
     painted = np.concatenate([np.zeros(1, np.uint8), kinds])[labels]

@@ -14,10 +14,11 @@ from archive_restore.detection.filters import Floats, Grey
 @dataclass(frozen=True)
 class Seen:
     """What a verifier thinks of each pixel of a picture: `probability` (h, w) uint8 of damage, in 255ths, and `odds`
-    (h, w) float32, the logarithm of its odds."""
+    (h, w) float32, the logarithm of its odds, and in how many `views` it saw them."""
 
     probability: Grey
     odds: Floats
+    views: int = 1
 
 
 def odds_of(scores: Grey) -> Floats:
@@ -30,8 +31,3 @@ def scores_of(odds: Floats) -> Grey:
     """The probabilities, in 255ths, of logarithms of odds."""
     with np.errstate(over="ignore"):
         return np.rint(255 / (1 + np.exp(-odds))).astype(np.uint8)
-
-
-def mean_of(first: Grey | Floats, second: Grey | Floats) -> Floats:
-    """The mean of two pictures."""
-    return np.asarray((first.astype(np.float32) + second) / np.float32(2), np.float32)
