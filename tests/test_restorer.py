@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from archive_restore.errors import DeviceError
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import LoadedModel, ModelCard
+from archive_restore.restoring import restorer as restoring
 from archive_restore.restoring.prefill import prefill
 from archive_restore.restoring.restorer import CHEAP_PX, CHEAP_SHARE, Restorer, thoroughness, ways_of
 
@@ -165,8 +166,20 @@ def test_a_cpu_restores_as_often_as_is_cheap() -> None:
         windows = [int(share * cheap) for share in shares]
         assert [ways_of(None, area, picture) for area in windows] == [8, 4, 2, 1]
         assert [ways_of(None, area + 10, picture) for area in windows] == [4, 2, 1, 1]
+        assert [ways_of(None, area, picture, slower=4) for area in windows] == [2, 1, 1, 1]
         assert [ways_of(True, area, picture) for area in windows] == [8] * 4
         assert [ways_of(False, area, picture) for area in windows] == [1] * 4
+
+
+def test_a_cpu_without_half_precision_shows_its_windows_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, mask = scratched(600, 600)
+    shown = []
+    for precision in (torch.bfloat16, None):
+        monkeypatch.setattr(restoring, "half_precision", lambda device, precision=precision: precision)
+        module = Untrained()
+        Restorer(LoadedModel(module, CARD), CPU, grain=False).restore(pixels, mask)
+        shown.append(sum(module.batches))
+    assert shown[0] > shown[1] > 0
 
 
 def test_the_untrained_generator_gives_the_first_guess_to_the_sample() -> None:

@@ -24,27 +24,31 @@ from archive_restore.restoring.windows import Shape
 Key = TypeVar("Key")
 Batched = TypeVar("Batched", bound=np.generic)
 
-CPU_BATCH = 4
+CPU_BATCH = 8
 """Windows of full size, for one core: what it works on stays in its cache. Where two cores of an EPYC 9004 took 4.1 ms
-a window side by side, they took 4.5 in batches of 16; working on every batch together, 5.4 in batches of 16 and 5.9 in
-those of 5."""
+a window of 128 px in batches of 4 side by side, they took 4.5 in batches of 16; working on every batch together, 5.4 in
+batches of 16 and 5.9 in those of 5."""
 
-GPU_BATCH = 128
+GPU_BATCH = 256
 """Windows of full size; more do not make a large GPU faster."""
 
-GPU_BYTES_PER_WINDOW = 64 << 20
-"""Of free GPU memory, generously; a window of 128 px needs some 20 MiB at 16 bits. Too much is not fatal."""
+GPU_BYTES_PER_WINDOW = 32 << 20
+"""Of free GPU memory, generously; a window of 80 px needs some 8 MiB at 16 bits. Too much is not fatal."""
 
 MAX_PIXELS_IN_FLIGHT = 24_000_000
 """px of the photographs that are being restored side by side. One takes 3 to 12 bytes a pixel; one with fractions
 takes, and counts, four times as much."""
 
 CHEAP_PX = 3_000_000
-"""px of windows that any photograph is worth on a CPU: two cores of an EPYC 9004 take little more than a second
-(`tests.benchmarks.speed`)."""
+"""px of windows that any scale of a photograph is worth on a CPU with half precision: two cores of an EPYC 9004 take
+little more than a second (`tests.benchmarks.speed`)."""
 
-CHEAP_SHARE = 0.5
+CHEAP_SHARE = 0.6
 """px of windows for each px of a large photograph: with 12 megapixels those two cores take two to three seconds."""
+
+IN_FULL_PRECISION = 6
+"""Times as long a CPU takes for a window that cannot compute in half precision, and is given as much fewer. On the
+development set that costs 0.01 dB."""
 
 MAX_CUTTERS = 8
 """Threads that cut windows out; a modern GPU takes windows faster than one thread makes first guesses."""
@@ -180,7 +184,8 @@ class Restorer:
 
     def _ways(self, level: Level) -> int:
         """In how many ways the windows of a level are shown to the network."""
-        return ways_of(self._thorough, level.area, level.pixels)
+        slower = 1 if self._precision is not None else IN_FULL_PRECISION
+        return ways_of(self._thorough, level.area, level.pixels, slower=slower)
 
     def _write(self, cuts: list[Cut], ways: int) -> NDArray[np.float32]:
         """The windows, all of one shape, as the generator writes them, (B, H, W, 3) float32, 0 to 255."""
@@ -271,18 +276,19 @@ def thoroughness(wish: bool | None, device: torch.device) -> bool | None:
     return True if wish is None and device.type != "cpu" else wish
 
 
-def ways_of(thorough: bool | None, windows: int, picture: int) -> int:
+def ways_of(thorough: bool | None, windows: int, picture: int, *, slower: int = 1) -> int:
     """In how many ways the windows of one scale of a picture are shown to the network: 1, 2, 4 or 8.
 
     Parameters
     ----------
     thorough : all ways or one; None for as many as are cheap
     windows, picture : px of the windows together, and of the picture at that scale
+    slower : times as long a window takes as with half precision
     """
     if thorough is not None:
         return len(WAYS) if thorough else 1
     cheap = max(CHEAP_PX, CHEAP_SHARE * picture)
-    return next((ways for ways in (len(WAYS), 4, 2) if ways * windows <= cheap), 1)
+    return next((ways for ways in (len(WAYS), 4, 2) if slower * ways * windows <= cheap), 1)
 
 
 def _default_batch_size(device: torch.device) -> int:
