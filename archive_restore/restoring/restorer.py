@@ -47,8 +47,8 @@ CHEAP_SHARE = 0.6
 """px of windows for each px of a large photograph: with 12 megapixels those two cores take two to three seconds."""
 
 IN_FULL_PRECISION = 6
-"""Times as long a CPU takes for a window that cannot compute in half precision, and is given as much fewer. On the
-development set that costs 0.01 dB."""
+"""A CPU that cannot compute in half precision takes so many times as long for a window, and is worth as many fewer. On
+the development set that costs 0.01 dB."""
 
 MAX_CUTTERS = 8
 """Threads that cut windows out; a modern GPU takes windows faster than one thread makes first guesses."""
