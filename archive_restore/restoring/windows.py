@@ -15,11 +15,11 @@ from archive_restore.restoring.fractions import Sample, fitted
 
 CELL = 8
 """px; holes are counted and windows are placed in squares of this side, so that a large photograph takes
-milliseconds. A finer grid saves 1 % of the windows' area."""
+milliseconds. One of half the side saves 3 % of the windows' area over scratches."""
 
 EAGERNESS = 0.85
 """Windows are chosen that hold the most holes by their area to this power: below 1, a larger window may hold a few
-less a pixel, which leaves fewer remnants to others. Over scratches 1 takes 4 % more area, 0.7 takes as much."""
+less a pixel, which leaves fewer remnants to others. Over scratches 1 takes 1 % more area, 0.7 takes as much."""
 
 Shape = tuple[int, int]
 """Height and width, px."""
