@@ -45,8 +45,8 @@ class Generator(nn.Module):
     blocks : residual blocks at 1/2 and 1/4, on either side
     dilations : one residual block each at 1/8
     window : side of the square windows that `run` cuts, px; the network was trained on 64 to 128
-    context : known pixels that a hole wants around it inside a window, px; 12 in windows of 128 px are 0.03 dB better
-        and take half as long again
+    context : known pixels that a hole wants around it inside a window, px; 12 in windows of 128 px are 0.03 to
+        0.1 dB better (models/README.md) and take half as long again
     """
 
     def __init__(
