@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection import corners, creases, dust, judge, panes, scratches, spots, tears
+from archive_restore.detection.alike import believe_alike
 from archive_restore.detection.borders import border_of, without, without_border
 from archive_restore.detection.candidates import Candidates, find
 from archive_restore.detection.continuing import go_on
@@ -154,6 +155,7 @@ def named(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
     """The score map that a verifier's opinion of a picture makes, with what is suspected beside sure damage."""
     merged = judged_alone(picture, seen)
     _merge_suspects(merged, picture, seen.odds)
+    believe_alike(merged, picture)
     return merged
 
 

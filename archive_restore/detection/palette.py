@@ -25,7 +25,11 @@ class Palette:
 
 def palette(planes: list[Plane]) -> Palette:
     """The palette of a photograph."""
-    plane = next((p for p in planes if p.luminance.size <= ENOUGH_PIXELS), planes[-1])
+    return palette_of(next((p for p in planes if p.luminance.size <= ENOUGH_PIXELS), planes[-1]))
+
+
+def palette_of(plane: Plane) -> Palette:
+    """The palette of one level."""
     luminance = plane.luminance.astype(np.int32)
     if plane.chroma is None:
         codes = code(luminance, np.int32(128), np.int32(128))

@@ -1,0 +1,79 @@
+"""Doubtful regions that have the colour of the sure damage, which is the colour of nothing else.
+
+All tears of a print bare the same paper, and all dust on a film has the same black. Where a photograph has hardly
+anything else of that colour, a region that its form leaves in doubt is more of the same. Where a wedding dress is as
+white as the paper, or nothing is sure, colours say nothing, and what is doubtful stays so.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.detection.filters import Floats, Grey, components
+from archive_restore.detection.masks import ScoreMap
+from archive_restore.detection.odds import odds_of, scores_of
+from archive_restore.detection.palette import ENOUGH_PIXELS, SIDE, code, palette_of, smoothed
+from archive_restore.detection.planes import finest
+from archive_restore.detection.traits import Sample, sample
+
+# Scores, in 255ths: from where on a pixel belongs to a region; the least of a region's surest pixel; from where on that
+# makes the region sure; and from where on the pixels of a sure one count.
+REACH, DOUBTFUL, SURE, BODY = 70, 90, 170, 122
+SMALLEST_PX = 12
+# Share of all that has a region's colour that must be sure damage.
+OWN_COLOUR = 0.1
+# Score that the surest pixel of a region then has.
+BELIEVED = 190
+
+
+def believe_alike(score_map: ScoreMap, picture: NDArray[np.uint8]) -> None:
+    """Raises the scores (h, w), in place, of the doubtful regions whose colour is that of the sure damage.
+
+    Parameters
+    ----------
+    picture : (h, w) or (h, w, 3) uint8, RGB
+    """
+    scores = score_map.scores
+    labels, boxes = components((scores >= REACH).view(np.uint8))
+    position = np.flatnonzero(labels)
+    if not len(position):
+        return
+    whole = sample(position, labels.ravel()[position] - 1, len(boxes) - 1)
+    own = scores.ravel()[position].astype(np.float32)
+    most = whole.most(own)
+    sure = most >= SURE
+    doubtful = (most >= DOUBTFUL) & ~sure & (whole.size >= SMALLEST_PX)
+    if not sure.any() or not doubtful.any():
+        return
+    body = np.zeros(scores.shape, bool)
+    body.ravel()[position] = sure[whole.owner] & (own >= BODY)
+    belongs = _share_of_colour(picture, body)
+    core = own >= whole.mean(own)[whole.owner]
+    inside = sample(position[core], whole.owner[core], len(most))
+    alike = doubtful & (belongs[_colours(picture, inside)] >= OWN_COLOUR)
+    raised = alike[whole.owner]
+    lift = odds_of(np.full(1, BELIEVED, np.uint8)) - odds_of(most.astype(np.uint8))
+    at = position[raised]
+    scores.ravel()[at] = scores_of(odds_of(scores.ravel()[at]) + lift[whole.owner[raised]])
+
+
+def _share_of_colour(picture: NDArray[np.uint8], body: NDArray[np.bool_]) -> Floats:
+    """(SIDE**3,) how much of what has a colour, or nearly, lies within `body` (h, w)."""
+    step = 1 if body.size <= ENOUGH_PIXELS else 2
+    probe = palette_of(finest(np.ascontiguousarray(picture[::step, ::step])))
+    within = np.bincount(probe.codes[body[::step, ::step]], minlength=SIDE**3).astype(np.float32)
+    every = probe.shares * probe.codes.size
+    return np.asarray(smoothed(within) / (every + 1), np.float32)
+
+
+def _colours(picture: NDArray[np.uint8], inside: Sample) -> NDArray[np.int32]:
+    """(N,) the places in a palette of the mean colours of N regions."""
+    channels = cv2.split(picture)
+    means = [inside.mean(channel.ravel()[inside.position]) for channel in channels]
+    mean: Grey = np.rint(np.stack(means, axis=1)).astype(np.uint8)[None]
+    plane = finest(mean if len(channels) == 3 else mean[..., 0])
+    grey = plane.luminance.astype(np.int32)[0]
+    if plane.chroma is None:
+        return code(grey, np.int32(128), np.int32(128))
+    a, b = (plane.chroma[0, :, axis].astype(np.int32) for axis in range(2))
+    return code(grey, a, b)
