@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from archive_restore.detection.alike import BELIEVED, DOUBTFUL, SMALLEST_PX, SURE, believe_alike
+from archive_restore.detection.alike import BELIEVED, DOUBTFUL, SMALLEST, SURE, believe_alike
 from archive_restore.detection.masks import ScoreMap
 
 PAPER, SKY = (238, 232, 220), (150, 140, 120)
@@ -70,21 +70,28 @@ def test_where_nothing_is_sure_or_nothing_suspected_all_stays() -> None:
     assert not after(scored(0, sure=0), printed()).any()
 
 
-def test_a_few_pixels_have_no_colour() -> None:
-    score_map = scored(0)
-    score_map.scores[60, 60 : 60 + SMALLEST_PX - 1] = 120
-    assert (after(score_map, printed())[60, 60 : 60 + SMALLEST_PX - 1] == 120).all()
+def test_what_is_as_small_as_a_catch_light_stays_in_doubt() -> None:
+    picture, score_map = np.tile(printed()[50:51, 5:6], (1000, 600, 1)), np.zeros((1000, 600), np.uint8)
+    picture[:100, :140] = printed(patch=SKY)
+    score_map[SURE_PATCH] = 200
+    side = int(SMALLEST**0.5)
+    light, blot = np.s_[300 : 300 + side - 1, 300 : 300 + side], np.s_[500 : 500 + side, 300 : 300 + side]
+    for place in (light, blot):
+        picture[place], score_map[place] = PAPER, 120
+    believe_alike(ScoreMap(score_map, np.zeros_like(score_map)), picture)
+    assert (score_map[light] == 120).all()
+    assert (score_map[blot] == BELIEVED).all()
 
 
 def test_a_large_picture_is_asked_by_a_quarter_of_its_pixels() -> None:
-    picture, score_map = np.tile(printed(dress=PAPER), (8, 10, 1)), scored(120)
+    picture, score_map = np.tile(printed(dress=PAPER), (8, 8, 1)), scored(120)
     scores = np.zeros(picture.shape[:2], np.uint8)
     scores[:100, :140] = score_map.scores
     repeated = ScoreMap(scores.copy(), np.zeros_like(scores))
     believe_alike(repeated, picture)
     assert (repeated.scores == scores).all()  # most of the paper's white is not damage
 
-    picture = np.tile(printed()[50:51, 5:6], (800, 1400, 1))
+    picture = np.tile(printed()[50:51, 5:6], (800, 1120, 1))
     picture[:100, :140] = printed()
     repeated = ScoreMap(scores.copy(), np.zeros_like(scores))
     believe_alike(repeated, picture)

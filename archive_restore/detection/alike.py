@@ -19,7 +19,8 @@ from archive_restore.detection.traits import Sample, sample
 # Scores, in 255ths: from where on a pixel belongs to a region; the least of a region's surest pixel; from where on that
 # makes the region sure; and from where on the pixels of a sure one count.
 REACH, DOUBTFUL, SURE, BODY = 70, 90, 170, 122
-SMALLEST_PX = 12
+# Area of what is large enough, in square thousandths of the long side: catch-lights in eyes are as white as paper.
+SMALLEST = 100.0
 # Share of all that has a region's colour that must be sure damage.
 OWN_COLOUR = 0.1
 # Score that the surest pixel of a region then has.
@@ -42,7 +43,8 @@ def believe_alike(score_map: ScoreMap, picture: NDArray[np.uint8]) -> None:
     own = scores.ravel()[position].astype(np.float32)
     most = whole.most(own)
     sure = most >= SURE
-    doubtful = (most >= DOUBTFUL) & ~sure & (whole.size >= SMALLEST_PX)
+    smallest = SMALLEST * (max(scores.shape) / 1000) ** 2
+    doubtful = (most >= DOUBTFUL) & ~sure & (whole.size >= smallest)
     if not sure.any() or not doubtful.any():
         return
     body = np.zeros(scores.shape, bool)
