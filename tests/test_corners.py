@@ -140,3 +140,50 @@ def test_any_size_on_a_lid_is_looked_at(shape):
     picture = np.full(shape, 250, np.uint8)
     picture[shape[0] // 8 : -shape[0] // 8 or None, shape[1] // 8 : -shape[1] // 8 or None] = 90
     assert not missing_corners(pyramid(picture)[0]).any()
+
+
+def cut(picture, edge, tone, *, torn):
+    """A triangle of the upper left corner missing, `edge` of the short side long, by a straight cut or torn."""
+    height = len(picture)
+    along = np.linspace(0, 1, 40)
+    deviation = np.random.default_rng(4).normal(0, 5 * torn, along.shape)
+    rim = np.stack([along * edge * height + deviation, (1 - along) * edge * height + deviation], axis=1)
+    rim[0, 0], rim[-1, 1] = 0, 0
+    shape = blank(picture)
+    cv2.fillPoly(shape, [np.array([(0, 0), *rim.tolist()]).round().astype(np.int32)], 255, cv2.LINE_AA)
+    return lay(picture, shape, tone), shape
+
+
+@pytest.mark.parametrize(
+    ("edge", "tone", "torn", "found"),
+    [
+        pytest.param(0.58, 20, True, True, id="torn off over black card"),
+        pytest.param(0.58, 20, False, False, id="straight: a wall"),
+        pytest.param(0.58, PAPER, True, False, id="white: a sky over roofs"),
+        pytest.param(0.75, 20, True, False, id="too large"),
+        pytest.param(0.4, PAPER, True, True, id="torn off over white paper"),
+        pytest.param(0.4, PAPER, False, True, id="cut off"),
+    ],
+)
+def test_a_large_corner_must_be_torn_and_dark(edge, tone, torn, found):
+    picture, shape = cut(scene(), edge, tone, torn=torn)
+    missing = missing_corners(pyramid(picture)[0])
+    assert missing.any() == found
+    assert not found or covered(shape, missing) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("tone", "torn", "found"),
+    [
+        pytest.param(25, False, False, id="a dark roof"),
+        pytest.param(25, True, True, id="torn off over black card"),
+        pytest.param(255, True, False, id="a clipped sky"),
+        pytest.param(246, True, True, id="torn off over white paper"),
+        pytest.param(246, False, False, id="a white wall"),
+    ],
+)
+def test_a_tone_that_the_scene_has_elsewhere_is_missing_only_where_it_is_torn(tone, torn, found):
+    picture = scene()
+    picture[250:300, 300:350] = tone
+    picture, _ = cut(picture, 0.3, tone, torn=torn)
+    assert missing_corners(pyramid(picture)[0]).any() == found

@@ -9,6 +9,7 @@ from math import ceil, floor
 
 import cv2
 import numpy as np
+from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
 from archive_restore.detection.filters import Grey, dilated, disc, square
@@ -32,6 +33,14 @@ SHORTEST_EDGE = 0.045
 LONGEST_EDGE = 0.5
 # Area over that of the triangle between the two edges' ends: a cut corner has 1, a sky or a margin far more.
 TRIANGLE = (0.6, 1.35)
+# From here on a rim is torn: so far from a smooth curve, in thousandths of its length. Roofs, walls and the frames of
+# pictures that were turned are straight.
+RAGGED = 7.0
+# A larger corner, up to this, must be torn, nearer to a triangle, and dark: white ones are skies over roofs.
+LONGEST_TORN_EDGE, TORN_TRIANGLE = 0.65, (0.8, 1.2)
+# Grey levels from which a scanner's highlights are clipped. Where more than this share of the rest is no farther than
+# this from the tone of a gap that is straight, or clipped, that is a sky, a coat or a dark room.
+CLIPPED, ELSEWHERE, SAME_TONE = 253, 0.003, 6
 MOST_EVEN_SPREAD = 3.6
 # The corners of a mount: so far from a triangle (a quarter circle leaves 0.43 of it), and alike within this factor.
 # Their rims need be hard by this share alone, since few scenes have three such corners, and dark ones fade into black.
@@ -43,6 +52,8 @@ EVEN_LID, ALONG_SHARE, BROADEST_LID = 7, 0.9, 0.3
 MOST_SLOPE, MORE_SHARE = 0.02, 0.02
 # Breadth of a print's margin at least, beyond the blurred edge of the print, px.
 MARGIN_PX = 3
+# Shorter rims have no raggedness to speak of.
+SHORTEST_RIM_PX = 16
 
 
 @dataclass(frozen=True)
@@ -50,11 +61,13 @@ class Gap:
     """A region that grew from a corner, judged."""
 
     mask: NDArray[np.bool_]  # (h, w) of the level
+    tone: float  # grey levels
     spread: float  # of the tone inside, grey levels
     hard: float  # share of the rim where the step is hard
     triangle: float  # area over that of the triangle between its ends
     edges: tuple[float, float]  # shares of the short side
     of_margin: bool  # it cuts an even margin of another tone, as no sky or coat does
+    ragged: float  # how far its rim is from a smooth curve, standard deviation in thousandths of its length
 
     @property
     def missing(self) -> bool:
@@ -62,10 +75,19 @@ class Gap:
         return (
             (self.hard >= HARD_SHARE or self.of_margin)
             and self.spread <= MOST_EVEN_SPREAD
-            and TRIANGLE[0] <= self.triangle <= TRIANGLE[1]
             and min(self.edges) >= SHORTEST_EDGE
-            and max(self.edges) <= LONGEST_EDGE
+            and (self._small or self._torn)
         )
+
+    @property
+    def _small(self) -> bool:
+        return max(self.edges) <= LONGEST_EDGE and TRIANGLE[0] <= self.triangle <= TRIANGLE[1]
+
+    @property
+    def _torn(self) -> bool:
+        near_triangle = TORN_TRIANGLE[0] <= self.triangle <= TORN_TRIANGLE[1]
+        large = max(self.edges) <= LONGEST_TORN_EDGE and near_triangle
+        return large and self.ragged >= RAGGED and self.tone <= DARKEST
 
 
 def missing_corners(plane: Plane) -> NDArray[np.bool_]:
@@ -90,11 +112,30 @@ def _missing_of(plane: Plane, tone: float | None) -> NDArray[np.bool_]:
     gaps = grown_from_corners(plane, EVEN if tone is None else EVEN_LID)
     found = [gap for gap in gaps if gap.missing]
     # Three or four alike are a mount or rounded corners, however soft: the photograph's own border.
-    if len(found) <= 2 and not of_mount(gaps, hard=0.0):
-        for gap in found:
-            if tone is None or abs(float(np.median(plane.luminance[gap.mask])) - tone) <= EVEN_LID:
-                missing |= gap.mask
+    if len(found) > 2 or of_mount(gaps, hard=0.0):
+        return missing
+    if tone is None:
+        found = _not_of_scene(found, plane.luminance)
+    else:
+        found = [gap for gap in found if abs(gap.tone - tone) <= EVEN_LID]
+    for gap in found:
+        missing |= gap.mask
     return missing
+
+
+def _not_of_scene(gaps: list[Gap], luminance: Grey) -> list[Gap]:
+    """Those that are torn, and not as white as clipped highlights, or have a tone that the rest has not."""
+    rest = np.ones(luminance.shape, bool)
+    for gap in gaps:
+        rest &= ~gap.mask
+    others = luminance[rest].astype(np.float32)
+
+    def seen_elsewhere(tone: float) -> bool:
+        return float(np.mean(np.abs(others - tone) <= SAME_TONE)) > ELSEWHERE if len(others) else False
+
+    return [
+        gap for gap in gaps if (gap.ragged >= RAGGED and gap.tone < CLIPPED) or not seen_elsewhere(gap.tone)
+    ]
 
 
 def within_lid(luminance: Grey) -> tuple[tuple[slice, slice], int]:
@@ -192,12 +233,30 @@ def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: 
     side = min(height, width)
     return Gap(
         mask=np.rot90(dilated(filled, disc(2 * BLURRED_PX + 1)), -turns) > 0,
+        tone=tone,
         spread=float(luminance[region].std()),
         hard=float((steps >= HARD_STEP).mean()),
         triangle=float(filled.sum() / max(right * down / 2, 1)),
         edges=(right / side, down / side),
         of_margin=_is_margin(luminance[:, right:], tone) and _is_margin(luminance[down:].T, tone),
+        ragged=_raggedness(max(outlines, key=len)[:, 0]),
     )
+
+
+def _raggedness(outline: NDArray[np.int32]) -> float:
+    """How far the rim of a gap in the upper left corner is from a cubic over the line between its ends, standard
+    deviation in thousandths of that line's length; `outline` (N, 2), x and y."""
+    rim = outline[(outline > 0).all(axis=1)].astype(np.float64)
+    if not len(rim):
+        return 0.0
+    chord = rim[rim[:, 0].argmax()] - rim[rim[:, 1].argmax()]
+    length = float(np.hypot(*chord))
+    if length < SHORTEST_RIM_PX:
+        return 0.0
+    along = rim @ chord / length
+    across = rim @ np.array([-chord[1], chord[0]]) / length
+    smooth = Polynomial.fit(along, across, 3)
+    return 1000 * float(np.std(across - smooth(along))) / length
 
 
 def _is_margin(lines: Grey, tone: float) -> bool:
