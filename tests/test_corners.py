@@ -187,3 +187,13 @@ def test_a_tone_that_the_scene_has_elsewhere_is_missing_only_where_it_is_torn(to
     picture[250:300, 300:350] = tone
     picture, _ = cut(picture, 0.3, tone, torn=torn)
     assert missing_corners(pyramid(picture)[0]).any() == found
+
+
+@pytest.mark.parametrize("torn", [True, False])
+def test_the_rim_of_a_torn_corner_may_fade_into_the_scene_for_a_part_of_it(torn):
+    picture = scene()
+    picture[:, 60:92] = 40  # a post that is nearly as dark as the card
+    picture, shape = cut(picture, 0.4, 25, torn=torn)
+    missing = missing_corners(pyramid(picture)[0])
+    assert missing.any() == torn
+    assert not torn or covered(shape, missing) > 0.95

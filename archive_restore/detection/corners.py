@@ -33,11 +33,13 @@ SHORTEST_EDGE = 0.045
 LONGEST_EDGE = 0.5
 # Area over that of the triangle between the two edges' ends: a cut corner has 1, a sky or a margin far more.
 TRIANGLE = (0.6, 1.35)
-# From here on a rim is torn: so far from a smooth curve, in thousandths of its length. Roofs, walls and the frames of
-# pictures that were turned are straight.
-RAGGED = 7.0
-# A larger corner, up to this, must be torn, nearer to a triangle, and dark: white ones are skies over roofs.
-LONGEST_TORN_EDGE, TORN_TRIANGLE = 0.65, (0.8, 1.2)
+# A rim is torn that is so far from a smooth curve, in thousandths of its length: roofs, walls and the frames of
+# turned pictures are straight. What is as far as the second has grown into the scene.
+RAGGED, TORN_RAGGED = 8.0, 60.0
+# What is torn, nearer to a triangle and no clipped white may fade into the scene: this share of its rim must be hard.
+TORN_HARD, TORN_TRIANGLE = 0.75, (0.8, 1.2)
+# Shares of the short side that it takes of each edge: the most is for dark ones, since white ones are skies over roofs.
+SHORTEST_TORN_EDGE, LONGEST_TORN_EDGE = 0.08, 0.65
 # Grey levels from which a scanner's highlights are clipped. Where more than this share of the rest is no farther than
 # this from the tone of a gap that is straight, or clipped, that is a sky, a coat or a dark room.
 CLIPPED, ELSEWHERE, SAME_TONE = 253, 0.003, 6
@@ -67,27 +69,38 @@ class Gap:
     triangle: float  # area over that of the triangle between its ends
     edges: tuple[float, float]  # shares of the short side
     of_margin: bool  # it cuts an even margin of another tone, as no sky or coat does
-    ragged: float  # how far its rim is from a smooth curve, standard deviation in thousandths of its length
+    raggedness: (
+        float  # how far its rim is from a smooth curve, standard deviation in thousandths of its length
+    )
 
     @property
     def missing(self) -> bool:
         """True if this is a missing corner rather than a sky, a wall or a margin."""
+        return self.spread <= MOST_EVEN_SPREAD and (self._cut or self._torn)
+
+    @property
+    def ragged(self) -> bool:
+        return self.raggedness >= RAGGED
+
+    @property
+    def _cut(self) -> bool:
         return (
             (self.hard >= HARD_SHARE or self.of_margin)
-            and self.spread <= MOST_EVEN_SPREAD
+            and TRIANGLE[0] <= self.triangle <= TRIANGLE[1]
             and min(self.edges) >= SHORTEST_EDGE
-            and (self._small or self._torn)
+            and max(self.edges) <= LONGEST_EDGE
         )
 
     @property
-    def _small(self) -> bool:
-        return max(self.edges) <= LONGEST_EDGE and TRIANGLE[0] <= self.triangle <= TRIANGLE[1]
-
-    @property
     def _torn(self) -> bool:
-        near_triangle = TORN_TRIANGLE[0] <= self.triangle <= TORN_TRIANGLE[1]
-        large = max(self.edges) <= LONGEST_TORN_EDGE and near_triangle
-        return large and self.ragged >= RAGGED and self.tone <= DARKEST
+        return (
+            RAGGED <= self.raggedness <= TORN_RAGGED
+            and self.hard >= TORN_HARD
+            and TORN_TRIANGLE[0] <= self.triangle <= TORN_TRIANGLE[1]
+            and min(self.edges) >= SHORTEST_TORN_EDGE
+            and max(self.edges) <= (LONGEST_TORN_EDGE if self.tone <= DARKEST else LONGEST_EDGE)
+            and self.tone < CLIPPED
+        )
 
 
 def missing_corners(plane: Plane) -> NDArray[np.bool_]:
@@ -133,9 +146,7 @@ def _not_of_scene(gaps: list[Gap], luminance: Grey) -> list[Gap]:
     def seen_elsewhere(tone: float) -> bool:
         return float(np.mean(np.abs(others - tone) <= SAME_TONE)) > ELSEWHERE if len(others) else False
 
-    return [
-        gap for gap in gaps if (gap.ragged >= RAGGED and gap.tone < CLIPPED) or not seen_elsewhere(gap.tone)
-    ]
+    return [gap for gap in gaps if (gap.ragged and gap.tone < CLIPPED) or not seen_elsewhere(gap.tone)]
 
 
 def within_lid(luminance: Grey) -> tuple[tuple[slice, slice], int]:
@@ -239,7 +250,7 @@ def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: 
         triangle=float(filled.sum() / max(right * down / 2, 1)),
         edges=(right / side, down / side),
         of_margin=_is_margin(luminance[:, right:], tone) and _is_margin(luminance[down:].T, tone),
-        ragged=_raggedness(max(outlines, key=len)[:, 0]),
+        raggedness=_raggedness(max(outlines, key=len)[:, 0]),
     )
 
 
