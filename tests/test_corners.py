@@ -197,3 +197,11 @@ def test_the_rim_of_a_torn_corner_may_fade_into_the_scene_for_a_part_of_it(torn)
     missing = missing_corners(pyramid(picture)[0])
     assert missing.any() == torn
     assert not torn or covered(shape, missing) > 0.95
+
+
+@pytest.mark.parametrize("tone", [25, 240])
+def test_a_missing_corner_is_found_in_a_sharpened_scan(tone):
+    picture, shape = cut(scene(), 0.3, tone, torn=True)
+    picture = cv2.addWeighted(picture, 2.2, cv2.GaussianBlur(picture, (0, 0), 1.2), -1.2, 0)
+    assert picture[shape == 255].std() > 3.8
+    assert covered(shape, missing_corners(pyramid(picture)[0])) > 0.95

@@ -64,7 +64,9 @@ class Gap:
 
     mask: NDArray[np.bool_]  # (h, w) of the level
     tone: float  # grey levels
-    spread: float  # of the tone inside, grey levels
+    spread: (
+        float  # of the tone inside, grey levels, without the finest grain, which a scanner may have sharpened
+    )
     hard: float  # share of the rim where the step is hard
     triangle: float  # area over that of the triangle between its ends
     edges: tuple[float, float]  # shares of the short side
@@ -245,7 +247,7 @@ def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: 
     return Gap(
         mask=np.rot90(dilated(filled, disc(2 * BLURRED_PX + 1)), -turns) > 0,
         tone=tone,
-        spread=float(luminance[region].std()),
+        spread=float(blurred[region].std()),
         hard=float((steps >= HARD_STEP).mean()),
         triangle=float(filled.sum() / max(right * down / 2, 1)),
         edges=(right / side, down / side),
