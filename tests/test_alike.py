@@ -96,3 +96,10 @@ def test_a_large_picture_is_asked_by_a_quarter_of_its_pixels() -> None:
     repeated = ScoreMap(scores.copy(), np.zeros_like(scores))
     believe_alike(repeated, picture)
     assert (repeated.scores[DOUBTFUL_PATCH] == BELIEVED).all()
+
+
+def test_the_colour_of_a_single_region_is_told_like_those_of_the_photograph() -> None:
+    pink = (238, 180, 160)  # CIELAB a and b are the same
+    picture = printed(patch=pink)
+    picture[SURE_PATCH] = pink
+    assert (after(scored(120), picture)[DOUBTFUL_PATCH] == BELIEVED).all()

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.filters import Floats, Grey, components
+from archive_restore.detection.filters import Floats, components, luminance
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.odds import odds_of, scores_of
-from archive_restore.detection.palette import ENOUGH_PIXELS, SIDE, code, palette_of, smoothed
+from archive_restore.detection.palette import ENOUGH_PIXELS, SIDE, Palette, code, palette_of, smoothed
 from archive_restore.detection.planes import finest
 from archive_restore.detection.traits import Sample, sample
 
@@ -49,33 +49,32 @@ def believe_alike(score_map: ScoreMap, picture: NDArray[np.uint8]) -> None:
         return
     body = np.zeros(scores.shape, bool)
     body.ravel()[position] = sure[whole.owner] & (own >= BODY)
-    belongs = _share_of_colour(picture, body)
+    step = 1 if body.size <= ENOUGH_PIXELS else 2
+    probe = finest(np.ascontiguousarray(picture[::step, ::step]))
+    belongs = _share_of_colour(palette_of(probe), body[::step, ::step])
     core = own >= whole.mean(own)[whole.owner]
     inside = sample(position[core], whole.owner[core], len(most))
-    alike = doubtful & (belongs[_colours(picture, inside)] >= OWN_COLOUR)
+    alike = doubtful & (belongs[_colours(picture, inside, coloured=probe.chroma is not None)] >= OWN_COLOUR)
     raised = alike[whole.owner]
     lift = odds_of(np.full(1, BELIEVED, np.uint8)) - odds_of(most.astype(np.uint8))
     at = position[raised]
     scores.ravel()[at] = scores_of(odds_of(scores.ravel()[at]) + lift[whole.owner[raised]])
 
 
-def _share_of_colour(picture: NDArray[np.uint8], body: NDArray[np.bool_]) -> Floats:
+def _share_of_colour(palette: Palette, body: NDArray[np.bool_]) -> Floats:
     """(SIDE**3,) how much of what has a colour, or nearly, lies within `body` (h, w)."""
-    step = 1 if body.size <= ENOUGH_PIXELS else 2
-    probe = palette_of(finest(np.ascontiguousarray(picture[::step, ::step])))
-    within = np.bincount(probe.codes[body[::step, ::step]], minlength=SIDE**3).astype(np.float32)
-    every = probe.shares * probe.codes.size
+    within = np.bincount(palette.codes[body], minlength=SIDE**3).astype(np.float32)
+    every = palette.shares * palette.codes.size
     return np.asarray(smoothed(within) / (every + 1), np.float32)
 
 
-def _colours(picture: NDArray[np.uint8], inside: Sample) -> NDArray[np.int32]:
-    """(N,) the places in a palette of the mean colours of N regions."""
+def _colours(picture: NDArray[np.uint8], inside: Sample, *, coloured: bool) -> NDArray[np.int32]:
+    """(N,) the places in a palette of the mean colours of N regions; it may have no colours."""
     channels = cv2.split(picture)
     means = [inside.mean(channel.ravel()[inside.position]) for channel in channels]
-    mean: Grey = np.rint(np.stack(means, axis=1)).astype(np.uint8)[None]
-    plane = finest(mean if len(channels) == 3 else mean[..., 0])
-    grey = plane.luminance.astype(np.int32)[0]
-    if plane.chroma is None:
+    mean = np.rint(np.stack(means, axis=1)).astype(np.uint8)[None]
+    grey = luminance(mean if len(channels) == 3 else mean[..., 0])[0].astype(np.int32)
+    if not coloured:
         return code(grey, np.int32(128), np.int32(128))
-    a, b = (plane.chroma[0, :, axis].astype(np.int32) for axis in range(2))
-    return code(grey, a, b)
+    _, a, b = cv2.split(cv2.cvtColor(mean, cv2.COLOR_RGB2LAB))
+    return code(grey, a[0].astype(np.int32), b[0].astype(np.int32))
