@@ -64,16 +64,12 @@ class Gap:
 
     mask: NDArray[np.bool_]  # (h, w) of the level
     tone: float  # grey levels
-    spread: (
-        float  # of the tone inside, grey levels, without the finest grain, which a scanner may have sharpened
-    )
+    spread: float  # of the tone inside, grey levels; without the finest grain, which scanners sharpen
     hard: float  # share of the rim where the step is hard
     triangle: float  # area over that of the triangle between its ends
     edges: tuple[float, float]  # shares of the short side
     of_margin: bool  # it cuts an even margin of another tone, as no sky or coat does
-    raggedness: (
-        float  # how far its rim is from a smooth curve, standard deviation in thousandths of its length
-    )
+    raggedness: float  # deviation of its rim from a smooth curve, thousandths of its length
 
     @property
     def missing(self) -> bool:
@@ -82,6 +78,7 @@ class Gap:
 
     @property
     def ragged(self) -> bool:
+        """True if its rim is torn rather than straight."""
         return self.raggedness >= RAGGED
 
     @property
@@ -96,7 +93,8 @@ class Gap:
     @property
     def _torn(self) -> bool:
         return (
-            RAGGED <= self.raggedness <= TORN_RAGGED
+            self.ragged
+            and self.raggedness <= TORN_RAGGED
             and self.hard >= TORN_HARD
             and TORN_TRIANGLE[0] <= self.triangle <= TORN_TRIANGLE[1]
             and min(self.edges) >= SHORTEST_TORN_EDGE
