@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from archive_restore.detection import detect
 from archive_restore.detection.alike import BELIEVED, DOUBTFUL, SMALLEST, SURE, believe_alike
 from archive_restore.detection.masks import ScoreMap
 
@@ -83,7 +84,7 @@ def test_what_is_as_small_as_a_catch_light_stays_in_doubt() -> None:
     assert (score_map[blot] == BELIEVED).all()
 
 
-def test_a_large_picture_is_asked_by_a_quarter_of_its_pixels() -> None:
+def test_a_large_picture_is_asked_as_well() -> None:
     picture, score_map = np.tile(printed(dress=PAPER), (8, 8, 1)), scored(120)
     scores = np.zeros(picture.shape[:2], np.uint8)
     scores[:100, :140] = score_map.scores
@@ -103,3 +104,18 @@ def test_the_colour_of_a_single_region_is_told_like_those_of_the_photograph() ->
     picture = printed(patch=pink)
     picture[SURE_PATCH] = pink
     assert (after(scored(120), picture)[DOUBTFUL_PATCH] == BELIEVED).all()
+
+
+def test_what_is_called_of_a_white_border_says_nothing_about_what_is_white(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture = np.random.default_rng(2).integers(100, 160, (300, 400, 3)).astype(np.uint8)
+    framed, patch = np.ones((300, 400), bool), np.s_[140:160, 190:210]
+    framed[24:-24, 24:-24] = False
+    picture[framed], picture[patch] = PAPER, PAPER
+    scores = np.zeros((300, 400), np.uint8)
+    scores[framed], scores[patch] = 220, 120
+    monkeypatch.setattr(detect, "judged_alone", lambda *_: ScoreMap(scores.copy(), np.zeros_like(scores)))
+    found = detect.score(picture, lambda shown: np.full(shown.shape[:2], -9, np.float32)).scores
+    assert not found[:10].any()
+    assert (found[patch] == 120).all()

@@ -1,4 +1,4 @@
-"""What README shows of an evening is what the commands print."""
+"""What README shows of a scan is what `scan` prints."""
 
 import re
 import shutil

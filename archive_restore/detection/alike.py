@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from archive_restore.detection.filters import Floats, components, luminance
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.odds import odds_of, scores_of
-from archive_restore.detection.palette import ENOUGH_PIXELS, SIDE, Palette, code, palette_of, smoothed
-from archive_restore.detection.planes import finest
+from archive_restore.detection.palette import ENOUGH_PIXELS, SIDE, Palette, codes_of, palette_of, smoothed
+from archive_restore.detection.planes import Plane, finest
 from archive_restore.detection.traits import Sample, sample
 
 # Scores, in 255ths: from where on a pixel belongs to a region; the least of a region's surest pixel; from where on that
@@ -35,17 +35,17 @@ def believe_alike(score_map: ScoreMap, picture: NDArray[np.uint8]) -> None:
     picture : (h, w) or (h, w, 3) uint8, RGB
     """
     scores = score_map.scores
+    if not (scores >= SURE).any():
+        return
     labels, boxes = components((scores >= REACH).view(np.uint8))
     position = np.flatnonzero(labels)
-    if not len(position):
-        return
     whole = sample(position, labels.ravel()[position] - 1, len(boxes) - 1)
     own = scores.ravel()[position].astype(np.float32)
     most = whole.most(own)
     sure = most >= SURE
     smallest = SMALLEST * (max(scores.shape) / 1000) ** 2
     doubtful = (most >= DOUBTFUL) & ~sure & (whole.size >= smallest)
-    if not sure.any() or not doubtful.any():
+    if not doubtful.any():
         return
     body = np.zeros(scores.shape, bool)
     body.ravel()[position] = sure[whole.owner] & (own >= BODY)
@@ -73,8 +73,7 @@ def _colours(picture: NDArray[np.uint8], inside: Sample, *, coloured: bool) -> N
     channels = cv2.split(picture)
     means = [inside.mean(channel.ravel()[inside.position]) for channel in channels]
     mean = np.rint(np.stack(means, axis=1)).astype(np.uint8)[None]
-    grey = luminance(mean if len(channels) == 3 else mean[..., 0])[0].astype(np.int32)
-    if not coloured:
-        return code(grey, np.int32(128), np.int32(128))
-    _, a, b = cv2.split(cv2.cvtColor(mean, cv2.COLOR_RGB2LAB))
-    return code(grey, a[0].astype(np.int32), b[0].astype(np.int32))
+    if len(channels) == 1:
+        return np.asarray(codes_of(Plane(mean[..., 0], None, 1))[0])
+    chroma = np.asarray(cv2.cvtColor(mean, cv2.COLOR_RGB2LAB)[..., 1:], np.uint8) if coloured else None
+    return np.asarray(codes_of(Plane(luminance(mean), chroma, 1))[0])

@@ -138,6 +138,8 @@ def _missing_of(plane: Plane, tone: float | None) -> NDArray[np.bool_]:
 
 def _not_of_scene(gaps: list[Gap], luminance: Grey) -> list[Gap]:
     """Those that are torn, and not as white as clipped highlights, or have a tone that the rest has not."""
+    if not gaps:
+        return gaps
     rest = np.ones(luminance.shape, bool)
     for gap in gaps:
         rest &= ~gap.mask

@@ -100,6 +100,7 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreM
         if found.scores.any():
             border = border_of(picture)
             found = without(found, border)
+            believe_alike(found, picture)  # what is called of a white border says nothing about white things
             if go_on(found, seen.odds):  # perhaps along the border
                 found = without(found, border)
     coarse = _coarse(picture)
@@ -155,7 +156,6 @@ def named(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
     """The score map that a verifier's opinion of a picture makes, with what is suspected beside sure damage."""
     merged = judged_alone(picture, seen)
     _merge_suspects(merged, picture, seen.odds)
-    believe_alike(merged, picture)
     return merged
 
 

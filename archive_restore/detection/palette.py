@@ -30,14 +30,17 @@ def palette(planes: list[Plane]) -> Palette:
 
 def palette_of(plane: Plane) -> Palette:
     """The palette of one level."""
-    luminance = plane.luminance.astype(np.int32)
-    if plane.chroma is None:
-        codes = code(luminance, np.int32(128), np.int32(128))
-    else:
-        a, b = plane.chroma[..., 0].astype(np.int32), plane.chroma[..., 1].astype(np.int32)
-        codes = code(luminance, a, b)
+    codes = codes_of(plane)
     counts = np.bincount(codes.ravel(), minlength=SIDE**3).astype(np.float32)
     return Palette(codes, smoothed(counts) / np.float32(codes.size))
+
+
+def codes_of(plane: Plane) -> NDArray[np.int32]:
+    """(h, w) the place of each pixel's colour in a palette."""
+    luminance = plane.luminance.astype(np.int32)
+    if plane.chroma is None:
+        return code(luminance, np.int32(128), np.int32(128))
+    return code(luminance, plane.chroma[..., 0].astype(np.int32), plane.chroma[..., 1].astype(np.int32))
 
 
 def code(
