@@ -8,12 +8,15 @@ from archive_restore.detection.odds import scores_of
 from archive_restore.errors import WeightsError
 from archive_restore.networks.detector import (
     FOLD,
+    MARGIN,
     NAME,
     PLANES,
+    WINDOW,
     DamageSegmenter,
     Detector,
     folded,
     fuse,
+    in_windows,
     load_detector,
     normalised,
     unfolded,
@@ -73,6 +76,23 @@ def test_colour_is_seen():
     red = np.zeros((1, 8, 8, 3), np.uint8)
     red[..., 0] = 255
     assert (folded(red)[:, -2:] > 180).all()
+
+
+@pytest.mark.parametrize("height", [1, WINDOW, WINDOW + 1, 2 * WINDOW - 2 * MARGIN, 3 * WINDOW + 2])
+def test_every_cell_comes_from_a_window_that_has_its_margin(height):
+    x = torch.arange(2 * 3 * height * 13, dtype=torch.float32).reshape(2, 3, height, 13) + 1
+    assert torch.equal(in_windows(nn.Identity(), x), x)
+    # Each cell and its neighbours, which are 0 beyond a window.
+    sums = nn.Conv2d(3, 3, 2 * MARGIN + 1, padding=MARGIN, bias=False)
+    nn.init.ones_(sums.weight)
+    assert torch.allclose(in_windows(sums, x), sums(x))
+
+
+def test_layers_see_no_farther_than_a_window():
+    layers = nn.Conv2d(1, 1, 4 * WINDOW + 1, padding=2 * WINDOW, bias=False)
+    nn.init.ones_(layers.weight)
+    x = torch.ones(1, 1, 3 * WINDOW, 4 * WINDOW)
+    assert (in_windows(layers, x) == WINDOW**2).all()
 
 
 def test_norms_fused_into_convolutions_change_nothing():

@@ -5,6 +5,8 @@ anything else of that colour, a region that its form leaves in doubt is more of 
 white as the paper, or nothing is sure, colours say nothing, and what is doubtful stays so.
 """
 
+from math import isqrt
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from archive_restore.detection.filters import Floats, components, luminance
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.odds import odds_of, scores_of
-from archive_restore.detection.palette import ENOUGH_PIXELS, SIDE, Palette, codes_of, palette_of, smoothed
+from archive_restore.detection.palette import SIDE, Palette, codes_of, palette_of, smoothed
 from archive_restore.detection.planes import Plane, finest
 from archive_restore.detection.traits import Sample, sample
 
@@ -23,6 +25,8 @@ REACH, DOUBTFUL, SURE, BODY = 70, 90, 170, 122
 SMALLEST = 100.0
 # Share of all that has a region's colour that must be sure damage.
 OWN_COLOUR = 0.1
+# About so many pixels tell how much has a colour.
+PROBED = 50_000
 # Score that the surest pixel of a region then has.
 BELIEVED = 190
 
@@ -49,7 +53,7 @@ def believe_alike(score_map: ScoreMap, picture: NDArray[np.uint8]) -> None:
         return
     body = np.zeros(scores.shape, bool)
     body.ravel()[position] = sure[whole.owner] & (own >= BODY)
-    step = 1 if body.size <= ENOUGH_PIXELS else 2
+    step = max(1, isqrt(body.size // PROBED))
     probe = finest(np.ascontiguousarray(picture[::step, ::step]))
     belongs = _share_of_colour(palette_of(probe), body[::step, ::step])
     core = own >= whole.mean(own)[whole.owner]
@@ -70,10 +74,9 @@ def _share_of_colour(palette: Palette, body: NDArray[np.bool_]) -> Floats:
 
 def _colours(picture: NDArray[np.uint8], inside: Sample, *, coloured: bool) -> NDArray[np.int32]:
     """(N,) the places in a palette of the mean colours of N regions; it may have no colours."""
-    channels = cv2.split(picture)
-    means = [inside.mean(channel.ravel()[inside.position]) for channel in channels]
-    mean = np.rint(np.stack(means, axis=1)).astype(np.uint8)[None]
-    if len(channels) == 1:
+    colours = picture.reshape(picture.shape[0] * picture.shape[1], -1)[inside.position]
+    mean = np.rint(np.stack([inside.mean(channel) for channel in colours.T], axis=1)).astype(np.uint8)[None]
+    if picture.ndim == 2:
         return np.asarray(codes_of(Plane(mean[..., 0], None, 1))[0])
     chroma = np.asarray(cv2.cvtColor(mean, cv2.COLOR_RGB2LAB)[..., 1:], np.uint8) if coloured else None
     return np.asarray(codes_of(Plane(luminance(mean), chroma, 1))[0])

@@ -48,10 +48,10 @@ Verifier = Callable[[NDArray[np.uint8]], Floats]
 # A photograph whose long side is below this is also shown to the verifier enlarged: its hairs are a pixel wide. So many
 # times, and whether mirrored; its long side never becomes longer than that of the largest view.
 SMALL_PX = 1300
-VIEWS = ((1.0, False), (1.0, True), (1.7, True), (2.5, False))
+VIEWS = ((1.0, False), (1.7, True), (2.5, False))
 LARGEST_VIEW_PX = 2210
 # What the mean of several views believes is less in doubt than what one does, unless it covers this share of a picture.
-AGREED, BROAD = 0.35, 0.01
+AGREED, BROAD = 0.3, 0.01
 # Below this probability nothing is stored: no sensitivity reaches so far.
 FAINTEST = 0.1
 # What resembles no kind of damage by at least this is doubted.

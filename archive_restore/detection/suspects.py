@@ -64,7 +64,7 @@ NEAREST = 2.0
 BESIDE_PX = 15
 """Side of the squares within whose mean sure damage is light or dark."""
 
-SUFFERED, SHIFTS = (0.005, 0.015), (0.25, 1.0)
+SUFFERED, SHIFTS = (0.01, 0.025), (0.0, 1.25)
 """Shares of a picture that are sure damage, and what is added to the judges' odds there: more of it finds more damage,
 and more that is none. A print that has suffered much has faint damage, too, which the drawn damage has not to which the
 judges were fitted."""
