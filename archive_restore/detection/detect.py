@@ -282,9 +282,9 @@ def _merge_suspects(merged: ScoreMap, picture: NDArray[np.uint8], odds: Floats) 
     found = suspects(picture, odds, merged.scores)
     if found is None:
         return
-    regions, weighed = found
+    regions, weighed, pieces = found
     position, owner = regions.whole.position, regions.whole.owner
-    values, kinds = scores_by(weighed)[owner], kinds_of(regions.form)[0][owner]
+    values, kinds = scores_by(weighed, pieces)[owner], kinds_of(regions.form)[0][owner]
     scores, shown = merged.scores.ravel(), merged.kinds.ravel()
     surer = values > np.maximum(scores[position], round(255 * FAINTEST))
     scores[position[surer]] = values[surer]

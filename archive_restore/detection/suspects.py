@@ -5,6 +5,8 @@ flakes on a light ground, faint specks. In one that shows no sure damage they ar
 weighs traits that a person can read, fitted to drawn damage (tests/benchmarks/fit_suspects.py).
 """
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -64,15 +66,26 @@ NEAREST = 2.0
 BESIDE_PX = 15
 """Side of the squares within whose mean sure damage is light or dark."""
 
-SUFFERED, SHIFTS = (0.01, 0.025), (0.0, 1.25)
+SUFFERED, SHIFTS = (0.005, 0.015), (0.0, 1.5)
 """Shares of a picture that are sure damage, and what is added to the judges' odds there: more of it finds more damage,
 and more that is none. A print that has suffered much has faint damage, too, which the drawn damage has not to which the
 judges were fitted."""
 
+PIECES = (6, 16)
+"""Pieces of sure damage up to which nothing is added, and from which on all of it: a tear says nothing about specks."""
 
-def suspects(picture: NDArray[np.uint8], odds: Floats, scores: Grey) -> tuple[Regions, Floats] | None:
-    """The suspects of a picture, N of them, and their traits (N, T), columns as in TRAITS; None where nothing is surely
-    damaged, or nothing is suspected.
+
+class Suspects(NamedTuple):
+    """`regions`, N of them; their traits `weighed` (N, T), columns as in TRAITS; in how many `pieces` the sure damage
+    is beside which they were found."""
+
+    regions: Regions
+    weighed: Floats
+    pieces: int
+
+
+def suspects(picture: NDArray[np.uint8], odds: Floats, scores: Grey) -> Suspects | None:
+    """The suspects of a picture; None where nothing is surely damaged, or nothing is suspected.
 
     Parameters
     ----------
@@ -108,8 +121,10 @@ def suspects(picture: NDArray[np.uint8], odds: Floats, scores: Grey) -> tuple[Re
         "swarm": np.full(len(most), np.log(len(at) / scores.size + judge.LITTLE)),
         "rank": (most - np.median(most)) / (most.std() + 1),
     }
-    told |= _beside(regions, told, grey, sure)
-    return regions, np.stack([told[name] for name in TRAITS], axis=1).astype(np.float32)
+    compared, pieces = _beside(regions, told, grey, sure)
+    told |= compared
+    weighed = np.stack([told[name] for name in TRAITS], axis=1).astype(np.float32)
+    return Suspects(regions, weighed, pieces)
 
 
 def in_steps(odds: Floats) -> Grey:
@@ -127,8 +142,10 @@ def around(steps: Grey) -> Grey:
     return stretched(np.asarray(cv2.medianBlur(small, side), np.uint8), (height, width))
 
 
-def _beside(regions: Regions, told: dict[str, Floats], grey: Grey, sure: Grey) -> dict[str, Floats]:
-    """Traits that compare regions with the sure damage, (h, w), 1 = damage."""
+def _beside(
+    regions: Regions, told: dict[str, Floats], grey: Grey, sure: Grey
+) -> tuple[dict[str, Floats], int]:
+    """Traits that compare regions with the sure damage, (h, w), 1 = damage; and its pieces."""
     left, top, wide, high = cv2.boundingRect(sure)
     place = np.s_[top : top + high, left : left + wide]
     labels, boxes = components(np.ascontiguousarray(sure[place]))
@@ -143,17 +160,20 @@ def _beside(regions: Regions, told: dict[str, Floats], grey: Grey, sure: Grey) -
     rows, columns = np.divmod(regions.whole.position, grey.shape[1])
     distance = (regions.whole.mean(rows)[:, None] - y) ** 2 + (regions.whole.mean(columns)[:, None] - x) ** 2
     nearest = owner[distance.argmin(axis=1)]
-    return {
+    traits = {
         "called": np.full(len(nearest), np.log(len(levels) / sure.size + judge.LITTLE)),
         "near": np.log(np.sqrt(distance.min(axis=1)) * regions.unit + NEAREST),
         "same": np.where(told["light"] > 0, light, 1 - light),
         "nearest_tone": (told["tone"] - tones[nearest]) / judge.TONE,
         "nearest_size": np.log(sizes[nearest] * regions.unit**2),
     }
+    return traits, len(sizes) - 1
 
 
-def scores_by(weighed: Floats) -> Grey:
-    """(N, T) traits to (N,) probabilities of damage in 255ths."""
+def scores_by(weighed: Floats, pieces: int) -> Grey:
+    """(N, T) traits to (N,) probabilities of damage in 255ths, beside so many pieces of sure damage."""
     share = np.exp(weighed[:, TRAITS.index("called")])
-    shift = np.interp(share, SUFFERED, SHIFTS).astype(np.float32)
+    least, most = SHIFTS
+    many = np.interp(pieces, PIECES, (0, 1))
+    shift = np.interp(share, SUFFERED, (least, least + many * (most - least))).astype(np.float32)
     return scores_of(mean_odds("suspects", TRAITS, weighed) + shift)

@@ -41,7 +41,7 @@ def found(
     suspected = suspects.suspects(one.picture, seen.odds, judged_alone(one.picture, seen).scores)
     if suspected is None:
         return
-    regions, weighed = suspected
+    regions, weighed, _ = suspected
     near = np.asarray(cv2.dilate(one.truth.astype(np.uint8), NEAR)).ravel()
     share = regions.whole.mean(near[regions.whole.position])
     yield Candidates(weighed, share, regions.whole.size, not one.truth.any())
