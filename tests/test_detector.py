@@ -22,6 +22,7 @@ from archive_restore.networks.detector import (
     unfolded,
 )
 from archive_restore.networks.weights import ModelCard, save_model
+from tests.drawn import scene
 
 
 def stirred(seed: int = 0) -> DamageSegmenter:
@@ -93,6 +94,20 @@ def test_layers_see_no_farther_than_a_window():
     nn.init.ones_(layers.weight)
     x = torch.ones(1, 1, 3 * WINDOW, 4 * WINDOW)
     assert (in_windows(layers, x) == WINDOW**2).all()
+
+
+def test_the_middle_of_a_photograph_is_seen_as_a_sample_of_it(monkeypatch):
+    detect, middle = load_detector(), np.s_[384:640, 384:640]
+    picture = scene(1024, 1024, seed=2)
+    picture[500:503, 450:560] = 235  # a scratch
+    as_sample = detect(picture[middle].copy())
+
+    def unlike() -> float:
+        return float(np.abs(detect(picture)[middle] - as_sample)[40:-40, 40:-40].mean())
+
+    in_windows_of_its_size = unlike()
+    monkeypatch.setattr("archive_restore.networks.detector.WINDOW", 1024)
+    assert in_windows_of_its_size < 0.75 * unlike()
 
 
 def test_norms_fused_into_convolutions_change_nothing():
