@@ -49,7 +49,7 @@ def test_each_view_is_enlarged_and_perhaps_mirrored_as_it_says():
         assert abs(view - alike).mean() < 0.2 * abs(view - other).mean()
 
 
-@pytest.mark.parametrize("believing", [{0}, {2}, {3}, {0, 1}, {0, 2, 3}, {0, 1, 2, 3}])
+@pytest.mark.parametrize("believing", [{0}, {1}, {2}, {0, 1}, {0, 2}, {0, 1, 2}])
 def test_it_is_believed_as_much_as_there_are_views_that_believe_it(believing):
     seen = seen_often(PICTURE, verifier_of(believing)[0])
     share = len(believing) / len(VIEWS)
