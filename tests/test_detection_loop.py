@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 
+from archive_restore.networks.detector import PLANES, WINDOW
 from archive_restore.training import detection_loop
 from archive_restore.training.detection_loop import (
     CHECKPOINT,
@@ -57,7 +58,7 @@ def test_sharp_and_hard_photographs_are_seen_as_often_as_they_should(tmp_path, m
         (tmp_path / name).mkdir()
         cv2.imwrite(str(tmp_path / name / "one.png"), np.full((64, 64), level, np.uint8))
     sources = [Photographs(find_entries(tmp_path / name)) for name in levels]
-    monkeypatch.setattr(detection_loop, "sample", lambda photograph, *_: int(photograph[0, 0, 0]))
+    monkeypatch.setattr(detection_loop, "sample", lambda photograph, *_, **__: int(photograph[0, 0, 0]))
     seen = [Drawer(*sources, {}, seed=3)(n, 64) for n in range(2000)]
     assert abs(np.mean(np.equal(seen, levels["hard"])) - HARD) < 0.03
     assert abs(np.mean(np.equal(seen, levels["sharp"])) - SHARP * (1 - HARD)) < 0.04
@@ -74,6 +75,27 @@ def test_a_training_that_goes_on_ends_where_an_unbroken_one_does(material, tmp_p
     resumed = train_detector(material, tmp_path / "two", TINY, tell=lambda _: None)
     for name, value in unbroken.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_training_may_begin_with_other_weights_and_leaves_them_as_they_are(material, tmp_path):
+    torch.set_num_threads(1)
+    start = begun(DetectorTraining(samples=16, seed=7)).network
+    before = {name: value.clone() for name, value in start.state_dict().items()}
+    still = DetectorTraining(samples=2, size=64, batch=2, rate=0.0)
+    trained = train_detector(material, tmp_path, still, start=start, tell=lambda _: None)
+    for name, weights in trained.named_parameters():
+        assert torch.equal(weights, before[name]), name
+    for name, value in start.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_a_training_on_large_samples_does_without_windows(monkeypatch):
+    network = begun(TINY).network
+    planes = torch.rand(1, PLANES, 8 * (WINDOW + 4), 8 * (WINDOW + 4))
+    with torch.no_grad():
+        trained = network.train()(planes)
+        monkeypatch.setattr("archive_restore.networks.detector.WINDOW", 1000)
+        assert torch.equal(network.train()(planes), trained)
 
 
 def test_learning_the_same_batch_again_and_again_lowers_the_loss():

@@ -65,6 +65,31 @@ def test_damage_is_often_softened_by_the_scanner_that_saw_it(monkeypatch):
     assert np.mean(np.array(steps) < 0.8) > 0.25
 
 
+@pytest.mark.parametrize(
+    ("enlarging", "size", "whole"), [(True, 300, 0), (True, 700, 0), (True, 90, 40), (False, 300, 40)]
+)
+def test_a_photograph_smaller_than_the_sample_is_shown_enlarged(monkeypatch, enlarging, size, whole):
+    flat = np.full((100, 160, 3), 90, np.uint8)
+    drawn_at = []
+
+    def scanned(photograph, side, random, shapes, draw):
+        drawn_at.append(side)
+        return detection_samples.DetectorSample(
+            np.zeros((side, side, 3), np.uint8),
+            np.zeros((side, side), bool),
+            np.ones((side, side), np.float32),
+        )
+
+    monkeypatch.setattr(detection_samples, "scanned", scanned)
+    for n in range(80):
+        one = sample(flat, size, np.random.default_rng(n), {}, enlarging=enlarging)
+        assert one.picture.shape == (size, size, 3)
+    assert drawn_at.count(size) >= whole
+    if not whole:
+        assert max(drawn_at) <= 100
+        assert min(drawn_at) >= min(size / 2.6, 100) - 1
+
+
 @pytest.mark.parametrize("size", [64, 96])
 def test_some_are_enlarged_after_the_scan_and_their_truth_with_them(monkeypatch, size):
     """A hard white square on a grey picture, seen by a scanner that blurs nothing."""

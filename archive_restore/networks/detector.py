@@ -129,7 +129,11 @@ class DamageSegmenter(nn.Module):
         quarter = self.encode_quarter(self.read(folded))
         eighth = self.encode_eighth(self.down_eighth(quarter))
         sixteenth = self.encode_sixteenth(self.down_sixteenth(eighth))
-        coarsest = in_windows(self.encode_coarsest, self.down_coarsest(sixteenth))
+        coarsest = self.down_coarsest(sixteenth)
+        # A training on larger samples than a window is to learn to do without.
+        coarsest = (
+            self.encode_coarsest(coarsest) if self.training else in_windows(self.encode_coarsest, coarsest)
+        )
         sixteenth = self.decode_sixteenth(doubled(self.up_sixteenth(coarsest)) + sixteenth)
         eighth = self.decode_eighth(doubled(self.up_eighth(sixteenth)) + eighth)
         quarter = self.decode_quarter(doubled(self.up_quarter(eighth)) + quarter)
@@ -279,14 +283,18 @@ def laid_out(network: DamageSegmenter) -> DamageSegmenter:
 
 
 def load_detector(device: torch.device | None = None, folder: Path | None = None) -> Detector:
-    """The shipped segmenter, checked against its hash.
+    """The shipped segmenter, or that of a folder, on a device; see `load_segmenter`."""
+    return Detector(load_segmenter(folder or shipped_models() / FOLDER), device)
+
+
+def load_segmenter(folder: Path) -> DamageSegmenter:
+    """The segmenter of a folder of weights, checked against its hash.
 
     Raises
     ------
     WeightsError
         There is none, or it is not the manifest's.
     """
-    folder = folder or shipped_models() / FOLDER
     card = next((card for card in read_manifest(folder)[1] if card.name == NAME), None)
     if card is None:
         raise WeightsError(
@@ -298,4 +306,4 @@ def load_detector(device: torch.device | None = None, folder: Path | None = None
         network.load_state_dict({key: value.float() for key, value in safetensors.torch.load(data).items()})
     except (RuntimeError, SafetensorError) as error:
         raise WeightsError(f"{printable(folder / card.file)} does not hold a {NAME}: {error}") from error
-    return Detector(network, device)
+    return network

@@ -97,7 +97,8 @@ class Drawer:
         chosen = self.sharp if self.sharp is not None and random.random() < SHARP else self.photographs
         if self.hard is not None and random.random() < HARD:
             chosen = self.hard
-        return sample(chosen[int(random.integers(len(chosen)))], size, random, self.shapes)
+        photograph = chosen[int(random.integers(len(chosen)))]
+        return sample(photograph, size, random, self.shapes, enlarging=True)
 
 
 _drawer: Drawer | None = None
@@ -208,10 +209,10 @@ class State:
         self.seen = parts["seen"]
 
 
-def begun(training: DetectorTraining) -> State:
-    """A fresh training."""
+def begun(training: DetectorTraining, start: DamageSegmenter | None = None) -> State:
+    """A fresh training, of a copy of `start`, or from scratch."""
     torch.manual_seed(training.seed)
-    network = laid_out(DamageSegmenter())
+    network = laid_out(deepcopy(start) if start else DamageSegmenter())
     optimizer = torch.optim.AdamW(network.parameters(), lr=training.rate, weight_decay=1e-4, fused=True)
     return State(network.train(), deepcopy(network).eval(), optimizer)
 
@@ -221,14 +222,16 @@ def train_detector(
     folder: Path,
     training: DetectorTraining,
     *,
+    start: DamageSegmenter | None = None,
     every: int = 2_000,
     tell: Callable[[str], None] = print,
 ) -> DamageSegmenter:
     """Trains, or goes on from the folder's checkpoint; returns the averaged network.
 
-    `every`: samples between checkpoints, and between what is told.
+    `start`: what a fresh training begins with instead of nothing. `every`: samples between checkpoints, and between
+    what is told.
     """
-    state = begun(training)
+    state = begun(training, start)
     path = folder / CHECKPOINT
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists():

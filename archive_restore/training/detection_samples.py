@@ -35,6 +35,9 @@ ENLARGED, TIMES = 0.35, (1.2, 2.2)
 """Share of the samples that are enlarged after the scan, and by how much: small photographs are shown to the segmenter
 enlarged, and their damage is as soft then as they are."""
 
+MOST_TIMES = 2.6
+"""By how much photographs are enlarged that are smaller than a sample; by more only if they have to be."""
+
 VISIBLE = 6.0
 """Levels of 255 by which a damaged pixel differs from the undamaged photograph."""
 
@@ -58,13 +61,20 @@ def sample(
     random: Random,
     shapes: Mapping[str, Sequence[Floats]],
     draw: Draw | None = None,
+    *,
+    enlarging: bool = False,
 ) -> DetectorSample:
     """One sample of `size` px from an undamaged photograph ((H, W, 3) uint8); `shapes` are opacities of real
-    artefacts by kind, and may be empty. `draw` draws the damage; None: `defects.draw_some` does."""
+    artefacts by kind, and may be empty. `draw` draws the damage; None: `defects.draw_some` does. `enlarging`: a
+    photograph that is smaller than the sample is always enlarged after the scan."""
     draw = draw or defects.draw_some
-    if random.random() >= ENLARGED:
+    times = random.uniform(*TIMES) if random.random() < ENLARGED else 1.0
+    least = size / min(photograph.shape[:2])
+    if enlarging and least > 1:
+        times = max(times, random.uniform(least, max(least, MOST_TIMES)))
+    if times == 1:
         return scanned(photograph, size, random, shapes, draw)
-    return enlarged(scanned(photograph, round(size / random.uniform(*TIMES)), random, shapes, draw), size)
+    return enlarged(scanned(photograph, round(size / times), random, shapes, draw), size)
 
 
 def enlarged(small: DetectorSample, size: int) -> DetectorSample:
