@@ -67,15 +67,12 @@ class Protocol(NullProgress):
     def note(self, message: str) -> None:
         print(f"{self._clock.now():%a %H:%M}  {message}", flush=True)
 
-    def figures(self, **figures: float) -> None:
-        if "windows" in figures:  # counted from the first of each run; one after the other
-            self._clock.sleep(self._each)
-
     def event(self, name: str, facts: Mapping[str, Fact]) -> None:
         self.events[name] += 1
         if name in ("restored", "linked", "copied"):
             path = str(facts["path"])
             self.done[path] += 1
+            self._clock.sleep(self._each)
             self._first = self._first or self._clock.now()
             self.note(f"{name} {Path(path).name}")
 
