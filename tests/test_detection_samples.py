@@ -87,7 +87,7 @@ def test_a_photograph_smaller_than_the_sample_is_shown_enlarged(monkeypatch, enl
     assert drawn_at.count(size) >= whole
     if not whole:
         assert max(drawn_at) <= 100
-        assert min(drawn_at) >= min(size / 2.6, 100) - 1
+        assert min(drawn_at) >= min(size / detection_samples.MOST_TIMES, 100) - 1
 
 
 @pytest.mark.parametrize("size", [64, 96])
