@@ -47,7 +47,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         words = {line: [word.replace("~", str(ida)) for word in line.split()] for line in EVENING}
         words["run"] += ["--device", "cpu"]
         return {
-            command: CliRunner().invoke(app, line).stdout.replace(str(ida), "/home/ida")
+            command: CliRunner().invoke(app, line).stdout.replace(str(ida), "/home/ida").replace("'", "")
             for command, line in words.items()
         }
 
