@@ -14,6 +14,7 @@ under it by 1 - a, so it comes back by a factor: hence a `trust` in the output t
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 SLOPE = 0.2
 """Of the leaky rectifiers, as published."""
@@ -32,8 +33,9 @@ class ResidualBlock(nn.Module):
         self.activation = nn.LeakyReLU(SLOPE)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.gather(self.activation(self.spread(self.activation(x))))
-        return x + y
+        spread = self.spread(self.activation(x))
+        gathered: Tensor = self.gather(functional.leaky_relu(spread, SLOPE, inplace=True))
+        return gathered.add_(x)
 
 
 class Generator(nn.Module):

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from archive_restore.cores import usable_cores
 from archive_restore.errors import DeviceError, WeightsError
@@ -43,8 +43,8 @@ CHEAP_PX = 3_000_000
 """px of windows that any scale of a photograph is worth on a CPU with half precision: two cores of an EPYC 9004 take
 little more than a second (`tests.benchmarks.speed`)."""
 
-CHEAP_SHARE = 0.6
-"""px of windows for each px of a large photograph: with 12 megapixels those two cores take two to three seconds."""
+CHEAP_SHARE = 0.4
+"""px of windows for each px of a large photograph: with 12 megapixels those two cores take two seconds."""
 
 IN_FULL_PRECISION = 6
 """A CPU that cannot compute in half precision takes so many times as long for a window, and is worth as many fewer. On
@@ -62,7 +62,7 @@ class Restorer:
 
     Parameters
     ----------
-    model : its module is moved to `device`
+    model : its module is moved to `device`, and rounded to the precision that it computes in there
     device : see `networks.devices.choose_device`
     batch_size : windows of full size at once, and more of smaller ones; None to choose by the device
     grain : draw the grain that the restored holes lack (see `grain.match_grain`)
@@ -101,6 +101,8 @@ class Restorer:
         self._cutters = max(1, min(MAX_CUTTERS, threads))
         self._shrinking = Lock()
         self._module = SelfEnsemble(model.module).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self._precision is not None:
+            _round_weights(self._module, self._precision)
 
     def restore(self, pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray[Sample]:
         """One photograph.
@@ -244,6 +246,13 @@ class Restorer:
         """(B, H, W, 3) to (B, 3, H, W) in [-1, 1]."""
         planes = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).contiguous()
         return planes.float().div_(127.5).sub_(1.0)
+
+
+def _round_weights(module: nn.Module, precision: torch.dtype) -> None:
+    """Rounds the weights of the convolutions, in place, as autocast would round them again for every batch."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            part.to(precision)
 
 
 def _check(pixels: Picture, mask: NDArray[np.bool_]) -> None:
