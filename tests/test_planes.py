@@ -16,6 +16,16 @@ def test_halving_is_the_mean_of_four():
     assert halved(picture).tolist() == [[100, 8]]
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (8, 3), (5, 7, 3), (601, 901, 3)])
+def test_an_odd_last_row_or_column_is_the_mean_of_what_is_there(shape):
+    picture = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    beside = [(0, shape[0] % 2), (0, shape[1] % 2), (0, 0)][: picture.ndim]
+    even = np.pad(picture, beside, mode="edge").astype(int)
+    means = (even[0::2, 0::2] + even[0::2, 1::2] + even[1::2, 0::2] + even[1::2, 1::2]) / 4
+    assert halved(picture).shape == means.shape
+    assert np.abs(halved(picture) - means).max() <= 0.5
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (2, 3), (5, 5, 3)])
 def test_the_smallest_pictures_have_a_pyramid(shape):
     assert pyramid(np.zeros(shape, np.uint8))[0].shape == shape[:2]

@@ -75,5 +75,14 @@ def pyramid(pixels: NDArray[np.uint8]) -> list[Plane]:
 def halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The area mean of 2 by 2 pixels; an odd last row or column is averaged with what is there."""
     height, width = picture.shape[:2]
-    half = cv2.resize(picture, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
-    return np.asarray(half, np.uint8)
+    down, across = height // 2, width // 2
+    half = np.empty((height - down, width - across, *picture.shape[2:]), np.uint8)
+    if down and across:
+        # At any other ratio than one half OpenCV takes ten times as long.
+        even = picture[: 2 * down, : 2 * across]
+        half[:down, :across] = cv2.resize(even, (across, down), interpolation=cv2.INTER_AREA)
+    if height % 2:
+        half[down:] = halved(np.repeat(picture[-1:], 2, axis=0))
+    if width % 2:
+        half[:, across:] = halved(np.repeat(picture[:, -1:], 2, axis=1))
+    return half
