@@ -182,6 +182,19 @@ def test_a_cpu_without_half_precision_shows_its_windows_less_often(monkeypatch: 
     assert shown[0] > shown[1] > 0
 
 
+def test_weights_are_rounded_once_to_what_autocast_would_round_them_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(restoring, "half_precision", lambda device: torch.bfloat16)
+    pixels, mask = scratched(96, 128)
+    once, always = small_generator(), small_generator()
+    rounded = restorer(once).restore(pixels, mask)
+    assert {weights.dtype for weights in once.parameters()} == {torch.bfloat16}
+    monkeypatch.setattr(restoring, "_round_weights", lambda module, precision: None)
+    assert np.array_equal(restorer(always).restore(pixels, mask), rounded)
+    assert {weights.dtype for weights in always.parameters()} == {torch.float32}
+
+
 def test_the_untrained_generator_gives_the_first_guess_to_the_sample() -> None:
     pixels, mask = scratched(200, 300)
     generator = Generator(widths=(8, 8, 8), blocks=1, dilations=(1,), window=64, context=12)
