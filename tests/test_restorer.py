@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from archive_restore.networks.weights import LoadedModel, ModelCard
 from archive_restore.restoring import restorer as restoring
 from archive_restore.restoring.prefill import prefill
 from archive_restore.restoring.restorer import CHEAP_PX, CHEAP_SHARE, Restorer, thoroughness, ways_of
+from archive_restore.restoring.toning import in_its_tone
 
 CPU = torch.device("cpu")
 CARD = ModelCard(name="test", file="", sha256="", architecture="test")
@@ -98,6 +99,7 @@ def small_generator() -> Generator:
     st.integers(0, 2**32 - 1),
     st.sampled_from([0.01, 0.5]),
 )
+@example(1, 2, False, 0, 0.5)
 @settings(max_examples=40, deadline=None)
 def test_no_sample_outside_the_mask_changes(
     height: int, width: int, grey: bool, seed: int, share: float
@@ -112,7 +114,11 @@ def test_no_sample_outside_the_mask_changes(
     assert restored.dtype == np.uint8
     np.testing.assert_array_equal(restored[~mask], before[~mask])
     np.testing.assert_array_equal(pixels, before)
-    assert (restored[mask] == (100 if grey else [10, 200, 90])).all()
+    painted = before.copy()
+    painted[mask] = 100 if grey else (10, 200, 90)
+    # One known sample is a photograph of one tone, and so may a few be.
+    expected = in_its_tone(before, painted, mask) if np.count_nonzero(~mask) < 9 else painted
+    np.testing.assert_array_equal(restored, expected)
 
 
 def test_pictures_with_and_without_fractions_share_batches_and_keep_their_types() -> None:
