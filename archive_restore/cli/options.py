@@ -161,7 +161,7 @@ Grain = Annotated[
     bool,
     typer.Option(
         "--grain/--no-grain",
-        help="Give repairs the grain of the photograph around them, or leave them smooth.",
+        help="Give repairs the texture and grain of the photograph around them, or leave them smooth.",
     ),
 ]
 

@@ -14,15 +14,9 @@ import numpy as np
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
-from archive_restore.restoring.fractions import Picture, Sample, fitted
-from archive_restore.restoring.grain_strength import (
-    CEILING,
-    Floats,
-    energy_of,
-    means,
-    strength_around,
-    strength_beside,
-)
+from archive_restore.restoring.fine_detail import MARGIN, Floats, energy_of, fine
+from archive_restore.restoring.fractions import Sample, fitted
+from archive_restore.restoring.grain_strength import CEILING, means, strength_around, strength_beside
 
 Patch = tuple[float, Floats]
 """Mean square over the channels, and (PATCH, PATCH, C) of grain."""
@@ -47,12 +41,6 @@ PATCHES_EACH = 12
 
 FIELD = 256
 """px; the field of grain repeats after that, which nobody sees in grain."""
-
-SMOOTH = 3.0
-"""px; standard deviation of the Gaussian that separates grain from what lies under it."""
-
-MARGIN = int(4 * SMOOTH)
-"""px around a hole that decide how much fine detail it holds."""
 
 STRONGEST = 1.5
 """Grain around one hole is at most that much stronger than the photograph's own: what exceeds it is texture."""
@@ -93,12 +81,12 @@ def match_grain(
         if len(cells) <= FEW or not _beside(cell, strengths):
             part = _around(mask.shape, cell, RING)
             known = ~mask[part]
-            fine = _fine(pixels[part], known)
-            energy = energy_of(fine)
+            detail = fine(pixels[part], known)
+            energy = energy_of(detail)
             strength = strength_around(energy, known)
             if strength is not None:
                 strengths[cell] = strength
-            patches += _patches(fine, energy, known, least)
+            patches += _patches(detail, energy, known, least)
     measured = list(strengths.values())
     if not measured or np.median(measured) < least:
         return restored.copy()
@@ -137,19 +125,6 @@ def _around(shape: tuple[int, ...], cell: tuple[int, int], margin: int) -> tuple
     return slice(first[0], last[0]), slice(first[1], last[1])
 
 
-def _fine(picture: Picture, known: NDArray[np.bool_] | None = None) -> Floats:
-    """What a Gaussian of `SMOOTH` px takes away, (h, w, C) float32; from `known` samples only, 0 elsewhere."""
-    values: Floats = picture.astype(np.float32).reshape(*picture.shape[:2], -1)
-    if known is not None:
-        values = np.asarray(cv2.copyTo(values, known.view(np.uint8)), np.float32).reshape(values.shape)
-    smooth = cv2.GaussianBlur(values, (0, 0), SMOOTH)
-    if known is not None:
-        weight = known.astype(np.float32)
-        weight /= np.maximum(cv2.GaussianBlur(weight, (0, 0), SMOOTH), 1e-3)
-        smooth = cv2.multiply(smooth, cv2.merge([weight] * values.shape[2]))
-    return np.asarray(cv2.subtract(values, smooth.reshape(values.shape)), np.float32).reshape(values.shape)
-
-
 def _blended(strengths: dict[tuple[int, int], float], shape: tuple[int, ...], usual: float) -> Floats:
     """The strength at every cell's centre, (rows, columns), with the neighbours' where it was not measured."""
     rows, columns = (-(-side // CELL) for side in shape[:2])
@@ -185,7 +160,7 @@ def _field(patches: list[Floats], random: Random) -> Floats:
     return np.asarray(field / max(float(np.sqrt(np.square(field).mean())), 1e-6), np.float32)
 
 
-def _patches(fine: Floats, energy: Floats, known: NDArray[np.bool_], least: float) -> list[Patch]:
+def _patches(detail: Floats, energy: Floats, known: NDArray[np.bool_], least: float) -> list[Patch]:
     """The flattest wholly known patches of what surrounds a cell."""
     if min(known.shape) < PATCH:
         return []
@@ -194,7 +169,7 @@ def _patches(fine: Floats, energy: Floats, known: NDArray[np.bool_], least: floa
     alive = [(float(flatness[row, column]), row, column) for row, column in whole.tolist()]
     flattest = sorted(item for item in alive if item[0] > least**2)[: max(1, len(alive) // 3)]
     return [
-        (strength, fine[row * PATCH :, column * PATCH :][:PATCH, :PATCH].copy())
+        (strength, detail[row * PATCH :, column * PATCH :][:PATCH, :PATCH].copy())
         for strength, row, column in flattest[:PATCHES_EACH]
     ]
 
@@ -219,7 +194,7 @@ def _add(
     wide = tuple(slice(max(0, side.start - MARGIN), side.stop + MARGIN) for side in cell)
     inner = tuple(slice(c.start - w.start, c.stop - w.start) for c, w in zip(cell, wide, strict=True))
     hole = mask[wide].astype(np.float32)
-    energy = energy_of(_fine(restored[wide]))
+    energy = energy_of(fine(restored[wide]))
     present = cv2.blur(energy * hole, (7, 7)) / np.maximum(cv2.blur(hole, (7, 7)), 1e-6)
     height, width = mask[cell].shape
     down, across = np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from archive_restore.restoring.fine_detail import Floats
 
 BLOCK = 8
 """px; side of the blocks whose variance is compared to find flat ones."""
@@ -35,13 +35,6 @@ SPOT_KNOWN = 0.6
 
 SPOT_BIAS = 1.3
 """The flattest of them understates the grain, measured as `FLAT_BIAS` was."""
-
-
-def energy_of(fine: Floats) -> Floats:
-    """Mean square over the channels, (h, w)."""
-    channels = fine.shape[2]
-    squares = cv2.multiply(fine, fine)
-    return np.asarray(cv2.transform(squares, np.full((1, channels), 1 / channels, np.float32)), np.float32)
 
 
 def means(plane: Floats, side: int) -> Floats:

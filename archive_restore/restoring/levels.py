@@ -142,7 +142,7 @@ def coarse_to_fine(
         coarse, coarse_mask = halved(pixels, mask)
         if max(coarse_mask.shape) > size // 2:
             coarse_scan = None if scan is None else halved(scan, np.zeros_like(mask))[0]
-            coarse_wanted = _grown(_any_of_four(deep), MARGIN) & coarse_mask
+            coarse_wanted = _grown(any_of_four(deep), MARGIN) & coarse_mask
             coarse = yield from coarse_to_fine(
                 coarse, coarse_mask, size=size, context=context, scan=coarse_scan, wanted=coarse_wanted
             )
@@ -178,6 +178,13 @@ def halved(
     return np.concatenate([picture for picture, _ in strips]), np.concatenate([hole for _, hole in strips])
 
 
+def any_of_four(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) bool to (ceil(H/2), ceil(W/2)) bool."""
+    even = np.pad(mask, ((0, mask.shape[0] % 2), (0, mask.shape[1] % 2)))
+    rows = even[0::2] | even[1::2]
+    return rows[:, 0::2] | rows[:, 1::2]
+
+
 def at_least(plane: NDArray[Any], size: int, *, mirrored: bool = True) -> NDArray[Any]:
     """`plane` (H, W[, C]) mirrored at its lower and right border (or padded with zeros) until both sides are
     at least `size` px; itself if they are."""
@@ -186,13 +193,6 @@ def at_least(plane: NDArray[Any], size: int, *, mirrored: bool = True) -> NDArra
         return plane
     missing += [(0, 0)] * (plane.ndim - 2)
     return np.pad(plane, missing, mode="reflect") if mirrored else np.pad(plane, missing)
-
-
-def _any_of_four(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(H, W) bool to (ceil(H/2), ceil(W/2)) bool."""
-    even = np.pad(mask, ((0, mask.shape[0] % 2), (0, mask.shape[1] % 2)))
-    rows = even[0::2] | even[1::2]
-    return rows[:, 0::2] | rows[:, 1::2]
 
 
 def _grown(mask: NDArray[np.bool_], margin: int) -> NDArray[np.bool_]:

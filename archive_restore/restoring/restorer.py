@@ -18,6 +18,7 @@ from archive_restore.restoring.fractions import Picture, Sample
 from archive_restore.restoring.grain import match_grain
 from archive_restore.restoring.levels import Cut, Level, Painting, coarse_to_fine
 from archive_restore.restoring.scheduler import Outcome, Scheduler
+from archive_restore.restoring.texture import match_texture
 from archive_restore.restoring.toning import in_its_tone
 from archive_restore.restoring.windows import Shape
 
@@ -66,7 +67,8 @@ class Restorer:
     model : its module is moved to `device`, and rounded to the precision that it computes in there
     device : see `networks.devices.choose_device`
     batch_size : windows of full size at once, and more of smaller ones; None to choose by the device
-    grain : draw the grain that the restored holes lack (see `grain.match_grain`)
+    grain : draw the texture and the grain that the restored holes lack (see `texture.match_texture` and
+        `grain.match_grain`)
     opaque : believe nothing under the masks: they hide what is to go, whether it is damage or not
     thorough : restore each window eight times, turned and mirrored, and keep the mean; None as `thoroughness` has it
     note : told, in a sentence, when a batch did not fit and smaller ones are used from then on; in any thread
@@ -127,11 +129,11 @@ class Restorer:
     ) -> NDArray[Sample]:
         """The last touch to what `restore_many` gave; needs no device and may run in any thread.
 
-        Parameters and result are those of `toning.in_its_tone` and then of `grain.match_grain`, which is left out
-        where `grain` is False.
+        Parameters and result are those of `toning.in_its_tone`, then of `texture.match_texture` and of
+        `grain.match_grain`, which are left out where `grain` is False.
         """
         toned = in_its_tone(pixels, restored, mask)
-        return match_grain(pixels, toned, mask) if self.grain else toned
+        return match_grain(pixels, match_texture(toned, mask), mask) if self.grain else toned
 
     def restore_many(
         self,

@@ -82,6 +82,7 @@ STAGES: tuple[Place, ...] = (
     ("cut, first guess", levels.Level, "cut"),
     ("paste", levels.Level, "paste"),
     ("composite", levels.Level, "composite"),
+    ("texture", restorer, "match_texture"),
     ("grain", restorer, "match_grain"),
     ("encode", inpaint, "encode"),
     ("regions for the record", inpaint, "regions_of"),
