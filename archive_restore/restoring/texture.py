@@ -27,10 +27,10 @@ WIDE = 7.0
 RIM = 4
 """px; so far the rim tells what is fine, and the generator draws it."""
 
-STEP = 12
+STEP = 16
 """px between the centres of the places that get a patch."""
 
-CELL = 10 * STEP
+CELL = 8 * STEP
 """px; places in a square of this side choose among the same patches."""
 
 FEATHER = 9
@@ -162,9 +162,7 @@ def _draw(
         return
     patches.copied(number)
     drawn = patches.drawn(number)
-    has, gives = (
-        cv2.blur(energy_of(detail), (FEATHER, FEATHER)) for detail in (_fine_at(picture, place), drawn)
-    )
+    has, gives = (cv2.blur(energy_of(detail), (FEATHER, FEATHER)) for detail in (patches.shown(place), drawn))
     share = belief * np.sqrt(np.maximum(gives - has, 0) / np.maximum(gives, 1e-3))
     weight = np.where(known, cv2.blur((~known).astype(np.float32), (FEATHER, FEATHER)), 1) * wide[place]
     before, smooth = (some[place].astype(np.float32).reshape(SIDE, SIDE, -1) for some in (result, picture))

@@ -51,6 +51,9 @@ trusses, masonry and print more than 0.55. And what a further 1 costs."""
 BLOTS = 12.0
 """px; standard deviation of the Gaussian that takes a thing's blots away, too."""
 
+THINNED = 4
+"""px; of what is as smooth as blots, every so many-th pixel of every so many-th row tells all."""
+
 BLOTTED = (0.7, 1.5)
 """Mean square of the blots over that of the detail, and what a further 1 costs."""
 
@@ -73,7 +76,8 @@ class Patches:
 
     Attributes
     ----------
-    detail : (h, w, C) float32, what is fine in the surroundings
+    around : the surroundings' place in the picture
+    detail : (h, w, C) float32, what is fine there
     rows, columns : (K,) where patches begin in it
     lightness : (K, P) float32, of the patches' detail, every other pixel of every other row
     squares : (K, P) float32, its squares
@@ -82,6 +86,7 @@ class Patches:
     doubts : (K,) float32, what speaks against copying each; grows with every copy
     """
 
+    around: Place
     detail: Floats
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
@@ -95,6 +100,14 @@ class Patches:
         """The detail of a patch, (SIDE, SIDE, C)."""
         row, column = int(self.rows[number]), int(self.columns[number])
         return self.detail[row : row + SIDE, column : column + SIDE]
+
+    def shown(self, place: Place) -> Floats:
+        """The detail of a place of the picture in or beside the cell, (h, w, C)."""
+        rows, columns = (
+            slice(side.start - whole.start, side.stop - whole.start)
+            for side, whole in zip(place, self.around, strict=True)
+        )
+        return self.detail[rows, columns]
 
     def best(self, detail: Floats, told: NDArray[np.bool_], tones: Floats) -> tuple[int, float]:
         """The patch that would continue in a place, and how unlike that place it is (0: not at all).
@@ -149,6 +162,7 @@ def patches_around(picture: Picture, mask: NDArray[np.bool_], cell: Place) -> Pa
     compared = views[rows, columns].reshape(len(rows), -1)
     squares = np.square(compared)
     return Patches(
+        place,
         detail,
         rows,
         columns,
@@ -204,13 +218,13 @@ def _doubts(lightness: Floats, values: Floats, rows: NDArray[np.intp], columns: 
     peaks = cv2.dilate(np.abs(lightness), np.ones((SIDE, SIDE), np.uint8), anchor=(0, 0))
     coherent, all_of_it = _directions(lightness)
     streaked = _over(coherent, SIDE)[rows, columns] / (_over(all_of_it, SIDE)[rows, columns] + 1e-3)
-    under = cv2.GaussianBlur(values, (0, 0), SMOOTH)
-    blots = np.square(under - cv2.GaussianBlur(under, (0, 0), BLOTS))
+    under = np.ascontiguousarray(cv2.GaussianBlur(values, (0, 0), SMOOTH)[::THINNED, ::THINNED])
+    blots = np.square(under - cv2.GaussianBlur(under, (0, 0), BLOTS / THINNED))
     terms = (
         (uneven, np.log(UNEVEN[0]), UNEVEN[1]),
         (peaks[rows, columns] / np.sqrt(energy), *PEAK),
         (streaked, *STREAKED),
-        (_over(blots, SIDE)[rows, columns] / energy, *BLOTTED),
+        (_over(blots, SIDE // THINNED)[rows // THINNED, columns // THINNED] / energy, *BLOTTED),
     )
     return np.asarray(sum(cost * np.maximum(value - free, 0) for value, free, cost in terms), np.float32)
 
