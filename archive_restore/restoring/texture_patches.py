@@ -1,7 +1,7 @@
 """Patches of what surrounds a hole, and which of them would continue in it.
 
-A patch is worth copying if it shows a texture, not a thing: what is lively all over, without one direction and
-without the blots of a thing's outlines, of which only the edges would be copied.
+A patch is worth copying if it shows a texture, not a thing: what is lively all over, without extremes and without one
+direction. Of a thing only the edges would be copied.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.restoring.fine_detail import SMOOTH, Floats, fine, lightness_of
+from archive_restore.restoring.fine_detail import Floats, fine, lightness_of
 from archive_restore.restoring.fractions import Picture
 
 Place = tuple[slice, slice]
@@ -45,17 +45,8 @@ ALONG = 2.5
 Optimal Orientation Detection of Linear Symmetry, ICCV 1987)."""
 
 STREAKED = (0.45, 8.0)
-"""Coherence that textures may have: of 0 (every direction) to 1 (one). Pebbles, leaves and rock have 0.2 to 0.45,
-trusses, masonry and print more than 0.55. And what a further 1 costs."""
-
-BLOTS = 12.0
-"""px; standard deviation of the Gaussian that takes a thing's blots away, too."""
-
-THINNED = 4
-"""px; of what is as smooth as blots, every so many-th pixel of every so many-th row tells all."""
-
-BLOTTED = (0.7, 1.5)
-"""Mean square of the blots over that of the detail, and what a further 1 costs."""
+"""Coherence that textures may have, of 0 (every direction) to 1 (one): pebbles, leaves and rock have less, trusses,
+masonry and print more. And what a further 1 costs."""
 
 TONE = 10.0
 """Levels of 255, in each quarter of a patch, that cost 1."""
@@ -65,6 +56,12 @@ EVERY = 2
 
 COMPARABLE = (SIDE // EVERY) ** 2 // 8
 """Of those, so many must be told of a place before patches are compared with its detail."""
+
+LIVELINESS = 2.0
+"""What it costs to be e times as lively as a place, or as dull: in mean squares of the detail."""
+
+WEIGHED = 0.2
+"""How much of what speaks against a patch counts in the choice; all of it counts in whether the choice is believed."""
 
 AGAIN = 0.5
 """What it costs to copy a patch once more."""
@@ -83,7 +80,8 @@ class Patches:
     squares : (K, P) float32, its squares
     energies : (K,) float32, their means
     tones : (K, 4 C) float32, of their quarters, levels of 255
-    doubts : (K,) float32, what speaks against copying each; grows with every copy
+    doubts : (K,) float32, what speaks against its being a texture
+    copies : (K,) float32, what it costs that it was copied already; grows with every copy
     """
 
     around: Place
@@ -95,6 +93,7 @@ class Patches:
     energies: Floats
     tones: Floats
     doubts: Floats
+    copies: Floats
 
     def drawn(self, number: int) -> Floats:
         """The detail of a patch, (SIDE, SIDE, C)."""
@@ -110,7 +109,8 @@ class Patches:
         return self.detail[rows, columns]
 
     def best(self, detail: Floats, told: NDArray[np.bool_], tones: Floats) -> tuple[int, float]:
-        """The patch that would continue in a place, and how unlike that place it is (0: not at all).
+        """The patch that would continue in a place, and how unlike that place it is (0: not at all), with what speaks
+        against its being a texture: where wood ends, or a railing, the leaves beside it are no substitute.
 
         Parameters
         ----------
@@ -118,7 +118,7 @@ class Patches:
         told : (SIDE, SIDE) bool, where that is to be continued
         tones : (4 C,) of the place's quarters
         """
-        unlike = self.doubts + np.square((self.tones - tones) / TONE).mean(axis=1)
+        unlike = self.copies + np.square((self.tones - tones) / TONE).mean(axis=1) + WEIGHED * self.doubts
         known = told[::EVERY, ::EVERY].astype(np.float32).ravel()
         count = known.sum()
         if count >= COMPARABLE:
@@ -128,13 +128,13 @@ class Patches:
             alike = np.einsum("kp,p->k", self.lightness, wanted) / count
             # By the sum of both energies, since dull patches are near everything.
             unlike += (energy + energies - 2 * alike) / (energy + energies + FLOOR)
-            unlike += np.square(np.log((self.energies + FLOOR) / (energy + FLOOR)))
+            unlike += LIVELINESS * np.square(np.log((self.energies + FLOOR) / (energy + FLOOR)))
         number = int(unlike.argmin())
-        return number, float(unlike[number])
+        return number, float(unlike[number] + (1 - WEIGHED) * self.doubts[number])
 
     def copied(self, number: int) -> None:
         """Remembers that a patch was copied."""
-        self.doubts[number] += AGAIN
+        self.copies[number] += AGAIN
 
 
 def patches_around(picture: Picture, mask: NDArray[np.bool_], cell: Place) -> Patches | None:
@@ -170,7 +170,8 @@ def patches_around(picture: Picture, mask: NDArray[np.bool_], cell: Place) -> Pa
         squares,
         squares.mean(axis=1),
         np.concatenate(quarters, axis=1),
-        _doubts(lightness, lightness_of(values), rows, columns),
+        _doubts(lightness, rows, columns),
+        np.zeros(len(rows), np.float32),
     )
 
 
@@ -203,13 +204,8 @@ def _squares(side: int) -> Iterator[tuple[int, int]]:
     yield from ((row, column) for row in range(0, SIDE, side) for column in range(0, SIDE, side))
 
 
-def _doubts(lightness: Floats, values: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:
-    """What speaks against each patch's being a texture, (K,).
-
-    Parameters
-    ----------
-    lightness, values : (h, w), of the detail, and of the picture itself
-    """
+def _doubts(lightness: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:
+    """What speaks against each patch's being a texture, (K,); `lightness` (h, w) is the detail's."""
     squares = np.square(lightness)
     energy = _over(squares, SIDE)[rows, columns] + FLOOR
     spots = _over(squares, SPOT)
@@ -218,13 +214,10 @@ def _doubts(lightness: Floats, values: Floats, rows: NDArray[np.intp], columns: 
     peaks = cv2.dilate(np.abs(lightness), np.ones((SIDE, SIDE), np.uint8), anchor=(0, 0))
     coherent, all_of_it = _directions(lightness)
     streaked = _over(coherent, SIDE)[rows, columns] / (_over(all_of_it, SIDE)[rows, columns] + 1e-3)
-    under = np.ascontiguousarray(cv2.GaussianBlur(values, (0, 0), SMOOTH)[::THINNED, ::THINNED])
-    blots = np.square(under - cv2.GaussianBlur(under, (0, 0), BLOTS / THINNED))
     terms = (
         (uneven, np.log(UNEVEN[0]), UNEVEN[1]),
         (peaks[rows, columns] / np.sqrt(energy), *PEAK),
         (streaked, *STREAKED),
-        (_over(blots, SIDE // THINNED)[rows // THINNED, columns // THINNED] / energy, *BLOTTED),
     )
     return np.asarray(sum(cost * np.maximum(value - free, 0) for value, free, cost in terms), np.float32)
 
