@@ -187,6 +187,20 @@ def test_the_patch_that_continues_is_found() -> None:
     assert patches.best(fine(picture)[place][..., 0], left, tones_of(picture[place]))[1] > unlike
 
 
+def test_patches_are_wholly_known_and_have_the_tones_of_where_they_lie() -> None:
+    picture = np.dstack([pebbles((280, 300), seed=seed) for seed in (1, 2, 3)])
+    mask = np.random.default_rng(4).random((280, 300)) < 0.002
+    patches = patches_around(picture, mask, np.s_[120:160, 130:180])
+    assert patches is not None
+    rows, columns = (slice(side.start, side.stop) for side in patches.around)
+    known, shown = ~mask[rows, columns], picture[rows, columns]
+    assert len(patches.rows) >= 16
+    for number, (row, column) in enumerate(zip(patches.rows, patches.columns, strict=True)):
+        place = np.s_[row : row + SIDE, column : column + SIDE]
+        assert known[place].all()
+        assert patches.tones[number] == pytest.approx(tones_of(shown[place]), abs=0.01)
+
+
 def test_tones_are_those_of_the_quarters() -> None:
     place = np.zeros((SIDE, SIDE), np.uint8)
     place[: SIDE // 2, SIDE // 2 :] = 200
