@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from archive_restore.detection.detect import judged_alone, named
+from archive_restore.detection.detect import judged, named
 from archive_restore.detection.odds import Seen, odds_of, scores_of
 from archive_restore.detection.suspects import (
     KNOWN,
@@ -52,7 +52,7 @@ def cracked() -> np.ndarray:
 def test_the_faint_rest_of_a_sure_crack_is_believed_more_than_by_itself():
     picture = cracked()
     with_crack, alone = seen((CRACK, 4.0), (REST, -3.0)), seen((REST, -3.0))
-    assert not judged_alone(picture, with_crack).scores[REST].any()
+    assert not judged(picture, with_crack).merged.scores[REST].any()
     assert (named(picture, with_crack).scores[REST] > 30).all()
     assert not named(picture, alone).scores.any()
 
@@ -66,7 +66,7 @@ def test_what_is_as_unlikely_as_its_surroundings_is_no_suspect():
     picture, unlikely = cracked(), np.s_[110:210, 190:330]
     opinion = seen((CRACK, 4.0), (unlikely, -2.0))
     opinion.odds[REST] = -1.9
-    found = suspects(picture, opinion.odds, judged_alone(picture, opinion).scores)
+    found = suspects(picture, opinion.odds, judged(picture, opinion).merged.scores)
     assert found is not None  # the rim of the unlikely block stands out
     assert not np.isin(np.flatnonzero(REST), found[0].whole.position).any()
 

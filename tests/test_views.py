@@ -8,7 +8,7 @@ from archive_restore.detection.detect import (
     LARGEST_VIEW_PX,
     SMALL_PX,
     VIEWS,
-    judged_alone,
+    judged,
     seen_often,
     seen_once,
 )
@@ -66,7 +66,7 @@ def test_what_several_views_believe_is_less_in_doubt():
     picture[blot > 0] = 250
 
     def best(views):
-        return int(judged_alone(picture, Seen(blot, odds_of(blot), views)).scores.max())
+        return int(judged(picture, Seen(blot, odds_of(blot), views)).merged.scores.max())
 
     assert best(len(VIEWS)) > best(1) > 0
 

@@ -1,12 +1,13 @@
 """All detectors, merged into one score map."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection import corners, creases, dust, judge, panes, scratches, spots, tears
+from archive_restore.detection import corners, creases, dust, judge, panes, scratches, spots, swarms, tears
 from archive_restore.detection.alike import believe_alike
 from archive_restore.detection.borders import border_of, without, without_border
 from archive_restore.detection.candidates import Candidates, find
@@ -154,27 +155,36 @@ def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
 
 def named(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
     """The score map that a verifier's opinion of a picture makes, with what is suspected beside sure damage."""
-    merged = judged_alone(picture, seen)
-    _merge_suspects(merged, picture, seen.odds)
+    merged, polarities = judged(picture, seen)
+    _merge_suspects(merged, picture, seen.odds, polarities)
     return merged
 
 
-def judged_alone(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
+class Judged(NamedTuple):
+    """What the segmenter's regions are thought to be, and the polarities (True = light) of the swarms among them."""
+
+    merged: ScoreMap
+    polarities: frozenset[bool]
+
+
+def judged(picture: NDArray[np.uint8], seen: Seen) -> Judged:
     """The same without suspects: regions are judged and get kinds by their form.
 
     Tramlines are added: they pass their own tests.
     """
     scores = np.asarray(cv2.threshold(seen.probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
     merged = ScoreMap(scores, np.zeros(scores.shape, np.uint8))
+    polarities: frozenset[bool] = frozenset()
     left, top, width, height = cv2.boundingRect((scores >= NAMED_FROM).view(np.uint8))
     if width:
         # What is far from any region needs no name.
         rows = slice(max(top - OUTER_RING_PX, 0), top + height + OUTER_RING_PX)
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
-        part = _judged_and_named(picture, scores, (rows, columns), AGREED if seen.views > 1 else 0.0)
+        agreed = AGREED if seen.views > 1 else 0.0
+        part, polarities = _judged_and_named(picture, scores, (rows, columns), agreed)
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
     _merge_tramlines(merged, picture, seen.probability)
-    return merged
+    return Judged(merged, polarities)
 
 
 def regions_in(
@@ -191,20 +201,22 @@ def regions_in(
 
 def _judged_and_named(
     picture: NDArray[np.uint8], scores: NDArray[np.uint8], part: tuple[slice, slice], agreed: float
-) -> ScoreMap:
-    """The scores and kinds of one part of a picture, which holds all regions; `agreed` is added to the odds of all that
-    are not broad."""
+) -> Judged:
+    """The same of one part of a picture, which holds all regions; `agreed` is added to the odds of all that are not
+    broad."""
     regions, weighed = regions_in(picture, scores, part)
+    polarities = swarms.swarms(regions, weighed, part, scores.shape)
     kinds, _ = kinds_of(regions.form)
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
     doubt += panes.doubt(regions.labels, len(doubt))
     doubt -= agreed * (regions.whole.size < BROAD * scores.size)
-    judged = judge.reconsidered(scores[part], regions, judge.odds(weighed), doubt)
-    judged, labels = made_whole(judged, regions, picture[part])
+    doubt -= swarms.BELIEF * swarms.members(weighed, polarities)
+    reconsidered = judge.reconsidered(scores[part], regions, judge.odds(weighed), doubt)
+    whole, labels = made_whole(reconsidered, regions, picture[part])
     painted = np.concatenate([np.zeros(1, np.uint8), kinds])[labels]
     # What is too faint to be a region has the kind of the one it surrounds.
     painted = np.where(labels > 0, painted, dilated(painted, square(RIM_PX)))
-    return ScoreMap(with_halos(judged, labels, picture[part]), painted)
+    return Judged(ScoreMap(with_halos(whole, labels, picture[part]), painted), polarities)
 
 
 def empty(shape: tuple[int, ...]) -> ScoreMap:
@@ -278,13 +290,15 @@ def _merge_corners(merged: ScoreMap, missing: NDArray[np.bool_]) -> None:
         merged.kinds[whole] = KINDS.index(Kind.CORNER)
 
 
-def _merge_suspects(merged: ScoreMap, picture: NDArray[np.uint8], odds: Floats) -> None:
+def _merge_suspects(
+    merged: ScoreMap, picture: NDArray[np.uint8], odds: Floats, polarities: frozenset[bool]
+) -> None:
     found = suspects(picture, odds, merged.scores)
     if found is None:
         return
     regions, weighed, pieces = found
     position, owner = regions.whole.position, regions.whole.owner
-    values, kinds = scores_by(weighed, pieces)[owner], kinds_of(regions.form)[0][owner]
+    values, kinds = scores_by(weighed, pieces, polarities)[owner], kinds_of(regions.form)[0][owner]
     scores, shown = merged.scores.ravel(), merged.kinds.ravel()
     surer = values > np.maximum(scores[position], round(255 * FAINTEST))
     scores[position[surer]] = values[surer]

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection import judge
+from archive_restore.detection import judge, swarms
 from archive_restore.detection.filters import (
     Floats,
     Grey,
@@ -170,10 +170,12 @@ def _beside(
     return traits, len(sizes) - 1
 
 
-def scores_by(weighed: Floats, pieces: int) -> Grey:
-    """(N, T) traits to (N,) probabilities of damage in 255ths, beside so many pieces of sure damage."""
+def scores_by(weighed: Floats, pieces: int, polarities: frozenset[bool] = frozenset()) -> Grey:
+    """(N, T) traits to (N,) probabilities of damage in 255ths, beside so many pieces of sure damage, and in swarms of
+    these polarities."""
     share = np.exp(weighed[:, TRAITS.index("called")])
     least, most = SHIFTS
     many = np.interp(pieces, PIECES, (0, 1))
     shift = np.interp(share, SUFFERED, (least, least + many * (most - least))).astype(np.float32)
+    shift = shift + np.float32(swarms.SUSPICION) * swarms.members(weighed, polarities)
     return scores_of(mean_odds("suspects", TRAITS, weighed) + shift)

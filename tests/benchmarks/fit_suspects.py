@@ -19,7 +19,7 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
 from archive_restore.detection import suspects
-from archive_restore.detection.detect import judged_alone, seen_often, seen_once
+from archive_restore.detection.detect import judged, seen_often, seen_once
 from archive_restore.networks.detector import Detector
 from archive_restore.training.defects.laying import Shapes
 from archive_restore.training.detection_samples import sample
@@ -38,7 +38,7 @@ def found(
     large = random.random() < LARGE
     one = sample(photograph, int(random.choice(LARGE_SIZES if large else SIZES)), random, shapes)
     seen = seen_once(one.picture, detector) if large else seen_often(one.picture, detector)
-    suspected = suspects.suspects(one.picture, seen.odds, judged_alone(one.picture, seen).scores)
+    suspected = suspects.suspects(one.picture, seen.odds, judged(one.picture, seen).merged.scores)
     if suspected is None:
         return
     regions, weighed, _ = suspected

@@ -1,0 +1,71 @@
+"""Swarms: dust settles on the whole of a print, and emulsion flakes off everywhere; a scene's own specks are those of
+some of its things. Where many distinct specks lie on calm ground in most parts of a picture, each of them is believed
+more than it would be alone.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archive_restore.detection.filters import Floats
+from archive_restore.detection.judge import DESCRIBED
+from archive_restore.detection.shapes import Regions
+
+LONGEST = 20.0
+"""Thousandths of the long side that a speck may be long."""
+
+DISTINCT = 3.0
+"""Clarity that a speck has at least."""
+
+CALM = 2.7
+"""Logarithm of grey levels that the ground around a speck may be spread: leaves and lace are more."""
+
+PARTS = 4
+"""A picture has so many parts down, and across."""
+
+MANY, MOST_PARTS = 14, 7
+"""Specks of one polarity that are a swarm, if they lie in so many parts. Hardly any undamaged photograph has so many,
+except ripples on water; scans of plates, film and prints with dust or flakes do."""
+
+BELIEF = 1.5
+"""What is added to the logarithm of the odds of a swarm's specks."""
+
+SUSPICION = 3.0
+"""The same for specks that are only suspected."""
+
+
+def specks(weighed: Floats) -> NDArray[np.bool_]:
+    """Which of N regions are distinct specks on calm ground, (N,); `weighed` (N, T), its first columns as in
+    `judge.DESCRIBED`."""
+    length, clarity, around, frame = (
+        weighed[:, DESCRIBED.index(name)] for name in ("length", "clarity", "around_spread", "frame")
+    )
+    distinct = (clarity > DISTINCT) & (around < CALM)
+    return np.asarray(distinct & (length < np.log(LONGEST)) & (frame == 0))
+
+
+def swarms(
+    regions: Regions, weighed: Floats, part: tuple[slice, slice], shape: tuple[int, ...]
+) -> frozenset[bool]:
+    """The polarities, True = light, of which a picture has swarms.
+
+    Parameters
+    ----------
+    regions, weighed : N of them, and their traits (N, T), the first as in `judge.DESCRIBED`
+    part : the rows and columns of the picture in which the regions lie
+    shape : (H, W) of the picture
+    """
+    rows, columns = np.divmod(regions.whole.position, regions.labels.shape[1])
+    down = (regions.whole.mean(rows) + (part[0].start or 0)) * PARTS // shape[0]
+    across = (regions.whole.mean(columns) + (part[1].start or 0)) * PARTS // shape[1]
+    where = np.floor(down) * PARTS + np.floor(across)
+    found = specks(weighed)
+    kinds = {light: where[found & (regions.form.light == light)] for light in (True, False)}
+    return frozenset(
+        light for light, places in kinds.items() if len(places) >= MANY and len(set(places)) >= MOST_PARTS
+    )
+
+
+def members(weighed: Floats, polarities: frozenset[bool]) -> Floats:
+    """1 for the specks of swarms of these polarities, 0 for other regions, (N,); `weighed` as in `specks`."""
+    light = weighed[:, DESCRIBED.index("light")] > 0
+    return (specks(weighed) & np.isin(light, list(polarities))).astype(np.float32)

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from archive_restore.detection.detect import judged, named, regions_in
+from archive_restore.detection.odds import Seen, odds_of, scores_of
+from archive_restore.detection.swarms import MANY, members, specks, swarms
+
+SHAPE = (480, 640)
+LIGHT, DARK = frozenset((True,)), frozenset((False,))
+OUT_OF_THE_QUESTION = -11.0
+
+Places = list[tuple[int, int]]
+
+
+def ground(spread: float = 3.0) -> NDArray[np.uint8]:
+    noise = np.random.default_rng(1).normal(0, spread, SHAPE)
+    return np.clip(120 + noise, 0, 255).astype(np.uint8)
+
+
+def everywhere(count: int) -> Places:
+    """So many places all over the picture, none at its edge."""
+    random = np.random.default_rng(2)
+    cells = [(row, column) for row in range(6) for column in range(8)]
+    chosen = random.permutation(len(cells))[:count]
+    return [(40 + 70 * cells[n][0], 40 + 75 * cells[n][1]) for n in chosen]
+
+
+def in_one_corner(count: int) -> Places:
+    return [(20 + 14 * (n // 6), 20 + 14 * (n % 6)) for n in range(count)]
+
+
+def with_specks(
+    places: Places, odds: float, *, level: int = 200, spread: float = 3.0, side: int = 2
+) -> tuple[NDArray[np.uint8], Seen]:
+    """Specks on grey, and what a segmenter thinks of them."""
+    picture, believed = ground(spread), np.full(SHAPE, OUT_OF_THE_QUESTION, np.float32)
+    for row, column in places:
+        speck = np.s_[row : row + side, column : column + side]
+        picture[speck], believed[speck] = level, odds
+    return picture, Seen(scores_of(believed), believed)
+
+
+def polarities(picture: NDArray[np.uint8], seen: Seen) -> frozenset[bool]:
+    return judged(picture, seen).polarities
+
+
+def test_many_specks_all_over_a_picture_are_a_swarm_of_their_polarity():
+    assert polarities(*with_specks(everywhere(20), 0.3)) == LIGHT
+    assert polarities(*with_specks(everywhere(20), 0.3, level=40)) == DARK
+
+
+def test_as_many_in_one_corner_are_not_nor_fewer_everywhere():
+    assert not polarities(*with_specks(in_one_corner(20), 0.3))
+    assert polarities(*with_specks(everywhere(MANY), 0.3))
+    assert not polarities(*with_specks(everywhere(MANY - 1), 0.3))
+
+
+def test_what_is_hardly_lighter_than_a_busy_ground_is_no_swarm():
+    assert not polarities(*with_specks(everywhere(20), 0.3, level=170, spread=25))
+    assert not polarities(*with_specks(everywhere(20), 0.3, level=170, spread=20))
+
+
+def test_larger_things_are_no_specks():
+    assert not polarities(*with_specks(everywhere(20), 0.3, side=24))
+
+
+def test_a_swarms_specks_are_believed_more_than_as_many_together():
+    def most(places: Places) -> int:
+        return int(judged(*with_specks(places, 0.3)).merged.scores.max())
+
+    assert most(everywhere(20)) > most(in_one_corner(20)) > 0
+
+
+def test_what_is_only_suspected_is_believed_in_a_swarm_of_its_polarity():
+    """A faint speck beside twenty surer ones; dark ones say nothing about a light one."""
+
+    def faint(level: int) -> int:
+        picture, seen = with_specks(everywhere(20), 3.0, level=level)
+        speck = np.s_[300:304, 335:339]
+        picture[speck] = 190
+        odds = seen.odds.copy()
+        odds[speck] = -2.0
+        return int(named(picture, Seen(scores_of(odds), odds)).scores[speck].max())
+
+    assert faint(200) > faint(40) + 20
+
+
+def test_the_members_are_the_specks_of_that_polarity():
+    picture, seen = with_specks(everywhere(20), 0.3)
+    picture[10:12, 100:102], picture[200:202, 5:90] = 20, 200
+    scores = seen.probability.copy()
+    scores[10:12, 100:102] = scores[200:202, 5:90] = 140
+    regions, weighed = regions_in(picture, scores)
+    assert specks(weighed).sum() == 21
+    assert members(weighed, LIGHT).sum() == 20
+    assert members(weighed, DARK).sum() == 1
+    assert not members(weighed, frozenset()).any()
+    assert swarms(regions, weighed, np.s_[:, :], SHAPE) == LIGHT
+
+
+@pytest.mark.parametrize("margin", [0, 40])
+def test_parts_of_a_picture_are_counted_from_its_corner(margin: int):
+    """Specks in its right half alone lie in half of its parts, whatever is cut off."""
+    picture, seen = with_specks(everywhere(48), 0.3)
+    scores = seen.probability.copy()
+    scores[:, :330] = 0
+    part = np.s_[margin // 4 :, 330 - margin :]
+    regions, weighed = regions_in(picture, scores, part)
+    _, columns = np.divmod(regions.whole.position, regions.labels.shape[1])
+    assert columns.min() + part[1].start >= 330
+    assert swarms(regions, weighed, part, SHAPE) == LIGHT  # eight of sixteen
+    assert not swarms(regions, weighed, np.s_[:, :], (SHAPE[0] * 4, SHAPE[1] * 4))
+
+
+def test_odds_of_the_specks_are_as_drawn():
+    _, seen = with_specks(everywhere(20), 0.3)
+    assert odds_of(seen.probability).max() == pytest.approx(0.3, abs=0.02)
