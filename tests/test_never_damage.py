@@ -19,8 +19,6 @@ KNOWN_WEAKNESSES = {
     "heuristic": {"jewellery": 0.015},
     "learned": {
         "jewellery": 0.006,
-        "stars": 0.015,
-        "snow": 0.012,
         "foliage": 0.001,
         "galaxies and stars": 0.002,
         "a rocket with its masts": 0.009,

@@ -15,6 +15,7 @@ from archive_restore.detection.continuing import go_on
 from archive_restore.detection.filters import (
     Floats,
     area_resized,
+    components,
     dilated,
     luminance,
     repeated,
@@ -28,7 +29,7 @@ from archive_restore.detection.palette import palette
 from archive_restore.detection.planes import finest, halved, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
 from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
-from archive_restore.detection.suspects import scores_by, suspects
+from archive_restore.detection.suspects import SURE, scores_by, suspects
 from archive_restore.detection.torn_corners import torn_corners
 from archive_restore.detection.tramlines import tramlines
 from archive_restore.detection.verdict import verdicts
@@ -175,15 +176,17 @@ def judged(picture: NDArray[np.uint8], seen: Seen) -> Judged:
     scores = np.asarray(cv2.threshold(seen.probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
     merged = ScoreMap(scores, np.zeros(scores.shape, np.uint8))
     polarities: frozenset[bool] = frozenset()
+    lines = tramlines(luminance(picture), seen.probability)
     left, top, width, height = cv2.boundingRect((scores >= NAMED_FROM).view(np.uint8))
     if width:
         # What is far from any region needs no name.
         rows = slice(max(top - OUTER_RING_PX, 0), top + height + OUTER_RING_PX)
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
         agreed = AGREED if seen.views > 1 else 0.0
-        part, polarities = _judged_and_named(picture, scores, (rows, columns), agreed)
+        pieces = components((lines >= SURE).view(np.uint8))[0].max()
+        part, polarities = _judged_and_named(picture, scores, (rows, columns), agreed, int(pieces))
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
-    _merge_tramlines(merged, picture, seen.probability)
+    _merge_tramlines(merged, lines)
     return Judged(merged, polarities)
 
 
@@ -200,18 +203,24 @@ def regions_in(
 
 
 def _judged_and_named(
-    picture: NDArray[np.uint8], scores: NDArray[np.uint8], part: tuple[slice, slice], agreed: float
+    picture: NDArray[np.uint8],
+    scores: NDArray[np.uint8],
+    part: tuple[slice, slice],
+    agreed: float,
+    lines: int,
 ) -> Judged:
     """The same of one part of a picture, which holds all regions; `agreed` is added to the odds of all that are not
-    broad."""
+    broad; so many `lines` are sure."""
     regions, weighed = regions_in(picture, scores, part)
-    polarities = swarms.swarms(regions, weighed, part, scores.shape)
+    odds = judge.odds(weighed)
+    suffered = lines + swarms.sure_others(weighed, odds) >= swarms.OTHERS
+    polarities = swarms.swarms(regions, weighed, part, scores.shape) if suffered else frozenset()
     kinds, _ = kinds_of(regions.form)
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
     doubt += panes.doubt(regions.labels, len(doubt))
     doubt -= agreed * (regions.whole.size < BROAD * scores.size)
     doubt -= swarms.BELIEF * swarms.members(weighed, polarities)
-    reconsidered = judge.reconsidered(scores[part], regions, judge.odds(weighed), doubt)
+    reconsidered = judge.reconsidered(scores[part], regions, odds, doubt)
     whole, labels = made_whole(reconsidered, regions, picture[part])
     painted = np.concatenate([np.zeros(1, np.uint8), kinds])[labels]
     # What is too faint to be a region has the kind of the one it surrounds.
@@ -264,8 +273,7 @@ def _merge(merged: ScoreMap, level: ScoreMap) -> None:
     merged.kinds[surer] = kinds[surer]
 
 
-def _merge_tramlines(merged: ScoreMap, picture: NDArray[np.uint8], probability: NDArray[np.uint8]) -> None:
-    lines = tramlines(luminance(picture), probability)
+def _merge_tramlines(merged: ScoreMap, lines: NDArray[np.uint8]) -> None:
     surer = lines > np.maximum(merged.scores, round(255 * FAINTEST))
     if not surer.any():
         return

@@ -1,6 +1,6 @@
 """Swarms: dust settles on the whole of a print, and emulsion flakes off everywhere; a scene's own specks are those of
-some of its things. Where many distinct specks lie on calm ground in most parts of a picture, each of them is believed
-more than it would be alone.
+some of its things. Where many distinct specks lie on calm ground in most parts of a picture that has surely suffered,
+each of them is believed more than it would be alone. Without other damage they stay: snow and stars are everywhere too.
 """
 
 import numpy as np
@@ -26,6 +26,9 @@ MANY, MOST_PARTS = 14, 7
 """Specks of one polarity that are a swarm, if they lie in so many parts. Hardly any undamaged photograph has so many,
 except ripples on water; scans of plates, film and prints with dust or flakes do."""
 
+OTHERS, SURE_ODDS = 3, 1.0
+"""Other damage that a picture must have: so many lines or regions, with odds that surpass these logarithms."""
+
 BELIEF = 1.5
 """What is added to the logarithm of the odds of a swarm's specks."""
 
@@ -41,6 +44,11 @@ def specks(weighed: Floats) -> NDArray[np.bool_]:
     )
     distinct = (clarity > DISTINCT) & (around < CALM)
     return np.asarray(distinct & (length < np.log(LONGEST)) & (frame == 0))
+
+
+def sure_others(weighed: Floats, odds: Floats) -> int:
+    """How many of N regions are surely damage, by their odds (N,), and no specks; `weighed` as in `specks`."""
+    return int(np.count_nonzero(~specks(weighed) & (odds > SURE_ODDS)))
 
 
 def swarms(
