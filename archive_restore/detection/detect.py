@@ -169,7 +169,7 @@ class Judged(NamedTuple):
 
 
 def judged(picture: NDArray[np.uint8], seen: Seen) -> Judged:
-    """The same without suspects: regions are judged and get kinds by their form.
+    """What `named` gives without suspects: regions are judged and get kinds by their form.
 
     Tramlines are added: they pass their own tests.
     """
@@ -209,8 +209,8 @@ def _judged_and_named(
     agreed: float,
     lines: int,
 ) -> Judged:
-    """The same of one part of a picture, which holds all regions; `agreed` is added to the odds of all that are not
-    broad; so many `lines` are sure."""
+    """What is judged of one part of a picture, which holds all regions; `agreed` is added to the odds of all that are
+    not broad; so many `lines` are sure."""
     regions, weighed = regions_in(picture, scores, part)
     odds = judge.odds(weighed)
     suffered = lines + swarms.sure_others(weighed, odds) >= swarms.OTHERS
