@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from archive_restore.detection import detect
 from archive_restore.detection.detect import judged, named, regions_in
-from archive_restore.detection.odds import Seen, odds_of, scores_of
+from archive_restore.detection.odds import Seen, scores_of
 from archive_restore.detection.swarms import MANY, members, specks, swarms
 
 SHAPE = (480, 640)
@@ -112,20 +113,23 @@ def test_the_members_are_the_specks_of_that_polarity():
     assert swarms(regions, weighed, np.s_[:, :], SHAPE) == LIGHT
 
 
-@pytest.mark.parametrize("margin", [0, 40])
-def test_parts_of_a_picture_are_counted_from_its_corner(margin: int):
-    """Specks in its right half alone lie in half of its parts, whatever is cut off."""
-    picture, seen = with_specks(everywhere(48), 0.3, scratches=0)
-    scores = seen.probability.copy()
-    scores[:, :330] = 0
-    part = np.s_[margin // 4 :, 330 - margin :]
+def test_parts_of_a_picture_are_counted_from_its_corner():
+    """Specks in a column between its first and its third quarter; what is cut off beside them counts."""
+    picture = ground()
+    scores = np.zeros(SHAPE, np.uint8)
+    for row in range(20, 470, 45):
+        for column in (260, 390):
+            picture[row : row + 2, column : column + 2], scores[row : row + 2, column : column + 2] = 200, 140
+    part = np.s_[0:480, 250:400]
     regions, weighed = regions_in(picture, scores, part)
-    _, columns = np.divmod(regions.whole.position, regions.labels.shape[1])
-    assert columns.min() + part[1].start >= 330
-    assert swarms(regions, weighed, part, SHAPE) == LIGHT  # eight of sixteen
-    assert not swarms(regions, weighed, np.s_[:, :], (SHAPE[0] * 4, SHAPE[1] * 4))
+    assert swarms(regions, weighed, part, SHAPE) == LIGHT  # eight of sixteen parts
+    assert not swarms(regions, weighed, np.s_[0:480, 0:150], SHAPE)  # four
 
 
-def test_odds_of_the_specks_are_as_drawn():
-    _, seen = with_specks(everywhere(20), 0.3, scratches=0)
-    assert odds_of(seen.probability).max() == pytest.approx(0.3, abs=0.02)
+def test_lines_along_a_film_are_other_damage(monkeypatch: pytest.MonkeyPatch):
+    picture, seen = with_specks(everywhere(20), 0.3, scratches=0)
+    assert not polarities(picture, seen)
+    lines = np.zeros(SHAPE, np.uint8)
+    lines[:, (50, 61, 72)] = 255
+    monkeypatch.setattr(detect, "tramlines", lambda *_: lines)
+    assert polarities(picture, seen) == LIGHT

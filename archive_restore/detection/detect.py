@@ -183,8 +183,7 @@ def judged(picture: NDArray[np.uint8], seen: Seen) -> Judged:
         rows = slice(max(top - OUTER_RING_PX, 0), top + height + OUTER_RING_PX)
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
         agreed = AGREED if seen.views > 1 else 0.0
-        pieces = components((lines >= SURE).view(np.uint8))[0].max()
-        part, polarities = _judged_and_named(picture, scores, (rows, columns), agreed, int(pieces))
+        part, polarities = _judged_and_named(picture, scores, (rows, columns), agreed, lines)
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
     _merge_tramlines(merged, lines)
     return Judged(merged, polarities)
@@ -207,14 +206,17 @@ def _judged_and_named(
     scores: NDArray[np.uint8],
     part: tuple[slice, slice],
     agreed: float,
-    lines: int,
+    lines: NDArray[np.uint8],
 ) -> Judged:
     """What is judged of one part of a picture, which holds all regions; `agreed` is added to the odds of all that are
-    not broad; so many `lines` are sure."""
+    not broad; `lines` (h, w) are the scores of the whole picture's tramlines."""
     regions, weighed = regions_in(picture, scores, part)
     odds = judge.odds(weighed)
-    suffered = lines + swarms.sure_others(weighed, odds) >= swarms.OTHERS
-    polarities = swarms.swarms(regions, weighed, part, scores.shape) if suffered else frozenset()
+    polarities = swarms.swarms(regions, weighed, part, scores.shape)
+    if polarities:
+        pieces = len(components((lines >= SURE).view(np.uint8))[1]) - 1
+        if pieces + swarms.sure_others(weighed, odds) < swarms.OTHERS:
+            polarities = frozenset()
     kinds, _ = kinds_of(regions.form)
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
     doubt += panes.doubt(regions.labels, len(doubt))

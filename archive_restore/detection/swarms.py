@@ -65,7 +65,7 @@ def swarms(
     rows, columns = np.divmod(regions.whole.position, regions.labels.shape[1])
     down = (regions.whole.mean(rows) + (part[0].start or 0)) * PARTS // shape[0]
     across = (regions.whole.mean(columns) + (part[1].start or 0)) * PARTS // shape[1]
-    where = np.floor(down) * PARTS + np.floor(across)
+    where = down * PARTS + across
     found = specks(weighed)
     kinds = {light: where[found & (regions.form.light == light)] for light in (True, False)}
     return frozenset(

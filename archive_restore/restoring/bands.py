@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from archive_restore.photos.photograph import Samples
 from archive_restore.restoring.fractions import Picture, fitted
+from archive_restore.restoring.places import Place
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Place = tuple[slice, slice]
-"""Rows and columns."""
 Finish = Callable[[Picture, Picture, Mask], Picture]
 """The last touch: (picture, restored picture, mask) to what is written."""
 

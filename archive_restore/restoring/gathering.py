@@ -10,10 +10,11 @@ from archive_restore.photos import large
 from archive_restore.photos.codecs import Samples
 from archive_restore.photos.rendering import pictures, put_back
 from archive_restore.photos.tones import Tones, tones_of
-from archive_restore.restoring.bands import Band, Finish, Mask, Place, filled, joined, touched_up
+from archive_restore.restoring.bands import Band, Finish, Mask, filled, joined, touched_up
 from archive_restore.restoring.fractions import Picture, fitted
 from archive_restore.restoring.levels import halved
-from archive_restore.restoring.parts import Loaded, Part, counted_from, is_large, surroundings
+from archive_restore.restoring.parts import Loaded, Part, is_large, surroundings
+from archive_restore.restoring.places import Place, counted_from
 from archive_restore.restoring.prefill import double
 
 Task = TypeVar("Task")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.restoring.fractions import Picture
+from archive_restore.restoring.places import Place
 from archive_restore.restoring.prefill import SHALLOW, depth, double_within, prefill, prefill_deep
 
 BLOCK = 256
@@ -16,8 +17,6 @@ BLOCK = 256
 
 AROUND = 24
 """px around a block that are filled with it and thrown away; the rim of a hole tells no farther."""
-
-Place = tuple[slice, slice]
 
 
 class FirstGuess:

@@ -10,7 +10,8 @@ from archive_restore.errors import PhotographError
 from archive_restore.photos import large
 from archive_restore.photos.codecs import Photograph, Samples
 from archive_restore.photos.tones import colours_of
-from archive_restore.restoring.bands import Band, Mask, Place, print_and_bands
+from archive_restore.restoring.bands import Band, Mask, print_and_bands
+from archive_restore.restoring.places import Place, grown
 
 TILE = 2048
 """px; side of the squares in which a large page (see `photos.large`) is restored, so that memory holds a few."""
@@ -87,7 +88,7 @@ def parts_of(loaded: Loaded) -> Iterator[Part]:
             yield Part(number, place, place, bands=bands)
             continue
         cores = list(large.tiles(height, width, TILE))
-        parts = [_tile(number, core, mask) for core in cores if mask[_grown(core, FADE, mask)].any()]
+        parts = [_tile(number, core, mask) for core in cores if mask[grown(core, FADE, mask.shape)].any()]
         yield from parts or [_tile(number, cores[0], mask)]
 
 
@@ -98,35 +99,17 @@ def is_large(samples: Samples) -> bool:
 
 def surroundings(core: Place, mask: Mask) -> Place:
     """A tile with what decides over its last touch."""
-    return _grown(core, AROUND, mask)
-
-
-def counted_from(around: Place, place: Place) -> Place:
-    """Rows and columns of a page, counted from the upper left corner of a piece of it."""
-    rows, columns = (
-        slice(one.start - first.start, one.stop - first.start)
-        for one, first in zip(place, around, strict=True)
-    )
-    return rows, columns
+    return grown(core, AROUND, mask.shape)
 
 
 def _tile(page: int, core: Place, mask: Mask) -> Part:
     """A tile with as much around it as it takes to see something of the photograph."""
     margin, halvings = AROUND, 0
-    while mask[around := _grown(core, margin, mask)].all():
+    while mask[around := grown(core, margin, mask.shape)].all():
         margin *= 2
     while max(side.stop - side.start for side in around) > LARGEST << halvings:
         halvings += 1
     return Part(page, core, around, halvings)
-
-
-def _grown(core: Place, margin: int, mask: Mask) -> Place:
-    """Rows and columns up to `margin` px beside a tile, on the page."""
-    rows, columns = (
-        slice(max(0, side.start - margin), min(length, side.stop + margin))
-        for side, length in zip(core, mask.shape, strict=True)
-    )
-    return rows, columns
 
 
 def _ramp(core: slice, length: int) -> tuple[slice, NDArray[np.float32]]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from archive_restore.restoring.fine_detail import MARGIN, Floats, energy_of, fine, lightness_of
 from archive_restore.restoring.fractions import Picture, Sample, fitted
 from archive_restore.restoring.levels import any_of_four, halved
+from archive_restore.restoring.places import Place, counted_from, grown
 from archive_restore.restoring.prefill import depth, double_within
-from archive_restore.restoring.texture_patches import SIDE, Patches, Place, patches_around, tones_of
+from archive_restore.restoring.texture_patches import SIDE, Patches, patches_around, tones_of
 
 LARGEST = 1600
 """px; a picture whose long side is larger gets the texture of its half first, and so on."""
@@ -50,7 +51,7 @@ def match_texture(restored: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray
 
     Returns
     -------
-    Like `restored`, equal to it outside the mask; a function of its arguments alone.
+    Like `restored`, equal to it outside the mask, and itself where no hole is wide; a function of its arguments alone.
     """
     masks = [mask]
     while max(masks[-1].shape) > LARGEST:
@@ -58,7 +59,7 @@ def match_texture(restored: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray
     depths = depth(masks[-1])
     wide = _opened(depths)
     if min(wide.shape) < SIDE or not wide.any():
-        return restored.copy()
+        return restored
     pictures = [restored]
     for finer in masks[:-1]:
         pictures.append(halved(pictures[-1], np.zeros_like(finer))[0])
@@ -172,9 +173,5 @@ def _draw(
 
 def _fine_at(picture: Picture, place: Place) -> Floats:
     """What is fine in a place of a picture, (h, w, C)."""
-    outer = tuple(slice(max(0, side.start - MARGIN), side.stop + MARGIN) for side in place)
-    rows, columns = (
-        slice(side.start - wider.start, side.stop - wider.start)
-        for side, wider in zip(place, outer, strict=True)
-    )
-    return fine(picture[outer])[rows, columns]
+    outer = grown(place, MARGIN, picture.shape)
+    return fine(picture[outer])[counted_from(outer, place)]

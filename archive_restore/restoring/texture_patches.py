@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from archive_restore.restoring.fine_detail import Floats, fine, lightness_of
 from archive_restore.restoring.fractions import Picture
-
-Place = tuple[slice, slice]
+from archive_restore.restoring.places import Place, counted_from, grown
 
 SIDE = 32
 """px; side of a patch."""
@@ -102,11 +101,7 @@ class Patches:
 
     def shown(self, place: Place) -> Floats:
         """The detail of a place of the picture in or beside the cell, (h, w, C)."""
-        rows, columns = (
-            slice(side.start - whole.start, side.stop - whole.start)
-            for side, whole in zip(place, self.around, strict=True)
-        )
-        return self.detail[rows, columns]
+        return self.detail[counted_from(self.around, place)]
 
     def best(self, detail: Floats, told: NDArray[np.bool_], tones: Floats) -> tuple[int, float]:
         """The patch that would continue in a place, and how unlike that place it is (0: not at all), with what speaks
@@ -146,7 +141,7 @@ def patches_around(picture: Picture, mask: NDArray[np.bool_], cell: Place) -> Pa
     mask : (H, W) bool, True = hole
     """
     for reach in REACHES:
-        place = _grown(cell, reach, mask.shape)
+        place = grown(cell, reach, mask.shape)
         rows, columns = _beginnings(mask[place], reach // STEPS_A_REACH)
         if len(rows) >= FEWEST:
             break
@@ -179,14 +174,6 @@ def tones_of(place: Picture) -> Floats:
     """(SIDE, SIDE) or (SIDE, SIDE, C) to (4 C,), the mean of each quarter."""
     halves = place.astype(np.float32).reshape(2, SIDE // 2, 2, SIDE // 2, -1)
     return np.asarray(halves.mean(axis=(1, 3)).ravel(), np.float32)
-
-
-def _grown(cell: Place, reach: int, shape: tuple[int, ...]) -> Place:
-    rows, columns = (
-        slice(max(0, side.start - reach), min(length, side.stop + reach))
-        for side, length in zip(cell, shape, strict=False)
-    )
-    return rows, columns
 
 
 def _beginnings(mask: NDArray[np.bool_], step: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -1,0 +1,22 @@
+"""Rectangles of a picture, as rows and columns."""
+
+Place = tuple[slice, slice]
+"""Rows and columns."""
+
+
+def grown(place: Place, margin: int, shape: tuple[int, ...]) -> Place:
+    """A place with up to `margin` px around it, inside a picture of `shape` (H, W[, C])."""
+    rows, columns = (
+        slice(max(0, side.start - margin), min(length, side.stop + margin))
+        for side, length in zip(place, shape, strict=False)
+    )
+    return rows, columns
+
+
+def counted_from(around: Place, place: Place) -> Place:
+    """A place counted from the upper left corner of one around it."""
+    rows, columns = (
+        slice(one.start - first.start, one.stop - first.start)
+        for one, first in zip(place, around, strict=True)
+    )
+    return rows, columns
