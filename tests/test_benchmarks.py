@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from archive_restore.detection.odds import Seen, odds_of
+from archive_restore.detection.odds import odds_of
+from archive_restore.detection.views import Seen
 from archive_restore.photos.codecs import decode
 from tests.benchmarks import draw_set, fuzz, hard_crops, large_tiff, mixed, sheets, speed, stopwatch
 from tests.benchmarks.pictures import read_picture, write_picture

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from archive_restore.detection.detect import judged, named
-from archive_restore.detection.odds import Seen, odds_of, scores_of
+from archive_restore.detection.odds import odds_of, scores_of
 from archive_restore.detection.suspects import (
     KNOWN,
     LOWEST,
@@ -21,6 +21,7 @@ from archive_restore.detection.suspects import (
     suspects,
 )
 from archive_restore.detection.verdict import mean_odds
+from archive_restore.detection.views import Seen
 
 SHAPE = (320, 480)
 OUT_OF_THE_QUESTION = -11.0

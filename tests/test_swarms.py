@@ -4,8 +4,9 @@ from numpy.typing import NDArray
 
 from archive_restore.detection import detect
 from archive_restore.detection.detect import judged, named, regions_in
-from archive_restore.detection.odds import Seen, scores_of
+from archive_restore.detection.odds import scores_of
 from archive_restore.detection.swarms import MANY, members, specks, swarms
+from archive_restore.detection.views import Seen
 
 SHAPE = (480, 640)
 LIGHT, DARK = frozenset((True,)), frozenset((False,))

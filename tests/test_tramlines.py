@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 
 from archive_restore.detection import threshold, tramlines
 from archive_restore.detection.detect import named
-from archive_restore.detection.odds import Seen, odds_of
+from archive_restore.detection.odds import odds_of
 from archive_restore.detection.paths import STRIP_PX, responses, strips_of
 from archive_restore.detection.tramlines import candidates
+from archive_restore.detection.views import Seen
 
 SIDE = 320
 COLUMN = 140

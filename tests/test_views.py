@@ -4,15 +4,19 @@ import cv2
 import numpy as np
 import pytest
 
-from archive_restore.detection.detect import (
-    LARGEST_VIEW_PX,
+from archive_restore.detection.detect import judged, named
+from archive_restore.detection.odds import odds_of, scores_of
+from archive_restore.detection.suspects import PIECES, WORN
+from archive_restore.detection.views import (
+    LARGEST_PX,
     SMALL_PX,
+    TOTAL,
     VIEWS,
-    judged,
+    Seen,
+    seen,
     seen_often,
     seen_once,
 )
-from archive_restore.detection.odds import Seen, odds_of
 from tests.drawn import scene
 
 PICTURE = scene(height=201, width=301)
@@ -41,7 +45,7 @@ def test_each_view_is_enlarged_and_perhaps_mirrored_as_it_says():
     verifier, shown = verifier_of(())
     seen_often(PICTURE, verifier)
     assert len(shown) == len(VIEWS)
-    for view, (times, mirrored) in zip(shown, VIEWS, strict=True):
+    for view, (times, mirrored, _) in zip(shown, VIEWS, strict=True):
         assert view.shape == pytest.approx([times * side for side in PICTURE.shape], abs=1)
         as_large = cv2.resize(PICTURE, view.shape[1::-1], interpolation=cv2.INTER_CUBIC).astype(int)
         turned = as_large[:, ::-1]
@@ -50,13 +54,56 @@ def test_each_view_is_enlarged_and_perhaps_mirrored_as_it_says():
 
 
 @pytest.mark.parametrize("believing", [{0}, {1}, {2}, {0, 1}, {0, 2}, {0, 1, 2}])
-def test_it_is_believed_as_much_as_there_are_views_that_believe_it(believing):
-    seen = seen_often(PICTURE, verifier_of(believing)[0])
+def test_the_odds_of_all_views_are_weighed(believing):
+    opinion = seen_often(PICTURE, verifier_of(believing)[0])
+    weight = sum(VIEWS[number][2] for number in believing) / TOTAL
+    assert opinion.probability[75, 100] == pytest.approx(
+        scores_of(np.float32(6.24 * (2 * weight - 1))), abs=2
+    )
     share = len(believing) / len(VIEWS)
-    assert abs(int(seen.probability[75, 100]) - 255 * share) <= 1
-    assert seen.odds[75, 100] == pytest.approx(6.2 * (2 * share - 1), abs=0.1)
-    assert not seen.probability[:40].any()
-    assert seen.views == len(VIEWS)
+    assert opinion.odds[75, 100] == pytest.approx(6.24 * (2 * share - 1), abs=0.1)
+    assert opinion.generous is not None
+    assert abs(int(opinion.generous[75, 100]) - 255 * share) <= 1
+    assert not opinion.probability[:40].any()
+    assert opinion.views == len(VIEWS)
+
+
+def test_belief_goes_from_the_weighed_odds_to_the_mean_probability_where_that_is_more():
+    opinion = Seen(
+        np.array([[0, 40, 90, 250]], np.uint8),
+        np.zeros((1, 4), np.float32),
+        3,
+        np.array([[0, 80, 80, 251]], np.uint8),
+    )
+    assert opinion.believing(0) is opinion
+    assert opinion.believing(0.5).probability.tolist() == [[0, 60, 90, 250]]
+    assert opinion.believing(1).probability.tolist() == [[0, 80, 90, 251]]
+    assert (opinion.believing(1).odds == opinion.odds).all()
+    once = seen_once(PICTURE, lambda view: np.zeros(view.shape, np.float32))
+    assert once.believing(1) is once
+
+
+def flaked(flakes, high, wide):
+    """A picture with so many flakes, sure in all views, and one broad patch that most views are not sure of."""
+    picture = PICTURE.copy()
+    patch = np.s_[150:170, 40:70]
+    sure = np.zeros(PICTURE.shape, np.uint8)
+    for number in range(flakes):
+        row, column = 12 + 14 * (number // 14), 12 + 20 * (number % 14)
+        sure[row : row + high, column : column + wide] = 255
+    picture[sure > 0] = picture[patch] = 250
+    generous = sure.copy()
+    generous[patch] = 255 * 2 // 3
+    odds = odds_of(sure)
+    return picture, patch, Seen(scores_of(odds), odds, len(VIEWS), generous)
+
+
+def test_in_a_print_that_has_suffered_a_view_that_is_outvoted_is_heard():
+    few, many = flaked(PIECES[0], 8, 16), flaked(2 * PIECES[1], 3, 8)
+    for _, _, opinion in (few, many):
+        assert (opinion.probability > 128).mean() > WORN[1]
+    for (picture, patch, opinion), heard in ((few, False), (many, True)):
+        assert named(picture, opinion).scores[patch].any() == heard
 
 
 def test_what_several_views_believe_is_less_in_doubt():
@@ -79,19 +126,23 @@ def test_no_view_is_longer_than_the_largest_and_none_is_reduced():
         shown.append(view.shape)
         return np.zeros(view.shape, np.float32)
 
-    seen = seen_often(long, verifier)
+    opinion = seen(long, verifier)
     assert shown[0] == long.shape
-    assert max(width for _, width in shown) <= LARGEST_VIEW_PX + 1
-    assert seen.probability.shape == seen.odds.shape == long.shape
+    assert max(width for _, width in shown) <= LARGEST_PX + 1
+    assert opinion.probability.shape == opinion.odds.shape == long.shape
 
 
 def test_a_single_pixel_is_seen():
-    seen = seen_often(np.full((1, 1), 90, np.uint8), lambda view: np.zeros(view.shape, np.float32))
-    assert seen.probability.tolist() == [[128]]
+    opinion = seen_often(np.full((1, 1), 90, np.uint8), lambda view: np.zeros(view.shape, np.float32))
+    assert opinion.probability.tolist() == [[128]]
 
 
-def test_once_is_as_it_is():
-    odds = np.linspace(-3, 3, PICTURE.size, dtype=np.float32).reshape(PICTURE.shape)
-    seen = seen_once(PICTURE, lambda view: odds)
-    assert (seen.odds == odds).all()
-    assert seen.views == 1
+def test_what_is_large_or_was_reduced_is_seen_once():
+    def verifier(view):
+        return np.linspace(-3, 3, view.size, dtype=np.float32).reshape(view.shape)
+
+    for picture, reduced in ((PICTURE, True), (np.full((40, SMALL_PX), 90, np.uint8), False)):
+        opinion = seen(picture, verifier, reduced=reduced)
+        assert (opinion.odds == verifier(picture)).all()
+        assert opinion.views == 1
+        assert opinion.generous is None

@@ -7,14 +7,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection import corners, creases, dust, judge, panes, scratches, spots, swarms, tears
+from archive_restore.detection import (
+    corners,
+    creases,
+    dust,
+    edges,
+    judge,
+    panes,
+    scratches,
+    spots,
+    swarms,
+    tears,
+)
 from archive_restore.detection.alike import believe_alike
 from archive_restore.detection.borders import border_of, without, without_border
 from archive_restore.detection.candidates import Candidates, find
 from archive_restore.detection.continuing import go_on
 from archive_restore.detection.filters import (
     Floats,
-    area_resized,
     components,
     dilated,
     luminance,
@@ -24,15 +34,15 @@ from archive_restore.detection.filters import (
 )
 from archive_restore.detection.halos import with_halos
 from archive_restore.detection.masks import ScoreMap
-from archive_restore.detection.odds import Seen, scores_of
 from archive_restore.detection.palette import palette
 from archive_restore.detection.planes import finest, halved, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
 from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
-from archive_restore.detection.suspects import SURE, scores_by, suspects
+from archive_restore.detection.suspects import SURE, how_suffered, scores_by, suspects
 from archive_restore.detection.torn_corners import torn_corners
 from archive_restore.detection.tramlines import tramlines
 from archive_restore.detection.verdict import verdicts
+from archive_restore.detection.views import Seen, Verifier, seen
 from archive_restore.detection.wholes import made_whole
 
 LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
@@ -44,16 +54,9 @@ LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
     Kind.TEAR: tears.likeness,
     Kind.SPOT: spots.likeness,
 }
-Verifier = Callable[[NDArray[np.uint8]], Floats]
-"""Takes a working picture (h, w) or (h, w, 3) uint8, RGB; gives the logarithm of the odds of damage, (h, w) float32."""
-
-# A photograph whose long side is below this is also shown to the verifier enlarged: its hairs are a pixel wide. So many
-# times, and whether mirrored; its long side never becomes longer than that of the largest view.
-SMALL_PX = 1300
-VIEWS = ((1.0, False), (1.7, True), (2.5, False))
-LARGEST_VIEW_PX = 2210
-# What the mean of several views believes is less in doubt than what one does, unless it covers this share of a picture.
-AGREED, BROAD = 0.3, 0.01
+# What several views believe is less in doubt than what one does, and less still in a picture that has surely suffered,
+# unless it covers this share of it.
+AGREED, AGREED_OF_SUFFERED, BROAD = 0.1, 0.6, 0.01
 # Below this probability nothing is stored: no sensitivity reaches so far.
 FAINTEST = 0.1
 # What resembles no kind of damage by at least this is doubted.
@@ -96,48 +99,18 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreM
     if verifier is None:
         found = without_border(heuristic(picture), picture)
     else:
-        often = picture is pixels and max(pixels.shape[:2]) < SMALL_PX
-        seen = (seen_often if often else seen_once)(picture, verifier)
-        found = named(picture, seen)
+        opinion = seen(picture, verifier, reduced=picture is not pixels)
+        found = named(picture, opinion)
         if found.scores.any():
             border = border_of(picture)
             found = without(found, border)
             believe_alike(found, picture)  # what is called of a white border says nothing about white things
-            if go_on(found, seen.odds):  # perhaps along the border
+            if go_on(found, opinion.odds):  # perhaps along the border
                 found = without(found, border)
     coarse = _coarse(picture)
     for missing in (corners.missing_corners(finest(coarse)), torn_corners(coarse)):
         _merge_corners(found, missing)  # they reach into the border
     return found
-
-
-def seen_once(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
-    """What the verifier thinks of a picture as it is."""
-    odds = verifier(picture)
-    return Seen(scores_of(odds), odds)
-
-
-def seen_often(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
-    """The mean of what the verifier thinks of a small picture: as it is, enlarged, and mirrored. What it only takes for
-    damage it seldom takes for damage each time, and what is fine it sees when that is wider."""
-    shape = picture.shape[:2]
-    largest = LARGEST_VIEW_PX / max(shape)
-    probability, odds = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for times, mirrored in VIEWS:
-        view = _seen_as(picture, verifier, min(times, largest), mirrored)
-        probability += area_resized(scores_of(view).astype(np.float32), shape) / len(VIEWS)
-        odds += area_resized(view, shape) / len(VIEWS)
-    return Seen(np.rint(probability).astype(np.uint8), odds, views=len(VIEWS))
-
-
-def _seen_as(picture: NDArray[np.uint8], verifier: Verifier, times: float, mirrored: bool) -> Floats:
-    """What the verifier thinks of a picture that is so many `times` as large, (times h, times w), and perhaps
-    `mirrored`; not mirrored any more."""
-    shown = cv2.flip(picture, 1) if mirrored else picture
-    if times > 1:
-        shown = cv2.resize(shown, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
-    odds = verifier(np.asarray(shown, np.uint8))
-    return np.ascontiguousarray(odds[:, ::-1]) if mirrored else odds
 
 
 def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
@@ -154,10 +127,13 @@ def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
     return merged
 
 
-def named(picture: NDArray[np.uint8], seen: Seen) -> ScoreMap:
+def named(picture: NDArray[np.uint8], opinion: Seen) -> ScoreMap:
     """The score map that a verifier's opinion of a picture makes, with what is suspected beside sure damage."""
-    merged, polarities = judged(picture, seen)
-    _merge_suspects(merged, picture, seen.odds, polarities)
+    merged, polarities = judged(picture, opinion)
+    suffered = how_suffered(merged.scores) if opinion.views > 1 else 0.0
+    if suffered:
+        merged, polarities = judged(picture, opinion.believing(suffered), AGREED_OF_SUFFERED * suffered)
+    _merge_suspects(merged, picture, opinion.odds, polarities)
     return merged
 
 
@@ -168,22 +144,23 @@ class Judged(NamedTuple):
     polarities: frozenset[bool]
 
 
-def judged(picture: NDArray[np.uint8], seen: Seen) -> Judged:
+def judged(picture: NDArray[np.uint8], opinion: Seen, belief: float = 0.0) -> Judged:
     """What `named` gives without suspects: regions are judged and get kinds by their form.
 
-    Tramlines are added: they pass their own tests.
+    `belief` is added to the logarithms of the odds of what is not broad. Tramlines are added: they pass their own
+    tests.
     """
-    scores = np.asarray(cv2.threshold(seen.probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
+    scores = np.asarray(cv2.threshold(opinion.probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
     merged = ScoreMap(scores, np.zeros(scores.shape, np.uint8))
     polarities: frozenset[bool] = frozenset()
-    lines = tramlines(luminance(picture), seen.probability)
+    lines = tramlines(luminance(picture), opinion.probability)
     left, top, width, height = cv2.boundingRect((scores >= NAMED_FROM).view(np.uint8))
     if width:
         # What is far from any region needs no name.
         rows = slice(max(top - OUTER_RING_PX, 0), top + height + OUTER_RING_PX)
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
-        agreed = AGREED if seen.views > 1 else 0.0
-        part, polarities = _judged_and_named(picture, scores, (rows, columns), agreed, lines)
+        belief += AGREED if opinion.views > 1 else 0.0
+        part, polarities = _judged_and_named(picture, scores, (rows, columns), belief, lines)
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
     _merge_tramlines(merged, lines)
     return Judged(merged, polarities)
@@ -205,10 +182,10 @@ def _judged_and_named(
     picture: NDArray[np.uint8],
     scores: NDArray[np.uint8],
     part: tuple[slice, slice],
-    agreed: float,
+    belief: float,
     lines: NDArray[np.uint8],
 ) -> Judged:
-    """What is judged of one part of a picture, which holds all regions; `agreed` is added to the odds of all that are
+    """What is judged of one part of a picture, which holds all regions; `belief` is added to the odds of all that are
     not broad; `lines` (h, w) are the scores of the whole picture's tramlines."""
     regions, weighed = regions_in(picture, scores, part)
     odds = judge.odds(weighed)
@@ -220,7 +197,8 @@ def _judged_and_named(
     kinds, _ = kinds_of(regions.form)
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
     doubt += panes.doubt(regions.labels, len(doubt))
-    doubt -= agreed * (regions.whole.size < BROAD * scores.size)
+    doubt += edges.doubt(regions.labels, part, scores.shape)
+    doubt -= belief * (regions.whole.size < BROAD * scores.size)
     doubt -= swarms.BELIEF * swarms.members(weighed, polarities)
     reconsidered = judge.reconsidered(scores[part], regions, odds, doubt)
     whole, labels = made_whole(reconsidered, regions, picture[part])

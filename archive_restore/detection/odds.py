@@ -4,21 +4,9 @@ A score of 0 is anything from one in five hundred downwards; the odds also tell 
 question.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from archive_restore.detection.filters import Floats, Grey
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a verifier thinks of each pixel of a picture: `probability` (h, w) uint8 of damage, in 255ths, and `odds`
-    (h, w) float32, the logarithm of its odds, and in how many `views` it saw them."""
-
-    probability: Grey
-    odds: Floats
-    views: int = 1
 
 
 def odds_of(scores: Grey) -> Floats:

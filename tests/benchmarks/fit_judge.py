@@ -24,9 +24,10 @@ from torch import nn
 from torch.nn import functional
 
 from archive_restore.detection import judge
-from archive_restore.detection.detect import regions_in, seen_often
+from archive_restore.detection.detect import regions_in
 from archive_restore.detection.filters import Floats
 from archive_restore.detection.verdict import ODDEST, parse
+from archive_restore.detection.views import seen_often
 from archive_restore.networks.detector import Detector, load_detector
 from archive_restore.training.defects.laying import Shapes
 from archive_restore.training.defects.real_shapes import read_shapes

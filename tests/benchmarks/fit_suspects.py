@@ -19,7 +19,8 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
 from archive_restore.detection import suspects
-from archive_restore.detection.detect import judged, seen_often, seen_once
+from archive_restore.detection.detect import judged
+from archive_restore.detection.views import seen_often, seen_once
 from archive_restore.networks.detector import Detector
 from archive_restore.training.defects.laying import Shapes
 from archive_restore.training.detection_samples import sample

@@ -20,9 +20,9 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
 from archive_restore.detection import line_traits, tramlines
-from archive_restore.detection.detect import seen_often
 from archive_restore.detection.paths import STRIP_PX
 from archive_restore.detection.paths import Path as Line
+from archive_restore.detection.views import seen_often
 from archive_restore.networks.detector import Detector
 from archive_restore.training import defects
 from archive_restore.training.defects import wear

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from archive_restore.detection.detect import seen_often
+from archive_restore.detection.views import seen_often
 from archive_restore.networks.detector import load_detector
 from archive_restore.training.sources import Photographs, find_entries
 
