@@ -122,7 +122,7 @@ def test_hard_crops_of_files_of_one_name_do_not_replace_each_other(
         write_picture(tmp_path / str(number) / "one.png", np.full((64, 80, 3), 50 + number, np.uint8))
     monkeypatch.setattr(hard_crops, "load_detector", lambda folder: None)
     scores = np.full((64, 80), 200, np.uint8)
-    monkeypatch.setattr(hard_crops, "seen_often", lambda picture, _: Seen(scores, odds_of(scores)))
+    monkeypatch.setattr(hard_crops, "seen", lambda picture, _: Seen(scores, odds_of(scores)))
     words = [str(tmp_path / "0"), str(tmp_path / "1"), "--weights", "w", "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["hard_crops", *words])
     assert hard_crops.main() == 0

@@ -6,17 +6,16 @@ import pytest
 
 from archive_restore.detection.detect import judged, named
 from archive_restore.detection.odds import odds_of, scores_of
-from archive_restore.detection.suspects import PIECES, WORN
 from archive_restore.detection.views import (
     LARGEST_PX,
     SMALL_PX,
-    TOTAL,
+    TINY_PX,
     VIEWS,
     Seen,
     seen,
-    seen_often,
     seen_once,
 )
+from archive_restore.detection.worn import PIECES, SHARES
 from tests.drawn import scene
 
 PICTURE = scene(height=201, width=301)
@@ -33,7 +32,7 @@ def verifier_of(believing):
         probability = np.zeros(PICTURE.shape, np.uint8)
         if number in believing:
             probability[PLACE] = 255
-        if VIEWS[number][1]:
+        if VIEWS[number].mirrored:
             probability = probability[:, ::-1]
         large = cv2.resize(probability, view.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         return odds_of(np.asarray(large, np.uint8))
@@ -43,27 +42,28 @@ def verifier_of(believing):
 
 def test_each_view_is_enlarged_and_perhaps_mirrored_as_it_says():
     verifier, shown = verifier_of(())
-    seen_often(PICTURE, verifier)
+    seen(PICTURE, verifier)
     assert len(shown) == len(VIEWS)
-    for view, (times, mirrored, _) in zip(shown, VIEWS, strict=True):
-        assert view.shape == pytest.approx([times * side for side in PICTURE.shape], abs=1)
-        as_large = cv2.resize(PICTURE, view.shape[1::-1], interpolation=cv2.INTER_CUBIC).astype(int)
+    for picture, view in zip(shown, VIEWS, strict=True):
+        assert picture.shape == pytest.approx([view.times * side for side in PICTURE.shape], abs=1)
+        as_large = cv2.resize(PICTURE, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC).astype(int)
         turned = as_large[:, ::-1]
-        alike, other = (turned, as_large) if mirrored else (as_large, turned)
-        assert abs(view - alike).mean() < 0.2 * abs(view - other).mean()
+        alike, other = (turned, as_large) if view.mirrored else (as_large, turned)
+        assert abs(picture - alike).mean() < 0.2 * abs(picture - other).mean()
 
 
-@pytest.mark.parametrize("believing", [{0}, {1}, {2}, {0, 1}, {0, 2}, {0, 1, 2}])
+@pytest.mark.parametrize("believing", [{0}, {1}, {2}, {3}, {0, 1}, {1, 3}, {0, 1, 2}, {0, 1, 2, 3}])
 def test_the_odds_of_all_views_are_weighed(believing):
-    opinion = seen_often(PICTURE, verifier_of(believing)[0])
-    weight = sum(VIEWS[number][2] for number in believing) / TOTAL
-    assert opinion.probability[75, 100] == pytest.approx(
-        scores_of(np.float32(6.24 * (2 * weight - 1))), abs=2
+    opinion = seen(PICTURE, verifier_of(believing)[0])
+    judged_by, suspected_by = (
+        sum(weights[number] for number in believing) / sum(weights)
+        for weights in ([view.judged for view in VIEWS], [view.suspected for view in VIEWS])
     )
-    share = len(believing) / len(VIEWS)
-    assert opinion.odds[75, 100] == pytest.approx(6.24 * (2 * share - 1), abs=0.1)
+    expected = scores_of(np.float32(6.24 * (2 * judged_by - 1)))
+    assert opinion.probability[75, 100] == pytest.approx(expected, abs=2)
+    assert opinion.odds[75, 100] == pytest.approx(6.24 * (2 * suspected_by - 1), abs=0.1)
     assert opinion.generous is not None
-    assert abs(int(opinion.generous[75, 100]) - 255 * share) <= 1
+    assert abs(int(opinion.generous[75, 100]) - 255 * suspected_by) <= 1
     assert not opinion.probability[:40].any()
     assert opinion.views == len(VIEWS)
 
@@ -98,10 +98,10 @@ def flaked(flakes, high, wide):
     return picture, patch, Seen(scores_of(odds), odds, len(VIEWS), generous)
 
 
-def test_in_a_print_that_has_suffered_a_view_that_is_outvoted_is_heard():
+def test_in_a_worn_print_a_view_that_is_outvoted_is_heard():
     few, many = flaked(PIECES[0], 8, 16), flaked(2 * PIECES[1], 3, 8)
     for _, _, opinion in (few, many):
-        assert (opinion.probability > 128).mean() > WORN[1]
+        assert (opinion.probability > 128).mean() > SHARES[1]
     for (picture, patch, opinion), heard in ((few, False), (many, True)):
         assert named(picture, opinion).scores[patch].any() == heard
 
@@ -133,16 +133,29 @@ def test_no_view_is_longer_than_the_largest_and_none_is_reduced():
 
 
 def test_a_single_pixel_is_seen():
-    opinion = seen_often(np.full((1, 1), 90, np.uint8), lambda view: np.zeros(view.shape, np.float32))
+    opinion = seen(np.full((1, 1), 90, np.uint8), lambda view: np.zeros(view.shape, np.float32))
     assert opinion.probability.tolist() == [[128]]
 
 
-def test_what_is_large_or_was_reduced_is_seen_once():
-    def verifier(view):
-        return np.linspace(-3, 3, view.size, dtype=np.float32).reshape(view.shape)
+@pytest.mark.parametrize(
+    ("long_side", "reduced", "views"),
+    [
+        (TINY_PX - 1, False, 4),
+        (TINY_PX, False, 3),
+        (SMALL_PX - 1, False, 3),
+        (SMALL_PX, False, 1),
+        (300, True, 1),
+    ],
+)
+def test_the_smaller_a_picture_the_more_views(long_side, reduced, views):
+    verifier, shown = verifier_of(())
+    opinion = seen(np.full((40, long_side), 90, np.uint8), verifier, reduced=reduced)
+    assert len(shown) == opinion.views == views
 
-    for picture, reduced in ((PICTURE, True), (np.full((40, SMALL_PX), 90, np.uint8), False)):
-        opinion = seen(picture, verifier, reduced=reduced)
-        assert (opinion.odds == verifier(picture)).all()
-        assert opinion.views == 1
-        assert opinion.generous is None
+
+def test_once_is_as_it_is():
+    odds = np.linspace(-3, 3, PICTURE.size, dtype=np.float32).reshape(PICTURE.shape)
+    opinion = seen_once(PICTURE, lambda view: odds)
+    assert (opinion.odds == odds).all()
+    assert (opinion.probability == scores_of(odds)).all()
+    assert opinion.generous is None

@@ -38,12 +38,13 @@ from archive_restore.detection.palette import palette
 from archive_restore.detection.planes import finest, halved, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
 from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
-from archive_restore.detection.suspects import SURE, how_suffered, scores_by, suspects
+from archive_restore.detection.suspects import SURE, scores_by, suspects
 from archive_restore.detection.torn_corners import torn_corners
 from archive_restore.detection.tramlines import tramlines
 from archive_restore.detection.verdict import verdicts
 from archive_restore.detection.views import Seen, Verifier, seen
 from archive_restore.detection.wholes import made_whole
+from archive_restore.detection.worn import worn_by_pieces, worn_by_share
 
 LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
     Kind.DUST: dust.likeness,
@@ -54,9 +55,9 @@ LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
     Kind.TEAR: tears.likeness,
     Kind.SPOT: spots.likeness,
 }
-# What several views believe is less in doubt than what one does, and less still in a picture that has surely suffered,
-# unless it covers this share of it.
-AGREED, AGREED_OF_SUFFERED, BROAD = 0.1, 0.6, 0.01
+# What so many views believe is less in doubt than what one does, and less still in a worn print, unless it covers this
+# share of it.
+AGREED, AGREED_IF_WORN, BROAD = {3: 0.15, 4: 0.4}, 0.6, 0.01
 # Below this probability nothing is stored: no sensitivity reaches so far.
 FAINTEST = 0.1
 # What resembles no kind of damage by at least this is doubted.
@@ -129,10 +130,12 @@ def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
 
 def named(picture: NDArray[np.uint8], opinion: Seen) -> ScoreMap:
     """The score map that a verifier's opinion of a picture makes, with what is suspected beside sure damage."""
-    merged, polarities = judged(picture, opinion)
-    suffered = how_suffered(merged.scores) if opinion.views > 1 else 0.0
-    if suffered:
-        merged, polarities = judged(picture, opinion.believing(suffered), AGREED_OF_SUFFERED * suffered)
+    found = judged(picture, opinion)
+    if opinion.generous is not None and (worn := worn_by_share(found.merged.scores)):
+        worn *= worn_by_pieces(judged(picture, opinion.believing(1)).merged.scores)
+        if worn:
+            found = judged(picture, opinion.believing(worn), AGREED_IF_WORN * worn)
+    merged, polarities = found
     _merge_suspects(merged, picture, opinion.odds, polarities)
     return merged
 
@@ -159,7 +162,7 @@ def judged(picture: NDArray[np.uint8], opinion: Seen, belief: float = 0.0) -> Ju
         # What is far from any region needs no name.
         rows = slice(max(top - OUTER_RING_PX, 0), top + height + OUTER_RING_PX)
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
-        belief += AGREED if opinion.views > 1 else 0.0
+        belief += AGREED.get(opinion.views, 0.0)
         part, polarities = _judged_and_named(picture, scores, (rows, columns), belief, lines)
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
     _merge_tramlines(merged, lines)

@@ -71,9 +71,6 @@ SUFFERED, SHIFTS = (0.005, 0.015), (0.0, 1.5)
 and more that is none. A print that has suffered much has faint damage, too, which the drawn damage has not to which the
 judges were fitted."""
 
-WORN = (0.003, 0.008)
-"""The same shares, for a picture that is to be believed damaged where a single view believes it."""
-
 PIECES = (6, 16)
 """Pieces of sure damage up to which nothing is added, and from which on all of it: a tear says nothing about specks."""
 
@@ -130,21 +127,6 @@ def suspects(picture: NDArray[np.uint8], odds: Floats, scores: Grey) -> Suspects
     return Suspects(regions, weighed, pieces)
 
 
-def how_suffered(scores: Grey) -> float:
-    """Whether a picture has surely suffered by its scores (h, w), in 255ths: 0 = no, 1 = yes, in between a little."""
-    sure = (scores >= SURE).view(np.uint8)
-    share = np.count_nonzero(sure) / sure.size
-    if share <= WORN[0]:
-        return 0.0
-    return float(suffered(np.array(share), len(components(sure)[1]) - 1, WORN))
-
-
-def suffered(share: NDArray[np.floating], pieces: int, shares: tuple[float, float]) -> NDArray[np.float64]:
-    """0 where a `share` of a picture is sure damage that is the lesser of `shares`, 1 from the larger one on; less if
-    it lies in few `pieces`."""
-    return np.asarray(np.interp(share, shares, (0, 1)) * np.interp(pieces, PIECES, (0, 1)))
-
-
 def in_steps(odds: Floats) -> Grey:
     """Odds in so many STEPS from LOWEST on."""
     return np.asarray(
@@ -193,6 +175,7 @@ def scores_by(weighed: Floats, pieces: int, polarities: frozenset[bool] = frozen
     these polarities."""
     share = np.exp(weighed[:, TRAITS.index("called")])
     least, most = SHIFTS
-    shift = (least + (most - least) * suffered(share, pieces, SUFFERED)).astype(np.float32)
+    many = np.interp(pieces, PIECES, (0, 1))
+    shift = np.interp(share, SUFFERED, (least, least + many * (most - least))).astype(np.float32)
     shift = shift + np.float32(swarms.SUSPICION) * swarms.members(weighed, polarities)
     return scores_of(mean_odds("suspects", TRAITS, weighed) + shift)

@@ -5,8 +5,9 @@ agree, and unsure where they do not. What is broad on a print is seen best where
 that sees it is outvoted: in a print that has surely suffered, the mean of their probabilities counts if it is more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,13 +19,27 @@ from archive_restore.detection.odds import scores_of
 Verifier = Callable[[NDArray[np.uint8]], Floats]
 """Takes a working picture (h, w) or (h, w, 3) uint8, RGB; gives the logarithm of the odds of damage, (h, w) float32."""
 
-SMALL_PX = 1300
-"""A photograph whose long side is below this is also shown enlarged: its hairs are a pixel wide."""
 
-VIEWS = ((1.0, False, 0.8), (1.7, True, 1.1), (2.5, False, 1.1))
-"""So many times as large, whether mirrored, and how much it counts."""
+class View(NamedTuple):
+    """How a picture is shown: so many `times` as large and perhaps `mirrored`, if its long side is `under` so many px;
+    how much that counts for what is `judged`, and for what is `suspected` beside sure damage."""
 
-TOTAL = sum(counts for _, _, counts in VIEWS)
+    times: float
+    mirrored: bool
+    under: int
+    judged: float
+    suspected: float
+
+
+SMALL_PX, TINY_PX = 1300, 450
+"""In a small photograph a hair is a pixel wide, in a tiny one less."""
+
+VIEWS = (
+    View(1.0, False, SMALL_PX, 0.8, 1.0),
+    View(1.7, True, SMALL_PX, 1.1, 1.0),
+    View(2.5, False, SMALL_PX, 1.1, 1.0),
+    View(4.0, True, TINY_PX, 0.9, 0.0),
+)
 
 LARGEST_PX = 2210
 """Long side of the largest view."""
@@ -34,8 +49,8 @@ LARGEST_PX = 2210
 class Seen:
     """What a verifier thinks of each pixel of a picture, each (h, w).
 
-    `probability` of damage, uint8 in 255ths; `odds`, logarithms, float32, in which all views count alike; in how many
-    `views` it was seen; `generous`, as `probability`: the mean of those of the views, None for one view.
+    `probability` of damage, uint8 in 255ths, for what is judged; `odds`, logarithms, float32, for what is suspected; in
+    how many `views` it was seen; `generous`, as `probability`: the mean of those of the views, None for one view.
     """
 
     probability: Grey
@@ -54,8 +69,8 @@ class Seen:
 
 def seen(picture: NDArray[np.uint8], verifier: Verifier, *, reduced: bool = False) -> Seen:
     """A picture in as many views as its size asks for; one that was `reduced` is shown once."""
-    small = not reduced and max(picture.shape[:2]) < SMALL_PX
-    return (seen_often if small else seen_once)(picture, verifier)
+    views = [view for view in VIEWS if max(picture.shape[:2]) < view.under]
+    return seen_once(picture, verifier) if reduced or not views else seen_often(picture, verifier, views)
 
 
 def seen_once(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
@@ -64,18 +79,21 @@ def seen_once(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
     return Seen(scores_of(odds), odds)
 
 
-def seen_often(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
-    """A picture in all VIEWS."""
+def seen_often(picture: NDArray[np.uint8], verifier: Verifier, views: Sequence[View]) -> Seen:
+    """A picture in several views."""
     shape = picture.shape[:2]
     largest = LARGEST_PX / max(shape)
-    weighed, odds, probability = np.zeros((3, *shape), np.float32)
-    for times, mirrored, counts in VIEWS:
-        view = _seen_as(picture, verifier, min(times, largest), mirrored)
-        same_size = area_resized(view, shape)
-        weighed += np.float32(counts / TOTAL) * same_size
-        odds += same_size / len(VIEWS)
-        probability += area_resized(scores_of(view).astype(np.float32), shape) / len(VIEWS)
-    return Seen(scores_of(weighed), odds, len(VIEWS), np.rint(probability).astype(np.uint8))
+    judged, odds, probability = np.zeros((3, *shape), np.float32)
+    for_judged = sum(view.judged for view in views)
+    for_suspected = sum(view.suspected for view in views)
+    for view in views:
+        shown = _seen_as(picture, verifier, min(view.times, largest), view.mirrored)
+        same_size = area_resized(shown, shape)
+        judged += np.float32(view.judged / for_judged) * same_size
+        odds += np.float32(view.suspected / for_suspected) * same_size
+        belief = area_resized(scores_of(shown).astype(np.float32), shape)
+        probability += np.float32(view.suspected / for_suspected) * belief
+    return Seen(scores_of(judged), odds, len(views), np.rint(probability).astype(np.uint8))
 
 
 def _seen_as(picture: NDArray[np.uint8], verifier: Verifier, times: float, mirrored: bool) -> Floats:

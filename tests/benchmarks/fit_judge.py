@@ -27,7 +27,7 @@ from archive_restore.detection import judge
 from archive_restore.detection.detect import regions_in
 from archive_restore.detection.filters import Floats
 from archive_restore.detection.verdict import ODDEST, parse
-from archive_restore.detection.views import seen_often
+from archive_restore.detection.views import seen
 from archive_restore.networks.detector import Detector, load_detector
 from archive_restore.training.defects.laying import Shapes
 from archive_restore.training.defects.real_shapes import read_shapes
@@ -91,7 +91,7 @@ def regions(
 ) -> Iterator[Candidates]:
     """The segmenter's regions."""
     one = sample(photograph, SIZE, random, shapes)
-    found, x = regions_in(one.picture, seen_often(one.picture, detector).probability)
+    found, x = regions_in(one.picture, seen(one.picture, detector).probability)
     if not len(x):
         return
     near = np.asarray(cv2.dilate(one.truth.astype(np.uint8), NEAR)).ravel()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from archive_restore.detection import suspects
 from archive_restore.detection.detect import judged
-from archive_restore.detection.views import seen_often, seen_once
+from archive_restore.detection.views import seen
 from archive_restore.networks.detector import Detector
 from archive_restore.training.defects.laying import Shapes
 from archive_restore.training.detection_samples import sample
@@ -38,8 +38,8 @@ def found(
     """The suspects in one sample."""
     large = random.random() < LARGE
     one = sample(photograph, int(random.choice(LARGE_SIZES if large else SIZES)), random, shapes)
-    seen = seen_once(one.picture, detector) if large else seen_often(one.picture, detector)
-    suspected = suspects.suspects(one.picture, seen.odds, judged(one.picture, seen).merged.scores)
+    opinion = seen(one.picture, detector, reduced=large)
+    suspected = suspects.suspects(one.picture, opinion.odds, judged(one.picture, opinion).merged.scores)
     if suspected is None:
         return
     regions, weighed, _ = suspected

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from archive_restore.detection import line_traits, tramlines
 from archive_restore.detection.paths import STRIP_PX
 from archive_restore.detection.paths import Path as Line
-from archive_restore.detection.views import seen_often
+from archive_restore.detection.views import seen
 from archive_restore.networks.detector import Detector
 from archive_restore.training import defects
 from archive_restore.training.defects import wear
@@ -52,13 +52,13 @@ def lines(
     """The candidates, those that run down and those that run across; their area is their length in strips."""
     size = int(random.choice(SIZES))
     one = sample(photograph, size, random, shapes, draw)
-    scores = seen_often(one.picture, detector).probability
+    scores = seen(one.picture, detector).probability
     grey = np.asarray(cv2.cvtColor(one.picture, cv2.COLOR_RGB2GRAY), np.uint8)
     truth = one.truth.astype(np.uint8)
     for turned in (False, True):
         planes = (grey.T, scores.T, truth.T) if turned else (grey, scores, truth)
-        luminance, seen, damaged = (np.ascontiguousarray(plane) for plane in planes)
-        found = tramlines.candidates(luminance, seen)
+        luminance, believed, damaged = (np.ascontiguousarray(plane) for plane in planes)
+        found = tramlines.candidates(luminance, believed)
         near = cv2.dilate(damaged, np.ones((1, 3), np.uint8)) > 0
         share = np.array([lying_on(line, near) for line in found.paths], np.float32)
         length = np.array([len(line.columns) for line in found.paths], np.float32)

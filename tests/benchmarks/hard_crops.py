@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from archive_restore.detection.views import seen_often
+from archive_restore.detection.views import seen
 from archive_restore.networks.detector import load_detector
 from archive_restore.training.sources import Photographs, find_entries
 
@@ -41,7 +41,7 @@ def main() -> int:
     photographs, written, bad = Photographs(entries, cache_bytes=0), 0, 0
     for number in range(len(entries)):
         picture = photographs[number]
-        crops = hard_crops(picture, seen_often(picture, detector).probability)
+        crops = hard_crops(picture, seen(picture, detector).probability)
         bad += bool(crops)
         for n, crop in enumerate(crops):
             path = arguments.out / f"{number:06d}-{n}.png"  # two folders may have files of one name
