@@ -24,6 +24,7 @@ def labels_of(*boxes):
         np.s_[:, -12:-2],  # the right one, not touched
         np.s_[-2:, 40:60],  # a sliver
         np.s_[100:180, :3],
+        np.s_[:4, 100:150],  # a longer one, somewhat deeper
     ],
 )
 def test_what_runs_along_a_side_is_doubted(box):
@@ -38,7 +39,8 @@ def test_what_runs_along_a_side_is_doubted(box):
         np.s_[90:100, :],  # a scratch across
         np.s_[:, 20:30],  # away from the side
         np.s_[-2:, 40:46],  # a speck at the border
-        np.s_[:5, 40:80],  # too deep for a sliver
+        np.s_[:4, 40:70],  # too deep for a sliver so short
+        np.s_[:8, 40:140],  # too deep for any
         np.s_[20:22, 40:80],
     ],
 )

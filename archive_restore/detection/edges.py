@@ -11,8 +11,8 @@ from archive_restore.detection.filters import Floats
 ALONG, INTO = 0.9, 0.06
 """Shares of the side that an edge takes at least, and of the picture across that it reaches into it at most."""
 
-SLIVER, TIMES = 0.01, 4.0
-"""What reaches into the picture by no more than this share of it, and is so many times as long, is one as well."""
+SLIVERS = ((0.01, 4.0), (0.025, 10.0))
+"""What reaches into the picture by no more than such a share of it, and is so many times as long, is one as well."""
 
 TOUCHING = 0.01
 """Share of the picture across that an edge may stay away from its side."""
@@ -64,5 +64,5 @@ class Span(NamedTuple):
 
 def _is_edge(along: Span, across: Span) -> bool:
     whole = along.length >= ALONG * along.side and across.into <= INTO
-    sliver = across.into <= SLIVER and along.length >= TIMES * across.length
+    sliver = any(across.into <= into and along.length >= times * across.length for into, times in SLIVERS)
     return across.away <= TOUCHING and (whole or sliver)
