@@ -200,7 +200,7 @@ def _judged_and_named(
     kinds, _ = kinds_of(regions.form)
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
     doubt += panes.doubt(regions.labels, len(doubt))
-    doubt += edges.doubt(regions.labels, part, scores.shape)
+    doubt += edges.doubt(regions.boxes, part, scores.shape)
     doubt -= belief * (regions.whole.size < BROAD * scores.size)
     doubt -= swarms.BELIEF * swarms.members(weighed, polarities)
     reconsidered = judge.reconsidered(scores[part], regions, odds, doubt)

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from archive_restore.detection.filters import Floats
 
@@ -21,48 +20,35 @@ DOUBT = 4.0
 """Taken off the logarithm of a region's odds."""
 
 
-def doubt(labels: NDArray[np.int32], part: tuple[slice, slice], shape: tuple[int, ...]) -> Floats:
+def doubt(boxes: NDArray[np.int32], part: tuple[slice, slice], shape: tuple[int, ...]) -> Floats:
     """How much each of N regions is doubted, (N,): by `DOUBT`, if it is an edge.
 
     Parameters
     ----------
-    labels : 0 = none, regions from 1 to N, in a `part` (rows, columns) of a picture of `shape` (h, w)
+    boxes : (N, 4 or more) left, top, width and height, px, in a `part` (rows, columns) of a picture of `shape` (h, w)
     """
-    boxes = ndimage.find_objects(labels)
-    doubts = np.zeros(len(boxes), np.float32)
-    for index, box in enumerate(boxes):
-        spans = [
-            Span((within.start or 0) + place.start, (within.start or 0) + place.stop, side)
-            for place, within, side in zip(box, part, shape, strict=False)
-        ]
-        if _is_edge(*spans) or _is_edge(*spans[::-1]):
-            doubts[index] = DOUBT
-    return doubts
+    left, top, width, height = boxes[:, :4].T
+    down = _Spans(top + (part[0].start or 0), height, shape[0])
+    across = _Spans(left + (part[1].start or 0), width, shape[1])
+    return np.float32(DOUBT) * (_are_edges(down, across) | _are_edges(across, down)).astype(np.float32)
 
 
-class Span(NamedTuple):
-    """Where a region lies along a side, px."""
+class _Spans(NamedTuple):
+    """Where N regions begin along a side, and how long they are there; px of a side of so many."""
 
-    first: int
-    end: int
+    first: NDArray[np.int32]
+    length: NDArray[np.int32]
     side: int
 
     @property
-    def length(self) -> int:
-        return self.end - self.first
-
-    @property
-    def into(self) -> float:
-        """How far it reaches into the picture from the nearer end of the side, as a share of it."""
-        return min(self.end, self.side - self.first) / self.side
-
-    @property
-    def away(self) -> float:
-        """How far it stays from that end, as a share of the side."""
-        return min(self.first, self.side - self.end) / self.side
+    def beyond(self) -> NDArray[np.int32]:
+        return self.side - self.first - self.length
 
 
-def _is_edge(along: Span, across: Span) -> bool:
-    whole = along.length >= ALONG * along.side and across.into <= INTO
-    sliver = any(across.into <= into and along.length >= times * across.length for into, times in SLIVERS)
-    return across.away <= TOUCHING and (whole or sliver)
+def _are_edges(along: _Spans, across: _Spans) -> NDArray[np.bool_]:
+    away = np.minimum(across.first, across.beyond) / across.side
+    into = away + across.length / across.side
+    edges = (along.length >= ALONG * along.side) & (into <= INTO)
+    for least, times in SLIVERS:
+        edges |= (into <= least) & (along.length >= times * across.length)
+    return np.asarray(edges & (away <= TOUCHING))

@@ -46,6 +46,7 @@ class Regions:
     """The connected regions of a mask, N of them."""
 
     labels: NDArray[np.int32]  # (h, w), 0 = none, regions from 1 on
+    boxes: NDArray[np.int32]  # (N, 5): left, top, width, height, area
     whole: Sample  # all their pixels
     ring: Sample  # what surrounds them
     form: Form
@@ -83,7 +84,7 @@ def regions_of(mask: Grey, luminance: Grey, whole_shape: tuple[int, ...]) -> Reg
             np.float32
         ),
     )
-    return Regions(labels, whole, ring, form, unit)
+    return Regions(labels, boxes, whole, ring, form, unit)
 
 
 def rising(values: Floats, low: float, high: float) -> Floats:
