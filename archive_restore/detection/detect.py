@@ -13,6 +13,7 @@ from archive_restore.detection import (
     dust,
     edges,
     judge,
+    lattices,
     panes,
     scratches,
     spots,
@@ -200,6 +201,7 @@ def _judged_and_named(
     kinds, _ = kinds_of(regions.form)
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
     doubt += panes.doubt(regions.labels, len(doubt))
+    doubt += lattices.doubt(regions.labels, regions.boxes, scores.shape)
     doubt += edges.doubt(regions.boxes, part, scores.shape)
     doubt -= belief * (regions.whole.size < BROAD * scores.size)
     doubt -= swarms.BELIEF * swarms.members(weighed, polarities)
