@@ -28,8 +28,8 @@ def doubt(boxes: NDArray[np.int32], part: tuple[slice, slice], shape: tuple[int,
     boxes : (N, 4 or more) left, top, width and height, px, in a `part` (rows, columns) of a picture of `shape` (h, w)
     """
     left, top, width, height = boxes[:, :4].T
-    down = _Spans(top + (part[0].start or 0), height, shape[0])
-    across = _Spans(left + (part[1].start or 0), width, shape[1])
+    down = _Spans(top + part[0].start, height, shape[0])
+    across = _Spans(left + part[1].start, width, shape[1])
     return np.float32(DOUBT) * (_are_edges(down, across) | _are_edges(across, down)).astype(np.float32)
 
 
