@@ -52,6 +52,7 @@ class ScanOptions:
     jobs: int | None = None  # processes; None: one a core
     detector: Detector = Detector.LEARNED
     device: str | None = None  # where the learned one computes; None: the CPU
+    thorough: bool = False  # look closely at large photographs, see `detection.score`
     anew: bool = False  # search also what has not changed since a former scan, unless it is restored
 
     @property
@@ -100,6 +101,7 @@ class Examined:
     covered: int  # px in the mask
     by_hand: bool  # somebody painted the mask
     infrared: Verdict | None = None  # what its infrared picture turned out to be; None without one
+    reduced: bool = False  # it was reduced for that, and a thorough search would have looked closer
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class _Detection:
     mask: NDArray[np.bool_]  # (H, W), True = damaged
     regions: list[Region]
     infrared: Verdict | None
+    reduced: bool
 
 
 @cache
@@ -200,10 +203,17 @@ def examine(task: Examination) -> Examined | Refused:
     if by_hand is not None:
         regions = painted(by_hand, found.score_map)
         covered = int(np.count_nonzero(by_hand))
-        return Examined(found.sha256, found.header, regions, covered, by_hand=True, infrared=found.infrared)
-    covered = int(np.count_nonzero(found.mask))
+    else:
+        regions = found.regions
+        covered = int(np.count_nonzero(found.mask))
     return Examined(
-        found.sha256, found.header, found.regions, covered, by_hand=False, infrared=found.infrared
+        found.sha256,
+        found.header,
+        regions,
+        covered,
+        by_hand=by_hand is not None,
+        infrared=found.infrared,
+        reduced=found.reduced,
     )
 
 
@@ -229,8 +239,12 @@ def _detect(task: Examination) -> _Detection:
     """The one way from a file to its damage."""
     options, policy = task.options, task.policy
     photograph = decode(task.path, max_pixels=options.max_pixels)
-    maps, infrared = score_pages(photograph, verifier(options.detector, options.device), task.infrared)
+    maps, infrared = score_pages(
+        photograph, verifier(options.detector, options.device), task.infrared, thorough=options.thorough
+    )
     header = photograph.header
+    reduced = any(one.scores.size < page.pixels for one, page in zip(maps, header.pages, strict=True))
+    reduced &= options.detector is Detector.LEARNED and not options.thorough
     score_map = _sheet(header, maps)
     mask, regions = threshold(score_map, policy.level, (header.height, header.width), policy.kinds)
-    return _Detection(sha256(photograph.source), header, score_map, mask, regions, infrared)
+    return _Detection(sha256(photograph.source), header, score_map, mask, regions, infrared, reduced)

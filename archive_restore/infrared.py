@@ -12,7 +12,11 @@ from archive_restore.photos.rendering import views
 
 
 def score_pages(
-    photograph: Photograph, verifier: Verifier | None, companion: Path | None = None
+    photograph: Photograph,
+    verifier: Verifier | None,
+    companion: Path | None = None,
+    *,
+    thorough: bool = False,
 ) -> tuple[list[ScoreMap], Verdict | None]:
     """The score map of each page, and what its infrared turned out to be; None without one.
 
@@ -21,6 +25,7 @@ def score_pages(
     photograph : decoded
     verifier : decides where infrared does not; None: the heuristics do
     companion : the infrared file beside it
+    thorough : large pages are looked at closely, see `detection.score`
 
     Returns
     -------
@@ -39,7 +44,7 @@ def score_pages(
         if number in infrared_pages:
             maps.append(ScoreMap(*(np.zeros(view.shape[:2], np.uint8) for _ in range(2))))
             continue
-        found = score(view, verifier)
+        found = score(view, verifier, thorough=thorough)
         maps.append(with_infrared(found, view, kept[number]) if number in kept else found)
     verdicts = [said.verdict for said in seen.values()]
     return maps, min(verdicts, key=list(Verdict).index, default=None)

@@ -40,6 +40,7 @@ class Recorder:
     policies: Counter[str]  # of the masks that were made before this scan
     log: Log
     examined: int = 0
+    reduced: int = 0  # of them, searched at a reduced size
     recognised: int = 0
     set_aside: list[SetAside] = field(default_factory=list)
     infrared: Counter[Verdict | None] = field(default_factory=Counter)  # photographs
@@ -77,6 +78,7 @@ class Recorder:
                 )
                 self.ledger.record(self.archive_id, photograph, [row_of(region) for region in regions])
                 self.examined += 1
+                self.reduced += result.reduced
                 self.infrared[result.infrared] += 1
                 self.log.event(
                     "examined",

@@ -40,6 +40,7 @@ class ScanSummary:
     pixels: int
     infrared_used: int = 0  # photographs of this scan whose infrared picture showed the dust
     infrared_opaque: int = 0  # and those whose film stops infrared, so that it was not used
+    reduced: int = 0  # photographs of this scan that a thorough one would have looked at more closely
 
     @property
     def found(self) -> int:
@@ -100,6 +101,7 @@ def scan(
         pixels=ledger.pixels(archive_id),
         infrared_used=recorder.infrared[Verdict.USED],
         infrared_opaque=recorder.infrared[Verdict.OPAQUE],
+        reduced=recorder.reduced,
     )
 
 

@@ -63,21 +63,37 @@ def test_the_large_tiff_is_what_it_says_it_is(
 
 MAKE_DAMAGE = """
 RECIPES = ["dust", "hairs", "tear", "none"]
-def main(clean, shapes, out, seed):
+def line(field, points, width, random, gaps=0.0):
+    return f"{width:g}px-{gaps:g}"
+def shape(random, shapes, kinds, size):
+    return f"{size:g}px"
+def main(clean, shapes, out, seed, long_side):
     import os, pathlib
     drawn = [RECIPES[i % len(RECIPES)] for i in range(5)]
     found = sorted(os.listdir(os.path.join(shapes, "dots")))
-    pathlib.Path(out).write_text(" ".join([clean, str(seed), *drawn, *RECIPES[:2], *found]))
+    breadths = [line(None, None, 8, None, gaps=0.5), shape(None, None, None, 60)]
+    words = [clean, str(seed), *drawn, *RECIPES[:2], *found, str(long_side), *breadths]
+    pathlib.Path(out).write_text(" ".join(words))
 """
 
 
 @pytest.mark.parametrize(
     ("options", "drawn"),
     [
-        ([], "c 1234 dust hairs tear none dust dust hairs 0.png 1.png 2.png"),
-        (["--moved", "3", "--seed", "9"], "c 9 none dust hairs tear none dust hairs 0.png 1.png 2.png"),
-        (["--only", "tear"], "c 1234 tear tear tear tear tear dust hairs 0.png 1.png 2.png"),
-        (["--unseen"], "c 1234 dust hairs tear none dust dust hairs 1.png"),
+        ([], "c 1234 dust hairs tear none dust dust hairs 0.png 1.png 2.png 768 8px-0.5 60px"),
+        (
+            ["--moved", "3", "--seed", "9"],
+            "c 9 none dust hairs tear none dust hairs 0.png 1.png 2.png 768 8px-0.5 60px",
+        ),
+        (
+            ["--only", "tear"],
+            "c 1234 tear tear tear tear tear dust hairs 0.png 1.png 2.png 768 8px-0.5 60px",
+        ),
+        (["--unseen"], "c 1234 dust hairs tear none dust dust hairs 1.png 768 8px-0.5 60px"),
+        (
+            ["--long-side", "3072", "--width", "0.25"],
+            "c 1234 dust hairs tear none dust dust hairs 0.png 1.png 2.png 3072 2px-0.5 15px",
+        ),
     ],
 )
 def test_other_sets_have_other_damage(

@@ -125,6 +125,26 @@ def test_a_verifier_sees_a_large_photograph_reduced_and_the_mask_has_its_size():
     assert abs(region.left - 192) <= 4
 
 
+def test_a_thorough_look_at_a_large_photograph_is_at_several_sizes():
+    seen = []
+
+    def verifier(view):
+        seen.append(view.shape)
+        scale = view.shape[1] // 512
+        probability = np.zeros(view.shape[:2], np.uint8)
+        probability[48 * scale : 52 * scale, -52 * scale : -48 * scale] = 255
+        return odds_of(probability if scale != 4 else np.ascontiguousarray(probability[:, ::-1]))
+
+    large = np.full((3072, 4096, 3), 120, np.uint8)
+    found = score(large, verifier, thorough=True)
+    mask, [region] = threshold(found, shape=large.shape[:2])
+    assert seen == [(768, 1024, 3), (1536, 2048, 3), (2304, 3072, 3)]
+    assert found.scores.shape == (1536, 2048)
+    assert mask[388:412, -412:-388].all()
+    assert mask.sum() < 48**2
+    assert abs(region.top - 384) <= 8
+
+
 def test_a_large_spot_needs_more_proof_and_a_long_scratch_does_not(monkeypatch):
     """What a verifier is equally sure of, as a blot of 2 % of the picture and as a line of nearly as much."""
     picture = cv2.cvtColor(scene(seed=1), cv2.COLOR_GRAY2RGB)

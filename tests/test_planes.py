@@ -43,6 +43,14 @@ def test_a_photograph_that_is_not_larger_is_worked_on_as_it_is(shape):
     assert planes.working_picture(pixels) is pixels
 
 
+def test_for_a_thorough_look_more_is_kept():
+    working = planes.working_picture(np.full((1200, 4000, 3), 7, np.uint8), thorough=True)
+    assert working.shape == (608, planes.THOROUGH_SIDE_PX, 3)
+    pixels = np.zeros((planes.THOROUGH_SIDE_PX, 3), np.uint8)
+    assert planes.working_picture(pixels, thorough=True) is pixels
+    assert planes.working_picture(pixels) is not pixels
+
+
 @pytest.mark.parametrize("shape", [(1, 6000), (6000, 1, 3), (5, 9000)])
 def test_a_strip_is_never_enlarged_across(shape):
     assert planes.working_picture(np.zeros(shape, np.uint8)).shape[:2] <= shape[:2]

@@ -5,13 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 from typer.testing import CliRunner, Result
 
 from archive_restore.cli import app
+from archive_restore.detection import ScoreMap
 from archive_restore.errors import ExitCode
 from archive_restore.home import HOME_VARIABLE, Home
 from archive_restore.ledger import WorkerLock, open_ledger
+from tests.drawn import scene
 from tests.test_scan import drawn
 
 LOADED = """
@@ -182,3 +185,34 @@ def test_detect_writes_masks_and_needs_no_ledger(archive: Path, tmp_path: Path) 
     assert "1 were in" in again
     assert "--overwrite replaces them" in again
     assert "No photographs" not in again
+
+
+def test_a_large_photograph_is_searched_reduced_unless_a_closer_look_is_asked_for(
+    archive: Path, tmp_path: Path
+) -> None:
+    (archive / "damaged.png").unlink()
+    cv2.imwrite(str(archive / "large.png"), scene(height=64, width=1700))
+
+    def learned(*words: str) -> tuple[str, int]:
+        """What a scan says, and how wide the score map is."""
+        result = CliRunner().invoke(app, ["scan", str(archive), "--jobs", "1", *words])
+        assert result.exit_code == ExitCode.OK
+        [score_map] = Home(tmp_path / "home").root.glob("scores/*/*.png")
+        return " ".join(result.stdout.split()), ScoreMap.from_png(score_map.read_bytes()).scores.shape[1]
+
+    said, width = learned()
+    assert width == 1024
+    assert "1 large photograph was searched at a reduced size." in said
+    assert f"archive-restore scan {archive} --thorough --anew" in said
+    said, width = learned("--thorough")
+    assert width == 1024
+    assert "1 unchanged photograph keeps what was found before" in said
+    said, width = learned("--thorough", "--anew")
+    assert width == 1700
+    assert "reduced size" not in said
+    assert "keeps" not in said
+
+
+def test_the_heuristics_alone_do_not_look_closer(archive: Path) -> None:
+    cv2.imwrite(str(archive / "large.png"), scene(height=64, width=1700))
+    assert "reduced size" not in typed("scan", archive, "--jobs", "1").stdout

@@ -9,6 +9,7 @@ from archive_restore.detection.odds import odds_of, scores_of
 from archive_restore.detection.views import (
     LARGEST_PX,
     SMALL_PX,
+    THOROUGH_VIEWS,
     TINY_PX,
     VIEWS,
     Seen,
@@ -149,8 +150,47 @@ def test_a_single_pixel_is_seen():
 )
 def test_the_smaller_a_picture_the_more_views(long_side, reduced, views):
     verifier, shown = verifier_of(())
-    opinion = seen(np.full((40, long_side), 90, np.uint8), verifier, reduced=reduced)
+    picture = np.full((40, long_side), 90, np.uint8)
+    original = np.full((80, 2 * long_side), 90, np.uint8) if reduced else picture
+    opinion = seen(picture, verifier, original=original)
     assert len(shown) == opinion.views == views
+
+
+@pytest.mark.parametrize(("long_side", "views"), [(TINY_PX, 3), (SMALL_PX, len(THOROUGH_VIEWS))])
+def test_a_thorough_look_at_a_small_picture_is_the_usual_one(long_side, views):
+    shown = []
+
+    def verifier(view):
+        shown.append(view.shape[1] / long_side)
+        return np.zeros(view.shape, np.float32)
+
+    opinion = seen(np.full((40, long_side), 90, np.uint8), verifier, thorough=True)
+    expected = VIEWS[:3] if long_side < SMALL_PX else THOROUGH_VIEWS
+    assert shown == pytest.approx([view.times for view in expected], abs=0.01)
+    assert opinion.views == views
+
+
+def test_a_thorough_look_shows_what_the_reduced_picture_has_lost():
+    """A pattern of lines 1 px wide, of which the half as large picture keeps nothing, and a blot at one side."""
+    original = np.full((64, 4 * SMALL_PX), 90, np.uint8)
+    original[:, ::2] = 110
+    original[:, -800:] = 200
+    picture = np.full((16, SMALL_PX), 100, np.uint8)
+    picture[:, -200:] = 200
+    contrasts, odds = [], []
+
+    def verifier(view):
+        middle = view.shape[1] // 2
+        contrasts.append(view[:, middle - 50 : middle + 50].std() > 0)
+        odds.append(np.where(view > 150, 3, -3).astype(np.float32))
+        return odds[-1]
+
+    opinion = seen(picture, verifier, original=original, thorough=True)
+    assert contrasts == [view.times > 1 for view in THOROUGH_VIEWS]
+    assert opinion.probability.shape == picture.shape
+    # Not mirrored any more, none of them.
+    assert (opinion.odds[:, :-210] < -2.9).all()
+    assert (opinion.odds[:, -190:] > 2.9).all()
 
 
 def test_once_is_as_it_is():

@@ -15,6 +15,7 @@ from archive_restore.cli.options import (
     Photographs,
     Sensitivity,
     Skip,
+    Thoroughly,
     Threshold,
     device_name,
 )
@@ -31,6 +32,7 @@ def detect(
     skip: Skip = None,
     overwrite: Overwrite = False,
     detector: Detector = "learned",
+    thorough: Thoroughly = False,
     jobs: Jobs = None,
     gpu: Gpu = None,
     device: Device = None,
@@ -53,6 +55,7 @@ def detect(
         jobs=jobs,
         detector=examine.Detector(detector),
         device=device_name(gpu, device),
+        thorough=thorough,
     )
     with TerminalProgress() as progress:
         summary = detect_paths(paths, out=out, options=options, overwrite=overwrite, progress=progress)

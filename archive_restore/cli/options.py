@@ -21,8 +21,8 @@ Anew = Annotated[
     bool,
     typer.Option(
         "--anew",
-        help="Search all that is not restored yet, also the unchanged: with a new version, another --detector, or "
-        "infrared files that came later. Masks by hand stay.",
+        help="Search all that is not restored yet, also the unchanged: with a new version, another --detector, "
+        "--thorough, or infrared files that came later. Masks by hand stay.",
     ),
 ]
 Archive = Annotated[
@@ -165,6 +165,14 @@ Grain = Annotated[
     ),
 ]
 
+Thoroughly = Annotated[
+    bool,
+    typer.Option(
+        "--thorough",
+        help="Look closely at large scans (1,300 px and more): finds finer dust and hairs, errs less, and takes some "
+        "ten times as long for each of them.",
+    ),
+]
 Thorough = Annotated[
     bool | None,
     typer.Option(

@@ -21,6 +21,7 @@ from archive_restore.cli.options import (
     Quiet,
     Sensitivity,
     Skip,
+    Thoroughly,
     Threshold,
     Verbose,
     device_name,
@@ -42,6 +43,7 @@ def scan(
     max_coverage: MaxCoverage = None,
     preview: Preview = None,
     detector: Detector = "learned",
+    thorough: Thoroughly = False,
     anew: Anew = False,
     jobs: Jobs = None,
     gpu: Gpu = None,
@@ -76,6 +78,7 @@ def scan(
         jobs=jobs,
         detector=examine.Detector(detector),
         device=device_name(gpu, device),
+        thorough=thorough,
         anew=anew,
     )
     with open_ledger(home.ledger) as ledger, telling(quiet) as progress:
@@ -109,6 +112,7 @@ def scan(
             f"{either(summary.counts.missing, 'is', 'are')} missing: remembered, and taken up again where found."
         )
     _show_infrared(summary)
+    _show_closer_look(summary, thorough=thorough, anew=anew)
     if preview is not None:
         show_pages(pages)
     _show_policy(summary)
@@ -129,6 +133,22 @@ def _show_infrared(summary: "ScanSummary") -> None:
         say(
             f"The infrared channel of {summary.infrared_opaque:,} {noun} shows the picture itself, as of silver "
             "film and Kodachrome; there the other detectors decided."
+        )
+
+
+def _show_closer_look(summary: "ScanSummary", *, thorough: bool, anew: bool) -> None:
+    from archive_restore.console import say
+
+    if thorough and summary.unchanged and not anew:
+        say(
+            f"{counted(summary.unchanged, 'unchanged photograph')} "
+            f"{either(summary.unchanged, 'keeps', 'keep')} what was found before; --thorough --anew searches all."
+        )
+    if summary.reduced:
+        say(
+            f"{counted(summary.reduced, 'large photograph')} {either(summary.reduced, 'was', 'were')} searched at a "
+            "reduced size. A closer search finds finer dust and hairs and errs less, but takes some ten times as long: "
+            f"archive-restore scan {shlex.quote(printable(summary.archive))} --thorough --anew"
         )
 
 

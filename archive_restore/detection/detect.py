@@ -58,7 +58,7 @@ LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
 }
 # What so many views believe is less in doubt than what one does, and less still in a worn print, unless it covers this
 # share of it.
-AGREED, AGREED_IF_WORN, BROAD = {3: 0.15, 4: 0.4}, 0.6, 0.01
+AGREED, AGREED_IF_WORN, BROAD = {1: -0.7, 3: 0.15, 4: 0.4}, 0.6, 0.01
 # Below this probability nothing is stored: no sensitivity reaches so far.
 FAINTEST = 0.1
 # What resembles no kind of damage by at least this is doubted.
@@ -75,7 +75,7 @@ MOAT_PX = 5
 RIM_PX = 9
 
 
-def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreMap:
+def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None, *, thorough: bool = False) -> ScoreMap:
     """How sure the detectors are that each pixel is damaged, and of what kind.
 
     Parameters
@@ -84,6 +84,9 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreM
         (H, W) or (H, W, 3) uint8, RGB, from 1x1 upwards.
     verifier
         Decides which pixels are damaged; without one the heuristics do.
+    thorough
+        Large photographs are shown to the verifier at their own size as well, and not only once and reduced: that
+        finds finer damage and takes some ten times as long.
 
     Returns
     -------
@@ -97,11 +100,11 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None) -> ScoreM
     """
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise ValueError(f"expected (H, W) or (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
-    picture = working_picture(pixels)
+    picture = working_picture(pixels, thorough=thorough and verifier is not None)
     if verifier is None:
         found = without_border(heuristic(picture), picture)
     else:
-        opinion = seen(picture, verifier, reduced=picture is not pixels)
+        opinion = seen(picture, verifier, original=pixels, thorough=thorough)
         found = named(picture, opinion)
         if found.scores.any():
             border = border_of(picture)
@@ -163,7 +166,7 @@ def judged(picture: NDArray[np.uint8], opinion: Seen, belief: float = 0.0) -> Ju
         # What is far from any region needs no name.
         rows = slice(max(top - OUTER_RING_PX, 0), top + height + OUTER_RING_PX)
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
-        belief += AGREED.get(opinion.views, 0.0)
+        belief += AGREED[opinion.views]
         part, polarities = _judged_and_named(picture, scores, (rows, columns), belief, lines)
         merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
     _merge_tramlines(merged, lines)

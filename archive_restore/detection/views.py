@@ -1,10 +1,12 @@
-"""What a verifier thinks of a picture, which is shown to it once, or several times if it is small.
+"""What a verifier thinks of a picture, which is shown to it once, or several times if it is small or to be looked at
+thoroughly.
 
 Views differ in size. Each is wrong in its own way, so that the mean of their odds is surer than any of them where they
 agree, and unsure where they do not. What is broad on a print is seen best where it is smallest, though, and one view
 that sees it is outvoted: in a print that has surely suffered, the mean of their probabilities counts if it is more.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -26,7 +28,7 @@ class View(NamedTuple):
 
     times: float
     mirrored: bool
-    under: int
+    under: float
     judged: float
     suspected: float
 
@@ -42,7 +44,15 @@ VIEWS = (
 )
 
 LARGEST_PX = 2210
-"""Long side of the largest view."""
+"""Long side of the largest of these views."""
+
+THOROUGH_VIEWS = (
+    View(0.5, False, math.inf, 0.8, 1.0),
+    View(1.0, True, math.inf, 1.1, 1.0),
+    View(1.5, False, math.inf, 1.1, 1.0),
+)
+"""Of a picture that is not small: from its half, in which what is broad is no broader than in small ones, to half as
+large again, or as the photograph is where it was reduced."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +77,27 @@ class Seen:
         return replace(self, probability=np.asarray(cv2.add(self.probability, more), np.uint8))
 
 
-def seen(picture: NDArray[np.uint8], verifier: Verifier, *, reduced: bool = False) -> Seen:
-    """A picture in as many views as its size asks for; one that was `reduced` is shown once."""
-    views = [view for view in VIEWS if max(picture.shape[:2]) < view.under]
+def seen(
+    picture: NDArray[np.uint8],
+    verifier: Verifier,
+    *,
+    original: NDArray[np.uint8] | None = None,
+    thorough: bool = False,
+) -> Seen:
+    """A picture in as many views as its size asks for.
+
+    Parameters
+    ----------
+    picture : (h, w) or (h, w, 3) uint8, RGB
+    original : what it is when it was not reduced yet, of which views that are larger are made
+    thorough : one that is not small is shown often; else it is shown once, as is one that was reduced
+    """
+    side = max(picture.shape[:2])
+    if thorough and side >= SMALL_PX:
+        return seen_often(picture, verifier, THOROUGH_VIEWS, original)
+    reduced = original is not None and original is not picture
+    most = LARGEST_PX / side
+    views = [view._replace(times=min(view.times, most)) for view in VIEWS if side < view.under]
     return seen_once(picture, verifier) if reduced or not views else seen_often(picture, verifier, views)
 
 
@@ -79,28 +107,46 @@ def seen_once(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:
     return Seen(scores_of(odds), odds)
 
 
-def seen_often(picture: NDArray[np.uint8], verifier: Verifier, views: Sequence[View]) -> Seen:
-    """A picture in several views."""
+def seen_often(
+    picture: NDArray[np.uint8],
+    verifier: Verifier,
+    views: Sequence[View],
+    original: NDArray[np.uint8] | None = None,
+) -> Seen:
+    """A picture in several views, larger ones of the `original` if it was reduced."""
     shape = picture.shape[:2]
-    largest = LARGEST_PX / max(shape)
     judged, odds, probability = np.zeros((3, *shape), np.float32)
     for_judged = sum(view.judged for view in views)
     for_suspected = sum(view.suspected for view in views)
     for view in views:
-        shown = _seen_as(picture, verifier, min(view.times, largest), view.mirrored)
-        same_size = area_resized(shown, shape)
+        source = picture if original is None or view.times <= 1 else original
+        times = view.times * (shape[0] / source.shape[0]), view.times * (shape[1] / source.shape[1])
+        shown = _seen_as(source, verifier, times, view.mirrored)
+        same_size = _fitted(shown, shape)
         judged += np.float32(view.judged / for_judged) * same_size
         odds += np.float32(view.suspected / for_suspected) * same_size
-        belief = area_resized(scores_of(shown).astype(np.float32), shape)
+        belief = _fitted(scores_of(shown).astype(np.float32), shape)
         probability += np.float32(view.suspected / for_suspected) * belief
     return Seen(scores_of(judged), odds, len(views), np.rint(probability).astype(np.uint8))
 
 
-def _seen_as(picture: NDArray[np.uint8], verifier: Verifier, times: float, mirrored: bool) -> Floats:
-    """What the verifier thinks of a picture that is so many `times` as large, (times h, times w), and perhaps
-    `mirrored`; not mirrored any more."""
+def _seen_as(
+    picture: NDArray[np.uint8], verifier: Verifier, times: tuple[float, float], mirrored: bool
+) -> Floats:
+    """What the verifier thinks of a picture (h, w) that is so many times as high and wide, and perhaps `mirrored`; not
+    mirrored any more."""
     shown = cv2.flip(picture, 1) if mirrored else picture
-    if times > 1:
-        shown = cv2.resize(shown, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+    down, across = times
+    if (down, across) != (1, 1):
+        how = cv2.INTER_AREA if max(times) < 1 else cv2.INTER_CUBIC
+        shown = cv2.resize(shown, None, fx=across, fy=down, interpolation=how)
     odds = verifier(np.asarray(shown, np.uint8))
     return np.ascontiguousarray(odds[:, ::-1]) if mirrored else odds
+
+
+def _fitted(plane: Floats, shape: tuple[int, ...]) -> Floats:
+    """A plane at `shape` (h, w), which may be smaller or larger."""
+    if plane.shape[0] >= shape[0] and plane.shape[1] >= shape[1]:
+        return area_resized(plane, shape)
+    resized = cv2.resize(plane, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, np.float32)

@@ -1,7 +1,7 @@
 """Scores the detectors on photographs with known damage, and writes sheets that a person can look at.
 
 usage: python -m tests.benchmarks.detection [--detector learned|heuristic] [--sensitivity low|normal|high]
-       [--scanned grey|jpeg|blurred|sharpened] [--sheets FOLDER] FOLDER ...
+       [--thorough] [--scanned grey|jpeg|blurred|sharpened] [--sheets FOLDER] FOLDER ...
 
 FOLDER is either a set (damaged/NAME.png, masks/NAME.png.png with 255 = damaged; NAME ends in -RECIPE) or
 any folder of photographs, for which only the share called is printed.
@@ -112,6 +112,8 @@ def measure(
     sensitivity: Sensitivity,
     sheets: Path | None,
     scanned: str | None = None,
+    *,
+    thorough: bool = False,
 ) -> None:
     by_recipe: dict[str, list[dict[str, float]]] = {}
     cells = []
@@ -119,7 +121,7 @@ def measure(
     for path, stored, truth in photographs(folder):
         picture = rescanned(stored, scanned)
         started = time.perf_counter()
-        found = score(np.ascontiguousarray(picture[..., ::-1]), verifier)
+        found = score(np.ascontiguousarray(picture[..., ::-1]), verifier, thorough=thorough)
         called, regions = threshold(found, sensitivity, picture.shape[:2])
         seconds += time.perf_counter() - started
         megapixels += called.size / 1e6
@@ -151,13 +153,21 @@ def main() -> int:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--sensitivity", type=Sensitivity, default=Sensitivity.NORMAL)
     parser.add_argument("--detector", type=Detector, default=Detector.LEARNED)
+    parser.add_argument("--thorough", action="store_true")
     parser.add_argument("--scanned", choices=["grey", "jpeg", "blurred", "sharpened"])
     parser.add_argument("--sheets", type=Path, help="write overlay sheets into this folder")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     decides = verifier(arguments.detector, None)
     for folder in arguments.folders:
-        measure(folder, decides, arguments.sensitivity, arguments.sheets, arguments.scanned)
+        measure(
+            folder,
+            decides,
+            arguments.sensitivity,
+            arguments.sheets,
+            arguments.scanned,
+            thorough=arguments.thorough,
+        )
     return 0
 
 

@@ -1,11 +1,13 @@
 """Draws another development set: the same photographs with other damage.
 
 usage: python -m tests.benchmarks.draw_set MAKE_DAMAGE CLEAN SHAPES OUT [--seed N] [--moved N | --only RECIPE]
-                                           [--unseen]
+                                           [--unseen] [--long-side PX] [--width FACTOR]
 
 MAKE_DAMAGE is the script that composes the development set (`make_damage.py CLEAN SHAPES OUT SEED`): it gives the
 photographs of CLEAN its RECIPES by turns. --moved begins N recipes later, --only takes one for all of them, "none"
 among them. --unseen leaves out every other shape of SHAPES, which are the ones that training may use (`read_shapes`).
+Larger photographs are reduced to --long-side (768), and damage grows with it; --width 0.25 makes its lines a quarter as
+broad and its shapes a quarter as large, as where the same print is scanned four times as finely.
 """
 
 import argparse
@@ -51,6 +53,19 @@ def link_unseen(shapes: Path, folder: Path) -> None:
             (folder / kind.name / path.name).symlink_to(path.resolve())
 
 
+def make_finer(module: ModuleType, factor: float) -> None:
+    """Makes the script's lines so many times as broad, and its shapes as large."""
+    line, shape = module.line, module.shape
+
+    def finer_line(field: Any, points: Any, width: float, *rest: Any, **named: Any) -> Any:
+        return line(field, points, width * factor, *rest, **named)
+
+    def finer_shape(random: Any, shapes: Any, kinds: Any, size: float) -> Any:
+        return shape(random, shapes, kinds, size * factor)
+
+    module.line, module.shape = finer_line, finer_shape  # type: ignore[attr-defined]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -63,17 +78,21 @@ def main() -> int:
     parser.add_argument("--moved", type=int, default=0)
     parser.add_argument("--only")
     parser.add_argument("--unseen", action="store_true")
+    parser.add_argument("--long-side", type=int, default=768)
+    parser.add_argument("--width", type=float, default=1.0)
     arguments = parser.parse_args()
     module = script(arguments.make_damage)
     if arguments.only not in (None, *module.RECIPES):
         sys.exit(f"there is no recipe {arguments.only}; there are {', '.join(module.RECIPES)}")
     module.RECIPES = Turns(module.RECIPES, arguments.moved, arguments.only)
+    make_finer(module, arguments.width)
     with tempfile.TemporaryDirectory() as temporary:
         shapes = arguments.shapes
         if arguments.unseen:
             shapes = Path(temporary)
             link_unseen(arguments.shapes, shapes)
-        module.main(str(arguments.clean), str(shapes), str(arguments.out), arguments.seed)
+        out, seed = str(arguments.out), arguments.seed
+        module.main(str(arguments.clean), str(shapes), out, seed, arguments.long_side)
     return 0
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from archive_restore.detection import suspects
 from archive_restore.detection.detect import judged
-from archive_restore.detection.views import seen
+from archive_restore.detection.views import seen, seen_once
 from archive_restore.networks.detector import Detector
 from archive_restore.training.defects.laying import Shapes
 from archive_restore.training.detection_samples import sample
@@ -38,7 +38,7 @@ def found(
     """The suspects in one sample."""
     large = random.random() < LARGE
     one = sample(photograph, int(random.choice(LARGE_SIZES if large else SIZES)), random, shapes)
-    opinion = seen(one.picture, detector, reduced=large)
+    opinion = (seen_once if large else seen)(one.picture, detector)
     suspected = suspects.suspects(one.picture, opinion.odds, judged(one.picture, opinion).merged.scores)
     if suspected is None:
         return
