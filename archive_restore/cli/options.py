@@ -169,8 +169,8 @@ Thoroughly = Annotated[
     bool,
     typer.Option(
         "--thorough",
-        help="Look closely at large scans (1,300 px and more): finds finer dust and hairs, errs less, and takes some "
-        "ten times as long for each of them.",
+        help="Look closely at large scans (1,300 px and more): finds finer dust and hairs, errs less, and takes "
+        "several times as long for each of them.",
     ),
 ]
 Thorough = Annotated[

@@ -147,7 +147,7 @@ def _show_closer_look(summary: "ScanSummary", *, thorough: bool, anew: bool) -> 
     if summary.reduced:
         say(
             f"{counted(summary.reduced, 'large photograph')} {either(summary.reduced, 'was', 'were')} searched at a "
-            "reduced size. A closer search finds finer dust and hairs and errs less, but takes some ten times as long: "
+            "reduced size. A closer search finds finer dust and hairs and errs less, but takes several times as long: "
             f"archive-restore scan {shlex.quote(printable(summary.archive))} --thorough --anew"
         )
 

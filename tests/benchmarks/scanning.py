@@ -1,6 +1,6 @@
 """Measures how fast a folder is scanned, against only decoding it with OpenCV in as many processes.
 
-usage: python -m tests.benchmarks.scanning FOLDER [--jobs N] [--detector learned|heuristic]
+usage: python -m tests.benchmarks.scanning FOLDER [--jobs N] [--detector learned|heuristic] [--thorough]
 
 The scan's start-up, most of it torch, is measured by scanning one photograph a process, and taken off.
 """
@@ -35,7 +35,7 @@ def decoding(paths: list[Path], jobs: int) -> tuple[float, int]:
         return time.monotonic() - began, pixels
 
 
-def scanning(paths: list[Path], jobs: int, detector: str) -> Finished:
+def scanning(paths: list[Path], jobs: int, options: list[str]) -> Finished:
     """`scan` over links to them, start-up included."""
     with tempfile.TemporaryDirectory() as temporary:
         archive = Path(temporary) / "archive"
@@ -44,7 +44,7 @@ def scanning(paths: list[Path], jobs: int, detector: str) -> Finished:
             (archive / f"{number:05d}{path.suffix}").hardlink_to(path.resolve())
         command = [sys.executable, "-m", "archive_restore", "scan", str(archive), "--jobs", str(jobs)]
         home = {HOME_VARIABLE: str(Path(temporary) / "home")}
-        return run_command([*command, "--detector", detector], home)
+        return run_command([*command, *options], home)
 
 
 def main() -> int:
@@ -54,16 +54,18 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--detector", default="learned")
+    parser.add_argument("--thorough", action="store_true")
     arguments = parser.parse_args()
+    options = ["--detector", arguments.detector, *["--thorough"] * arguments.thorough]
     paths = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     count, jobs = len(paths), arguments.jobs
     if count <= jobs:
         sys.exit(f"{arguments.folder} has {count} photographs; more than {jobs} are needed")
-    start_up = scanning(paths[:jobs], jobs, arguments.detector)
-    whole = scanning(paths, jobs, arguments.detector)
+    start_up = scanning(paths[:jobs], jobs, options)
+    whole = scanning(paths, jobs, options)
     floor, pixels = decoding(paths, jobs)
     each, decoded = (whole.seconds - start_up.seconds) / (count - jobs), floor / count
-    print(f"{count} photographs, {pixels / 1e6:.0f} megapixels, {jobs} processes, {arguments.detector}")
+    print(f"{count} photographs, {pixels / 1e6:.0f} megapixels, {jobs} processes, {' '.join(options[1:])}")
     print(
         f"scan: {whole.seconds:.1f} s, start-up {start_up.seconds:.1f} s of them, largest process {whole.peak:.0f} MB"
     )
