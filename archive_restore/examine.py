@@ -52,7 +52,7 @@ class ScanOptions:
     jobs: int | None = None  # processes; None: one a core
     detector: Detector = Detector.LEARNED
     device: str | None = None  # where the learned one computes; None: the CPU
-    thorough: bool = False  # look closely at large photographs, see `detection.score`
+    thorough: bool | None = None  # look closely at large photographs, see `detection.score`
     anew: bool = False  # search also what has not changed since a former scan, unless it is restored
 
     @property
@@ -239,12 +239,12 @@ def _detect(task: Examination) -> _Detection:
     """The one way from a file to its damage."""
     options, policy = task.options, task.policy
     photograph = decode(task.path, max_pixels=options.max_pixels)
-    maps, infrared = score_pages(
-        photograph, verifier(options.detector, options.device), task.infrared, thorough=options.thorough
-    )
+    thorough = bool(options.thorough)
+    decides = verifier(options.detector, options.device)
+    maps, infrared = score_pages(photograph, decides, task.infrared, thorough=thorough)
     header = photograph.header
     reduced = any(one.scores.size < page.pixels for one, page in zip(maps, header.pages, strict=True))
-    reduced &= options.detector is Detector.LEARNED and not options.thorough
+    reduced &= decides is not None and not thorough
     score_map = _sheet(header, maps)
     mask, regions = threshold(score_map, policy.level, (header.height, header.width), policy.kinds)
     return _Detection(sha256(photograph.source), header, score_map, mask, regions, infrared, reduced)

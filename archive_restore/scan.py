@@ -1,7 +1,7 @@
 """The workflow of `scan`: finding the damage in an archive, with the ledger."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ from archive_restore.durable import remove_stray_temporaries
 from archive_restore.errors import InputError, SetAside, printable
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
-from archive_restore.ledger import Counts, KindCount, Ledger, Unreachable, WorkerLock
+from archive_restore.ledger import Archive, Counts, KindCount, Ledger, Unreachable, WorkerLock
 from archive_restore.log import Log, NullLog
 from archive_restore.photos.archive import check_archive, check_output, output_folder
 from archive_restore.progress import Progress
@@ -41,6 +41,7 @@ class ScanSummary:
     infrared_used: int = 0  # photographs of this scan whose infrared picture showed the dust
     infrared_opaque: int = 0  # and those whose film stops infrared, so that it was not used
     reduced: int = 0  # photographs of this scan that a thorough one would have looked at more closely
+    newly_thorough: bool = False  # the scans before it were not
 
     @property
     def found(self) -> int:
@@ -74,7 +75,9 @@ def scan(
         for folder in (home.root / "scores", home.root / "masks", home.root / "edited-masks"):
             remove_stray_temporaries(folder)
         archive_id = ledger.add_archive(archive)
-        policy, share = _choose(archive_id, ledger, options)
+        (known,) = [one for one in ledger.archives() if one.id == archive_id]
+        policy, share = _choose(known, ledger, options)
+        options = replace(options, thorough=known.thorough if options.thorough is None else options.thorough)
         compared = Comparison(archive_id, archive, [*outputs, home.root], ledger, home, options.anew)
         # A run must not meet a mask that is already new while the ledger still has the old one's regions.
         with WorkerLock(home.worker_lock) if options.anew else nullcontext():
@@ -102,18 +105,19 @@ def scan(
         infrared_used=recorder.infrared[Verdict.USED],
         infrared_opaque=recorder.infrared[Verdict.OPAQUE],
         reduced=recorder.reduced,
+        newly_thorough=bool(options.thorough and not known.thorough),
     )
 
 
-def _choose(archive_id: int, ledger: Ledger, options: ScanOptions) -> tuple[Policy, float]:
+def _choose(known: Archive, ledger: Ledger, options: ScanOptions) -> tuple[Policy, float]:
     """What the user chose now, else earlier, and remembers it: the next scan of the archive follows it."""
-    (known,) = [archive for archive in ledger.archives() if archive.id == archive_id]
     before = Policy() if known.policy is None else Policy.parsed(known.policy)
     policy = options.policy(before)
     ledger.choose(
-        archive_id,
+        known.id,
         policy=None if policy == before else policy.text,
         max_coverage=options.max_coverage,
+        thorough=options.thorough,
     )
     return policy, known.max_coverage if options.max_coverage is None else options.max_coverage
 

@@ -187,30 +187,39 @@ def test_detect_writes_masks_and_needs_no_ledger(archive: Path, tmp_path: Path) 
     assert "No photographs" not in again
 
 
-def test_a_large_photograph_is_searched_reduced_unless_a_closer_look_is_asked_for(
+def test_large_photographs_are_searched_reduced_unless_a_closer_look_is_asked_for_once(
     archive: Path, tmp_path: Path
 ) -> None:
     (archive / "damaged.png").unlink()
     cv2.imwrite(str(archive / "large.png"), scene(height=64, width=1700))
 
-    def learned(*words: str) -> tuple[str, int]:
-        """What a scan says, and how wide the score map is."""
+    def learned(*words: str) -> tuple[str, list[int]]:
+        """What a scan says, and how wide the score maps are."""
         result = CliRunner().invoke(app, ["scan", str(archive), "--jobs", "1", *words])
         assert result.exit_code == ExitCode.OK
-        [score_map] = Home(tmp_path / "home").root.glob("scores/*/*.png")
-        return " ".join(result.stdout.split()), ScoreMap.from_png(score_map.read_bytes()).scores.shape[1]
+        maps = Home(tmp_path / "home").root.glob("scores/*/*.png")
+        widths = [ScoreMap.from_png(path.read_bytes()).scores.shape[1] for path in maps]
+        return " ".join(result.stdout.split()), sorted(widths)
 
-    said, width = learned()
-    assert width == 1024
+    said, widths = learned()
+    assert widths == [1024]
     assert "1 large photograph was searched at a reduced size." in said
     assert f"archive-restore scan {archive} --thorough --anew" in said
-    said, width = learned("--thorough")
-    assert width == 1024
-    assert "1 unchanged photograph keeps what was found before" in said
-    said, width = learned("--thorough", "--anew")
-    assert width == 1700
+    said, widths = learned("--thorough")
+    assert widths == [1024]
+    assert "1 unchanged photograph keeps what was found before." in said
+    assert f"archive-restore scan {archive} --anew" in said
+    said, widths = learned("--anew")
+    assert widths == [1700]
     assert "reduced size" not in said
     assert "keeps" not in said
+    cv2.imwrite(str(archive / "another.png"), scene(height=64, width=1800))
+    said, widths = learned()
+    assert widths == [1700, 1800]
+    assert "keeps" not in said
+    said, widths = learned("--no-thorough", "--anew")
+    assert widths == [1024, 1024]
+    assert "2 large photographs were searched at a reduced size." in said
 
 
 def test_the_heuristics_alone_do_not_look_closer(archive: Path) -> None:

@@ -32,7 +32,7 @@ def detect(
     skip: Skip = None,
     overwrite: Overwrite = False,
     detector: Detector = "learned",
-    thorough: Thoroughly = False,
+    thorough: Thoroughly = None,
     jobs: Jobs = None,
     gpu: Gpu = None,
     device: Device = None,

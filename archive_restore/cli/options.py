@@ -166,11 +166,12 @@ Grain = Annotated[
 ]
 
 Thoroughly = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--thorough",
+        "--thorough/--no-thorough",
         help="Look closely at large scans (1,300 px and more): finds finer dust and hairs, errs less, and takes "
-        "several times as long for each of them.",
+        "several times as long for each of them. [default: as chosen before for the archive that is scanned, else not]",
+        show_default=False,
     ),
 ]
 Thorough = Annotated[

@@ -43,7 +43,7 @@ def scan(
     max_coverage: MaxCoverage = None,
     preview: Preview = None,
     detector: Detector = "learned",
-    thorough: Thoroughly = False,
+    thorough: Thoroughly = None,
     anew: Anew = False,
     jobs: Jobs = None,
     gpu: Gpu = None,
@@ -112,7 +112,7 @@ def scan(
             f"{either(summary.counts.missing, 'is', 'are')} missing: remembered, and taken up again where found."
         )
     _show_infrared(summary)
-    _show_closer_look(summary, thorough=thorough, anew=anew)
+    _show_closer_look(summary, anew=anew)
     if preview is not None:
         show_pages(pages)
     _show_policy(summary)
@@ -136,13 +136,14 @@ def _show_infrared(summary: "ScanSummary") -> None:
         )
 
 
-def _show_closer_look(summary: "ScanSummary", *, thorough: bool, anew: bool) -> None:
+def _show_closer_look(summary: "ScanSummary", *, anew: bool) -> None:
     from archive_restore.console import say
 
-    if thorough and summary.unchanged and not anew:
+    if summary.newly_thorough and summary.unchanged and not anew:
         say(
-            f"{counted(summary.unchanged, 'unchanged photograph')} "
-            f"{either(summary.unchanged, 'keeps', 'keep')} what was found before; --thorough --anew searches all."
+            f"{counted(summary.unchanged, 'unchanged photograph')} {either(summary.unchanged, 'keeps', 'keep')} what "
+            "was found before. To search all as closely: archive-restore scan "
+            f"{shlex.quote(printable(summary.archive))} --anew"
         )
     if summary.reduced:
         say(

@@ -23,15 +23,24 @@ def below(under: bytes | None) -> Row:
 class MaskVerbs(ScanVerbs):
     """Policies and masks."""
 
-    def choose(self, archive_id: int, *, policy: str | None, max_coverage: float | None) -> None:
-        """What is damage in an archive from now on, and how much of a photograph (0..1) a mask may cover before it
-        is held; None leaves that as it is. The masks there are stay."""
+    def choose(
+        self,
+        archive_id: int,
+        *,
+        policy: str | None,
+        max_coverage: float | None,
+        thorough: bool | None = None,
+    ) -> None:
+        """What is damage in an archive from now on, how much of a photograph (0..1) a mask may cover before it is
+        held, and whether scans look closely at large ones; None leaves that as it is. The masks there are stay."""
         if policy is not None:
             self._connection.execute("UPDATE archives SET policy = ? WHERE id = ?", (policy, archive_id))
         if max_coverage is not None:
             self._connection.execute(
                 "UPDATE archives SET max_coverage = ? WHERE id = ?", (max_coverage, archive_id)
             )
+        if thorough is not None:
+            self._connection.execute("UPDATE archives SET thorough = ? WHERE id = ?", (thorough, archive_id))
 
     def masked(self, archive_id: int, under: bytes | None = None) -> Iterator[MaskedPhotograph]:
         """The photographs that lie in an archive, there at or below the path `under`; each once.

@@ -284,6 +284,11 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX unreachable_of_archive ON unreachable (archive_id)",
         ),
     ),
+    Migration(
+        6,
+        "whether large photographs are looked at closely",
+        ("ALTER TABLE archives ADD COLUMN thorough INTEGER NOT NULL DEFAULT 0",),  # 1: by every scan
+    ),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].number

@@ -34,9 +34,12 @@ class Questions(Verbs):
     def archives(self) -> list[Archive]:
         """All archives, in the order of their first scan."""
         rows = self._connection.rows(
-            "SELECT id, root, scanned_at, model, policy, max_coverage FROM archives ORDER BY id"
+            "SELECT id, root, scanned_at, model, policy, max_coverage, thorough FROM archives ORDER BY id"
         )
-        return [Archive(**{**row, "root": Path(os.fsdecode(row["root"]))}) for row in rows]
+        return [
+            Archive(**{**row, "root": Path(os.fsdecode(row["root"])), "thorough": bool(row["thorough"])})
+            for row in rows
+        ]
 
     def jobs(
         self,
