@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from archive_restore.detection.detect import judged, named
+from archive_restore.detection.detect import AGREED, BROAD, judged, named
 from archive_restore.detection.odds import odds_of, scores_of
 from archive_restore.detection.views import (
     LARGEST_PX,
@@ -117,6 +117,19 @@ def test_what_several_views_believe_is_less_in_doubt():
         return int(judged(picture, Seen(blot, odds_of(blot), views)).merged.scores.max())
 
     assert best(len(VIEWS)) > best(1) > 0
+
+
+def test_what_is_broad_is_not_believed_sooner_but_a_single_look_at_it_is_doubted(monkeypatch):
+    blot = cv2.circle(np.zeros(PICTURE.shape, np.uint8), (150, 100), 20, 150, cv2.FILLED)
+    assert np.count_nonzero(blot) > BROAD * blot.size
+    picture = PICTURE.copy()
+    picture[blot > 0] = 250
+
+    def best(views, belief):
+        monkeypatch.setitem(AGREED, views, belief)
+        return int(judged(picture, Seen(blot, odds_of(blot), views)).merged.scores.max())
+
+    assert best(3, 1.0) == best(3, 0.0) > best(1, -1.0) > 0
 
 
 def test_no_view_is_longer_than_the_largest_and_none_is_reduced():

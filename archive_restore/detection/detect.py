@@ -56,8 +56,8 @@ LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
     Kind.TEAR: tears.likeness,
     Kind.SPOT: spots.likeness,
 }
-# What so many views believe is less in doubt than what one does, and less still in a worn print, unless it covers this
-# share of it.
+# How much sooner, or later, what so many views see is believed, and how much sooner in a worn print. What covers this
+# share of a picture is never believed sooner.
 AGREED, AGREED_IF_WORN, BROAD = {1: -0.7, 3: 0.15, 4: 0.4}, 0.6, 0.01
 # Below this probability nothing is stored: no sensitivity reaches so far.
 FAINTEST = 0.1
@@ -154,8 +154,8 @@ class Judged(NamedTuple):
 def judged(picture: NDArray[np.uint8], opinion: Seen, belief: float = 0.0) -> Judged:
     """What `named` gives without suspects: regions are judged and get kinds by their form.
 
-    `belief` is added to the logarithms of the odds of what is not broad. Tramlines are added: they pass their own
-    tests.
+    `belief` is added to the logarithms of the odds, but only to those of what is not broad where it is positive.
+    Tramlines are added: they pass their own tests.
     """
     scores = np.asarray(cv2.threshold(opinion.probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
     merged = ScoreMap(scores, np.zeros(scores.shape, np.uint8))
@@ -192,8 +192,8 @@ def _judged_and_named(
     belief: float,
     lines: NDArray[np.uint8],
 ) -> Judged:
-    """What is judged of one part of a picture, which holds all regions; `belief` is added to the odds of all that are
-    not broad; `lines` (h, w) are the scores of the whole picture's tramlines."""
+    """What is judged of one part of a picture, which holds all regions; `belief` as in `judged`; `lines` (h, w) are the
+    scores of the whole picture's tramlines."""
     regions, weighed = regions_in(picture, scores, part)
     odds = judge.odds(weighed)
     polarities = swarms.swarms(regions, weighed, part, scores.shape)
@@ -206,7 +206,7 @@ def _judged_and_named(
     doubt += panes.doubt(regions.labels, len(doubt))
     doubt += lattices.doubt(regions.labels, regions.boxes, scores.shape)
     doubt += edges.doubt(regions.boxes, part, scores.shape)
-    doubt -= belief * (regions.whole.size < BROAD * scores.size)
+    doubt -= np.where(regions.whole.size < BROAD * scores.size, belief, min(belief, 0.0))
     doubt -= swarms.BELIEF * swarms.members(weighed, polarities)
     reconsidered = judge.reconsidered(scores[part], regions, odds, doubt)
     whole, labels = made_whole(reconsidered, regions, picture[part])
