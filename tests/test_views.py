@@ -146,6 +146,13 @@ def test_no_view_is_longer_than_the_largest_and_none_is_reduced():
     assert opinion.probability.shape == opinion.odds.shape == long.shape
 
 
+@pytest.mark.parametrize("shape", [(1, 2000), (2000, 1), (3, 1500)])
+def test_a_thorough_look_sees_the_thinnest_strip(shape):
+    strip = np.full(shape, 90, np.uint8)
+    opinion = seen(strip, lambda view: np.zeros(view.shape, np.float32), original=strip, thorough=True)
+    assert opinion.probability.shape == shape
+
+
 def test_a_single_pixel_is_seen():
     opinion = seen(np.full((1, 1), 90, np.uint8), lambda view: np.zeros(view.shape, np.float32))
     assert opinion.probability.tolist() == [[128]]

@@ -15,7 +15,7 @@ from archive_restore.cli.options import (
     Photographs,
     Sensitivity,
     Skip,
-    Thoroughly,
+    ThoroughSearch,
     Threshold,
     device_name,
 )
@@ -32,7 +32,7 @@ def detect(
     skip: Skip = None,
     overwrite: Overwrite = False,
     detector: Detector = "learned",
-    thorough: Thoroughly = None,
+    thorough: ThoroughSearch = None,
     jobs: Jobs = None,
     gpu: Gpu = None,
     device: Device = None,

@@ -165,7 +165,7 @@ Grain = Annotated[
     ),
 ]
 
-Thoroughly = Annotated[
+ThoroughSearch = Annotated[
     bool | None,
     typer.Option(
         "--thorough/--no-thorough",

@@ -51,8 +51,8 @@ THOROUGH_VIEWS = (
     View(1.0, True, math.inf, 1.1, 1.0),
     View(1.5, False, math.inf, 1.1, 1.0),
 )
-"""Of a picture that is not small: from its half, in which what is broad is no broader than in small ones, to half as
-large again, or as the photograph is where it was reduced."""
+"""Of a picture that is not small: from half of it, in which what is broad is no broader than in small ones, to half as
+large again, which is made of the photograph where that was reduced."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +135,15 @@ def _seen_as(
 ) -> Floats:
     """What the verifier thinks of a picture (h, w) that is so many times as high and wide, and perhaps `mirrored`; not
     mirrored any more."""
-    shown = cv2.flip(picture, 1) if mirrored else picture
-    down, across = times
-    if (down, across) != (1, 1):
-        how = cv2.INTER_AREA if max(times) < 1 else cv2.INTER_CUBIC
-        shown = cv2.resize(shown, None, fx=across, fy=down, interpolation=how)
-    odds = verifier(np.asarray(shown, np.uint8))
+    shown = np.asarray(cv2.flip(picture, 1) if mirrored else picture, np.uint8)
+    if max(times) < 1:
+        sides = zip(picture.shape[:2], times, strict=True)
+        shown = area_resized(shown, tuple(max(1, round(side * ratio)) for side, ratio in sides))
+    elif times != (1, 1):
+        down, across = times
+        enlarged = cv2.resize(shown, None, fx=across, fy=down, interpolation=cv2.INTER_CUBIC)
+        shown = np.asarray(enlarged, np.uint8)
+    odds = verifier(shown)
     return np.ascontiguousarray(odds[:, ::-1]) if mirrored else odds
 
 
