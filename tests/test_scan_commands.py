@@ -207,7 +207,7 @@ def test_large_photographs_are_searched_reduced_unless_a_closer_look_is_asked_fo
     assert f"archive-restore scan {archive} --thorough --anew" in said
     said, widths = learned("--thorough")
     assert widths == [1024]
-    assert "1 unchanged photograph keeps what was found before." in said
+    assert "1 known photograph keeps what was found before." in said
     assert f"archive-restore scan {archive} --anew" in said
     said, widths = learned("--anew")
     assert widths == [1700]

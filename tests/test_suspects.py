@@ -40,7 +40,7 @@ def seen(*believed: tuple[Any, float]) -> Seen:
     odds = np.full(SHAPE, OUT_OF_THE_QUESTION, np.float32)
     for place, value in believed:
         odds[place] = value
-    return Seen(scores_of(odds), odds)
+    return Seen(scores_of(odds), odds, 3)  # as small photographs are: one view is believed less
 
 
 def cracked() -> np.ndarray:
@@ -79,6 +79,15 @@ def test_what_has_been_judged_and_what_is_too_small_is_no_suspect():
     odds = seen((CRACK, 4.0), (REST, -1.0), (SPECK, -1.0)).odds
     assert np.count_nonzero(odds[SPECK]) < SMALLEST_PX
     assert suspects(picture, odds, scores) is None
+
+
+def test_what_was_judged_and_not_believed_is_no_suspect():
+    picture, odds = cracked(), seen((CRACK, 4.0), (REST, -1.0)).odds
+    scores, tried = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, bool)
+    scores[CRACK] = 250
+    assert suspects(picture, odds, scores, tried) is not None
+    tried[REST] = True
+    assert suspects(picture, odds, scores, tried) is None
 
 
 def test_where_nothing_is_sure_nothing_is_suspected():

@@ -139,11 +139,11 @@ def _show_infrared(summary: "ScanSummary") -> None:
 def _show_closer_look(summary: "ScanSummary", *, anew: bool) -> None:
     from archive_restore.console import say
 
-    if summary.newly_thorough and summary.unchanged and not anew:
+    known = summary.unchanged + summary.recognised
+    if summary.newly_thorough and known and not anew:
         say(
-            f"{counted(summary.unchanged, 'unchanged photograph')} {either(summary.unchanged, 'keeps', 'keep')} what "
-            "was found before. To search all as closely: archive-restore scan "
-            f"{shlex.quote(printable(summary.archive))} --anew"
+            f"{counted(known, 'known photograph')} {either(known, 'keeps', 'keep')} what was found before. To search "
+            f"all as closely: archive-restore scan {shlex.quote(printable(summary.archive))} --anew"
         )
     if summary.reduced:
         say(

@@ -134,14 +134,15 @@ def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
 
 def named(picture: NDArray[np.uint8], opinion: Seen) -> ScoreMap:
     """The score map that a verifier's opinion of a picture makes, with what is suspected beside sure damage."""
-    found = judged(picture, opinion)
+    heard = opinion
+    found = judged(picture, heard)
     if opinion.generous is not None and (worn := worn_by_share(found.merged.scores)):
         worn *= worn_by_pieces(judged(picture, opinion.believing(1)).merged.scores)
         if worn:
-            found = judged(picture, opinion.believing(worn), AGREED_IF_WORN * worn)
-    merged, polarities = found
-    _merge_suspects(merged, picture, opinion.odds, polarities)
-    return merged
+            heard = opinion.believing(worn)
+            found = judged(picture, heard, AGREED_IF_WORN * worn)
+    _merge_suspects(found, picture, heard)
+    return found.merged
 
 
 class Judged(NamedTuple):
@@ -286,16 +287,15 @@ def _merge_corners(merged: ScoreMap, missing: NDArray[np.bool_]) -> None:
         merged.kinds[whole] = KINDS.index(Kind.CORNER)
 
 
-def _merge_suspects(
-    merged: ScoreMap, picture: NDArray[np.uint8], odds: Floats, polarities: frozenset[bool]
-) -> None:
-    found = suspects(picture, odds, merged.scores)
-    if found is None:
+def _merge_suspects(found: Judged, picture: NDArray[np.uint8], opinion: Seen) -> None:
+    suspected = suspects(picture, opinion.odds, found.merged.scores, opinion.probability >= NAMED_FROM)
+    if suspected is None:
         return
-    regions, weighed, pieces = found
+    regions, weighed, pieces = suspected
     position, owner = regions.whole.position, regions.whole.owner
-    values, kinds = scores_by(weighed, pieces, polarities)[owner], kinds_of(regions.form)[0][owner]
-    scores, shown = merged.scores.ravel(), merged.kinds.ravel()
+    values = scores_by(weighed, pieces, found.polarities)[owner]
+    kinds = kinds_of(regions.form)[0][owner]
+    scores, shown = found.merged.scores.ravel(), found.merged.kinds.ravel()
     surer = values > np.maximum(scores[position], round(255 * FAINTEST))
     scores[position[surer]] = values[surer]
     shown[position[surer]] = kinds[surer]

@@ -49,7 +49,7 @@ PLAIN = ((3.0, -6.5), (4.5, -8.5))
 SMALLEST_PX = 12
 
 KNOWN = 110
-"""Scores from here on, and their neighbours, are no suspects: they have been judged."""
+"""Scores from here on, and their neighbours, are no suspects: they are believed already."""
 
 AROUND_PX = (4, 11)
 """Reduction, and side of the median over the reduced picture, that tell the odds around."""
@@ -84,7 +84,9 @@ class Suspects(NamedTuple):
     pieces: int
 
 
-def suspects(picture: NDArray[np.uint8], odds: Floats, scores: Grey) -> Suspects | None:
+def suspects(
+    picture: NDArray[np.uint8], odds: Floats, scores: Grey, tried: NDArray[np.bool_] | None = None
+) -> Suspects | None:
     """The suspects of a picture; None where nothing is surely damaged, or nothing is suspected.
 
     Parameters
@@ -92,6 +94,7 @@ def suspects(picture: NDArray[np.uint8], odds: Floats, scores: Grey) -> Suspects
     picture : (h, w) or (h, w, 3) uint8, RGB
     odds : (h, w), logarithms, as the segmenter has them
     scores : (h, w), in 255ths, as they were judged
+    tried : (h, w), what was judged: it is no suspect either, whatever came of it, nor is what touches it
     """
     sure = (scores >= SURE).view(np.uint8)
     if not sure.any():
@@ -102,7 +105,8 @@ def suspects(picture: NDArray[np.uint8], odds: Floats, scores: Grey) -> Suspects
     suspected = np.zeros(scores.shape, bool)
     for prominent, least in PLAIN:
         suspected |= (prominence >= round(prominent * STEPS)) & (steps >= round((least - LOWEST) * STEPS))
-    suspected &= dilated((scores >= KNOWN).view(np.uint8), square(3)) == 0
+    known = scores >= KNOWN if tried is None else (scores >= KNOWN) | tried
+    suspected &= dilated(known.view(np.uint8), square(3)) == 0
     labels, boxes = components(suspected.view(np.uint8))
     large = boxes[:, cv2.CC_STAT_AREA] >= SMALLEST_PX
     large[0] = False

@@ -19,7 +19,7 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
 from archive_restore.detection import suspects
-from archive_restore.detection.detect import judged
+from archive_restore.detection.detect import NAMED_FROM, judged
 from archive_restore.detection.views import seen, seen_once
 from archive_restore.networks.detector import Detector
 from archive_restore.training.defects.laying import Shapes
@@ -39,7 +39,8 @@ def found(
     large = random.random() < LARGE
     one = sample(photograph, int(random.choice(LARGE_SIZES if large else SIZES)), random, shapes)
     opinion = (seen_once if large else seen)(one.picture, detector)
-    suspected = suspects.suspects(one.picture, opinion.odds, judged(one.picture, opinion).merged.scores)
+    scores, tried = judged(one.picture, opinion).merged.scores, opinion.probability >= NAMED_FROM
+    suspected = suspects.suspects(one.picture, opinion.odds, scores, tried)
     if suspected is None:
         return
     regions, weighed, _ = suspected
