@@ -143,6 +143,8 @@ def test_a_thorough_look_at_a_large_photograph_is_at_several_sizes():
     assert mask[388:412, -412:-388].all()
     assert mask.sum() < 48**2
     assert abs(region.top - 384) <= 8
+    # The heuristics have one way to look.
+    assert score(large, thorough=True).scores.shape == (768, 1024)
 
 
 def test_a_large_spot_needs_more_proof_and_a_long_scratch_does_not(monkeypatch):

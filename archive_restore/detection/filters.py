@@ -63,9 +63,10 @@ def area_resized(picture: NDArray[Sample], shape: tuple[int, ...]) -> NDArray[Sa
     return np.asarray(resized, picture.dtype)
 
 
-def stretched(picture: Grey, shape: tuple[int, ...]) -> Grey:
+def stretched(picture: NDArray[Sample], shape: tuple[int, ...]) -> NDArray[Sample]:
     """`picture` at a larger `shape` (h, w), linear between pixels."""
-    return np.asarray(cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+    resized = cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, picture.dtype)
 
 
 def repeated(picture: Grey, shape: tuple[int, ...]) -> Grey:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.filters import Floats, Grey, area_resized
+from archive_restore.detection.filters import Floats, Grey, area_resized, stretched
 from archive_restore.detection.odds import scores_of
 
 Verifier = Callable[[NDArray[np.uint8]], Floats]
@@ -149,7 +149,5 @@ def _seen_as(
 
 def _fitted(plane: Floats, shape: tuple[int, ...]) -> Floats:
     """A plane at `shape` (h, w), which may be smaller or larger."""
-    if plane.shape[0] >= shape[0] and plane.shape[1] >= shape[1]:
-        return area_resized(plane, shape)
-    resized = cv2.resize(plane, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, np.float32)
+    larger = plane.shape[0] >= shape[0] and plane.shape[1] >= shape[1]
+    return (area_resized if larger else stretched)(plane, shape)
