@@ -18,6 +18,7 @@ from archive_restore.detection import (
     Region,
     ScoreMap,
     Verifier,
+    closely,
     painted,
     threshold,
 )
@@ -52,7 +53,7 @@ class ScanOptions:
     jobs: int | None = None  # processes; None: one a core
     detector: Detector = Detector.LEARNED
     device: str | None = None  # where the learned one computes; None: the CPU
-    thorough: bool | None = None  # look closely at large photographs, see `detection.score`
+    thorough: bool | None = None  # look closely at large photographs, see `detection.closely`
     anew: bool = False  # search also what has not changed since a former scan, unless it is restored
 
     @property
@@ -239,12 +240,13 @@ def _detect(task: Examination) -> _Detection:
     """The one way from a file to its damage."""
     options, policy = task.options, task.policy
     photograph = decode(task.path, max_pixels=options.max_pixels)
-    thorough = bool(options.thorough)
     decides = verifier(options.detector, options.device)
-    maps, infrared = score_pages(photograph, decides, task.infrared, thorough=thorough)
+    maps, infrared = score_pages(photograph, decides, task.infrared, thorough=options.thorough)
     header = photograph.header
-    reduced = any(one.scores.size < page.pixels for one, page in zip(maps, header.pages, strict=True))
-    reduced &= decides is not None and not thorough
+    reduced = decides is not None and any(
+        one.scores.size < page.pixels and not closely((page.height, page.width), options.thorough)
+        for one, page in zip(maps, header.pages, strict=True)
+    )
     score_map = _sheet(header, maps)
     mask, regions = threshold(score_map, policy.level, (header.height, header.width), policy.kinds)
     return _Detection(sha256(photograph.source), header, score_map, mask, regions, infrared, reduced)

@@ -16,7 +16,7 @@ def score_pages(
     verifier: Verifier | None,
     companion: Path | None = None,
     *,
-    thorough: bool = False,
+    thorough: bool | None = None,
 ) -> tuple[list[ScoreMap], Verdict | None]:
     """The score map of each page, and what its infrared turned out to be; None without one.
 
@@ -25,7 +25,7 @@ def score_pages(
     photograph : decoded
     verifier : decides where infrared does not; None: the heuristics do
     companion : the infrared file beside it
-    thorough : large pages are looked at closely, see `detection.score`
+    thorough : whether large pages are looked at closely, see `detection.score`
 
     Returns
     -------

@@ -176,7 +176,7 @@ def test_batch_size_is_auto_or_a_number(text: str, size: int | None) -> None:
 
 def test_constants_repeated_for_a_quick_help_are_the_modules_own() -> None:
     from archive_restore.detection import Sensitivity, seed_of
-    from archive_restore.detection.views import SMALL_PX
+    from archive_restore.detection.views import CLOSE_PIXELS, SMALL_PX
     from archive_restore.ledger import Archive
     from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS
 
@@ -186,7 +186,9 @@ def test_constants_repeated_for_a_quick_help_are_the_modules_own() -> None:
     told = get_args(options.Threshold)[1].help
     assert all(f"{s} {'is ' if s == 'low' else ''}{seed_of(s):.2f}" in told for s in Sensitivity)
     assert f"else {100 * Archive(1, Path(), None).max_coverage:g}]" in get_args(options.MaxCoverage)[1].help
-    assert f"({SMALL_PX:,} px and more)" in get_args(options.ThoroughSearch)[1].help
+    told = get_args(options.ThoroughSearch)[1].help
+    assert f"({SMALL_PX:,} px and more)" in told
+    assert f"up to {CLOSE_PIXELS / 1e6:g} megapixels]" in told
 
 
 @pytest.mark.parametrize(

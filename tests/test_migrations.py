@@ -147,6 +147,20 @@ def test_what_an_earlier_version_queued_is_held_if_its_mask_is_large(tmp_path: P
         assert ledger.faults() == []
 
 
+def test_a_close_look_that_was_chosen_for_an_archive_stays_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    old_ledger(path, 6)
+    database = Database(path)
+    database.execute("UPDATE archives SET thorough = 1 WHERE id = 2")
+    database.conn.commit()
+    database.close()
+    with open_ledger(path) as ledger:
+        assert [archive.thorough for archive in ledger.archives()] == [None, True]
+        ledger.choose(1, policy=None, max_coverage=None, thorough=False)
+        ledger.choose(2, policy=None, max_coverage=None)
+        assert [archive.thorough for archive in ledger.archives()] == [False, True]
+
+
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
 def test_a_ledger_is_copied_before_it_is_migrated(tmp_path: Path, version: int) -> None:
     path = tmp_path / "ledger.db"

@@ -43,11 +43,11 @@ def test_a_photograph_that_is_not_larger_is_worked_on_as_it_is(shape):
     assert planes.working_picture(pixels) is pixels
 
 
-def test_for_a_thorough_look_more_is_kept():
-    working = planes.working_picture(np.full((1200, 4000, 3), 7, np.uint8), thorough=True)
-    assert working.shape == (608, planes.THOROUGH_SIDE_PX, 3)
-    pixels = np.zeros((planes.THOROUGH_SIDE_PX, 3), np.uint8)
-    assert planes.working_picture(pixels, thorough=True) is pixels
+def test_for_a_close_look_more_is_kept():
+    working = planes.working_picture(np.full((1200, 4000, 3), 7, np.uint8), close=True)
+    assert working.shape == (608, planes.CLOSE_SIDE_PX, 3)
+    pixels = np.zeros((planes.CLOSE_SIDE_PX, 3), np.uint8)
+    assert planes.working_picture(pixels, close=True) is pixels
     assert planes.working_picture(pixels) is not pixels
 
 

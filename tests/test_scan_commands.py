@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -23,6 +25,9 @@ from archive_restore.cli import app
 app(["status"], standalone_mode=False)
 print(sorted({"torch", "cv2"} & set(sys.modules)))
 """
+
+Learned = Callable[..., tuple[str, list[int]]]
+"""Takes words for a scan; gives what it says, and how wide the score maps are."""
 
 
 @pytest.fixture
@@ -187,39 +192,58 @@ def test_detect_writes_masks_and_needs_no_ledger(archive: Path, tmp_path: Path) 
     assert "No photographs" not in again
 
 
-def test_large_photographs_are_searched_reduced_unless_a_closer_look_is_asked_for_once(
-    archive: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def learned(archive: Path, tmp_path: Path) -> Learned:
+    """Scans a large photograph."""
     (archive / "damaged.png").unlink()
     cv2.imwrite(str(archive / "large.png"), scene(height=64, width=1700))
 
-    def learned(*words: str) -> tuple[str, list[int]]:
-        """What a scan says, and how wide the score maps are."""
+    def run(*words: str) -> tuple[str, list[int]]:
         result = CliRunner().invoke(app, ["scan", str(archive), "--jobs", "1", *words])
         assert result.exit_code == ExitCode.OK
         maps = Home(tmp_path / "home").root.glob("scores/*/*.png")
         widths = [ScoreMap.from_png(path.read_bytes()).scores.shape[1] for path in maps]
         return " ".join(result.stdout.split()), sorted(widths)
 
+    return run
+
+
+def test_large_photographs_are_looked_at_closely(learned: Learned) -> None:
+    said, widths = learned()
+    assert widths == [1700]
+    assert "reduced size" not in said
+    # It was not chosen, so that nothing is remembered of it.
+    said, widths = learned("--no-thorough", "--anew")
+    assert widths == [1024]
+
+
+def test_very_large_photographs_are_not_unless_it_is_wished(learned: Learned, archive: Path) -> None:
+    cv2.imwrite(str(archive / "large.png"), np.full((3200, 3200), 130, np.uint8))
     said, widths = learned()
     assert widths == [1024]
     assert "1 large photograph was searched at a reduced size." in said
     assert f"archive-restore scan {archive} --thorough --anew" in said
-    said, widths = learned("--thorough")
-    assert widths == [1024]
-    assert "1 known photograph keeps what was found before." in said
-    assert f"archive-restore scan {archive} --anew" in said
-    said, widths = learned("--anew")
-    assert widths == [1700]
+    said, widths = learned("--thorough", "--anew")
+    assert widths == [2048]
     assert "reduced size" not in said
-    assert "keeps" not in said
+
+
+def test_how_closely_large_photographs_are_looked_at_is_remembered(learned: Learned, archive: Path) -> None:
+    said, widths = learned("--no-thorough")
+    assert widths == [1024]
+    assert "1 large photograph was searched at a reduced size." in said
     cv2.imwrite(str(archive / "another.png"), scene(height=64, width=1800))
     said, widths = learned()
-    assert widths == [1700, 1800]
-    assert "keeps" not in said
-    said, widths = learned("--no-thorough", "--anew")
     assert widths == [1024, 1024]
-    assert "2 large photographs were searched at a reduced size." in said
+    said, widths = learned("--thorough")
+    assert widths == [1024, 1024]
+    assert "2 known photographs keep what was found before." in said
+    assert f"archive-restore scan {archive} --anew" in said
+    cv2.imwrite(str(archive / "third.png"), scene(height=64, width=1900))
+    said, widths = learned()
+    assert widths == [1024, 1024, 1900]
+    assert "keep" not in said
+    assert "reduced size" not in said
 
 
 def test_the_heuristics_alone_do_not_look_closer(archive: Path) -> None:

@@ -7,12 +7,14 @@ import pytest
 from archive_restore.detection.detect import AGREED, BROAD, judged, named
 from archive_restore.detection.odds import odds_of, scores_of
 from archive_restore.detection.views import (
+    CLOSE_PIXELS,
+    CLOSE_VIEWS,
     LARGEST_PX,
     SMALL_PX,
-    THOROUGH_VIEWS,
     TINY_PX,
     VIEWS,
     Seen,
+    closely,
     seen,
     seen_once,
 )
@@ -147,9 +149,9 @@ def test_no_view_is_longer_than_the_largest_and_none_is_reduced():
 
 
 @pytest.mark.parametrize("shape", [(1, 2000), (2000, 1), (3, 1500)])
-def test_a_thorough_look_sees_the_thinnest_strip(shape):
+def test_a_close_look_sees_the_thinnest_strip(shape):
     strip = np.full(shape, 90, np.uint8)
-    opinion = seen(strip, lambda view: np.zeros(view.shape, np.float32), original=strip, thorough=True)
+    opinion = seen(strip, lambda view: np.zeros(view.shape, np.float32), original=strip, close=True)
     assert opinion.probability.shape == shape
 
 
@@ -176,21 +178,26 @@ def test_the_smaller_a_picture_the_more_views(long_side, reduced, views):
     assert len(shown) == opinion.views == views
 
 
-@pytest.mark.parametrize(("long_side", "views"), [(TINY_PX, 3), (SMALL_PX, len(THOROUGH_VIEWS))])
-def test_a_thorough_look_at_a_small_picture_is_the_usual_one(long_side, views):
-    shown = []
+@pytest.mark.parametrize(
+    ("shape", "thorough", "close"),
+    [
+        ((SMALL_PX - 1, 40), True, False),
+        ((SMALL_PX - 1, SMALL_PX - 1, 3), None, False),
+        ((SMALL_PX, 40), None, True),
+        ((40, SMALL_PX, 3), True, True),
+        ((40, SMALL_PX), False, False),
+        ((2500, CLOSE_PIXELS // 2500), None, True),
+        ((2500, CLOSE_PIXELS // 2500 + 1), None, False),
+        ((5000, CLOSE_PIXELS // 2500), True, True),
+    ],
+)
+def test_a_close_look_is_for_what_is_neither_small_nor_takes_too_long_unless_it_is_wished(
+    shape, thorough, close
+):
+    assert closely(shape, thorough) is close
 
-    def verifier(view):
-        shown.append(view.shape[1] / long_side)
-        return np.zeros(view.shape, np.float32)
 
-    opinion = seen(np.full((40, long_side), 90, np.uint8), verifier, thorough=True)
-    expected = VIEWS[:3] if long_side < SMALL_PX else THOROUGH_VIEWS
-    assert shown == pytest.approx([view.times for view in expected], abs=0.01)
-    assert opinion.views == views
-
-
-def test_a_thorough_look_shows_what_the_reduced_picture_has_lost():
+def test_a_close_look_shows_what_the_reduced_picture_has_lost():
     """A pattern of lines 1 px wide, of which the half as large picture keeps nothing, and a blot at one side."""
     original = np.full((64, 4 * SMALL_PX), 90, np.uint8)
     original[:, ::2] = 110
@@ -205,8 +212,8 @@ def test_a_thorough_look_shows_what_the_reduced_picture_has_lost():
         odds.append(np.where(view > 150, 3, -3).astype(np.float32))
         return odds[-1]
 
-    opinion = seen(picture, verifier, original=original, thorough=True)
-    assert contrasts == [view.times > 1 for view in THOROUGH_VIEWS]
+    opinion = seen(picture, verifier, original=original, close=True)
+    assert contrasts == [view.times > 1 for view in CLOSE_VIEWS]
     assert opinion.probability.shape == picture.shape
     # Not mirrored any more, none of them.
     assert (opinion.odds[:, :-210] < -2.9).all()

@@ -169,8 +169,9 @@ ThoroughSearch = Annotated[
     bool | None,
     typer.Option(
         "--thorough/--no-thorough",
-        help="Look closely at large scans (1,300 px and more): finds finer dust and hairs, errs less, and takes "
-        "several times as long for each of them. [default: as chosen before for the archive that is scanned, else not]",
+        help="Look closely at large scans (1,300 px and more), whatever their size, or at none: that finds finer dust "
+        "and hairs, errs less, and takes several times as long for each of them. [default: as chosen before for the "
+        "archive that is scanned, else at those of up to 10 megapixels]",
         show_default=False,
     ),
 ]

@@ -4,7 +4,7 @@ from archive_restore.detection.detect import score
 from archive_restore.detection.masks import Level, Policy, ScoreMap, Sensitivity, seed_of, threshold
 from archive_restore.detection.painted import painted
 from archive_restore.detection.regions import KINDS, PAINTED, Kind, Region, kind_called
-from archive_restore.detection.views import Verifier
+from archive_restore.detection.views import Verifier, closely
 
 __all__ = [
     "KINDS",
@@ -16,6 +16,7 @@ __all__ = [
     "ScoreMap",
     "Sensitivity",
     "Verifier",
+    "closely",
     "kind_called",
     "painted",
     "score",

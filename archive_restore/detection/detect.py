@@ -43,7 +43,7 @@ from archive_restore.detection.suspects import SURE, scores_by, suspects
 from archive_restore.detection.torn_corners import torn_corners
 from archive_restore.detection.tramlines import tramlines
 from archive_restore.detection.verdict import verdicts
-from archive_restore.detection.views import Seen, Verifier, seen
+from archive_restore.detection.views import Seen, Verifier, closely, seen
 from archive_restore.detection.wholes import made_whole
 from archive_restore.detection.worn import worn_by_pieces, worn_by_share
 
@@ -75,7 +75,9 @@ MOAT_PX = 5
 RIM_PX = 9
 
 
-def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None, *, thorough: bool = False) -> ScoreMap:
+def score(
+    pixels: NDArray[np.uint8], verifier: Verifier | None = None, *, thorough: bool | None = None
+) -> ScoreMap:
     """How sure the detectors are that each pixel is damaged, and of what kind.
 
     Parameters
@@ -86,7 +88,7 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None, *, thorou
         Decides which pixels are damaged; without one the heuristics do.
     thorough
         Large photographs are shown to the verifier at their own size as well, and not only once and reduced: that
-        finds finer damage, errs less, and takes five to ten times as long.
+        finds finer damage, errs less, and takes five to ten times as long. None: as `views.closely` has it.
 
     Returns
     -------
@@ -100,11 +102,12 @@ def score(pixels: NDArray[np.uint8], verifier: Verifier | None = None, *, thorou
     """
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise ValueError(f"expected (H, W) or (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
-    picture = working_picture(pixels, thorough=thorough and verifier is not None)
+    close = verifier is not None and closely(pixels.shape, thorough)
+    picture = working_picture(pixels, close=close)
     if verifier is None:
         found = without_border(heuristic(picture), picture)
     else:
-        opinion = seen(picture, verifier, original=pixels, thorough=thorough)
+        opinion = seen(picture, verifier, original=pixels, close=close)
         found = named(picture, opinion)
         if found.scores.any():
             border = border_of(picture)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 WORKING_SIDE_PX = 1024
 # Up to this long side nothing is reduced, since that would only lose what is fine.
 LARGEST_AS_IT_IS_PX = 1536
-# Up to this one where a closer look is wanted, and larger scans are reduced to it.
-THOROUGH_SIDE_PX = 2048
+# Up to this one for a close look, and larger scans are reduced to it.
+CLOSE_SIDE_PX = 2048
 # The working picture's sides are multiples of this, where it had to be reduced anyway.
 WORKING_MULTIPLE_PX = 32
 # The coarsest level still shows a tear of a tenth of the picture's side as a structure of 9 px.
@@ -32,12 +32,12 @@ class Plane:
         return self.luminance.shape[0], self.luminance.shape[1]
 
 
-def working_picture(pixels: NDArray[np.uint8], *, thorough: bool = False) -> NDArray[np.uint8]:
-    """The photograph (H, W) or (H, W, 3) uint8, reduced if it is larger than a quick look needs, or a thorough one."""
+def working_picture(pixels: NDArray[np.uint8], *, close: bool = False) -> NDArray[np.uint8]:
+    """The photograph (H, W) or (H, W, 3) uint8, reduced if it is larger than a quick look needs, or a close one."""
     height, width = pixels.shape[:2]
-    if max(height, width) <= (THOROUGH_SIDE_PX if thorough else LARGEST_AS_IT_IS_PX):
+    if max(height, width) <= (CLOSE_SIDE_PX if close else LARGEST_AS_IT_IS_PX):
         return pixels
-    scale = (THOROUGH_SIDE_PX if thorough else WORKING_SIDE_PX) / max(height, width)
+    scale = (CLOSE_SIDE_PX if close else WORKING_SIDE_PX) / max(height, width)
     multiple = WORKING_MULTIPLE_PX
     rows, columns = (max(multiple, round(side * scale / multiple) * multiple) for side in (height, width))
     rows, columns = min(rows, height), min(columns, width)

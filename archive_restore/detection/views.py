@@ -1,5 +1,5 @@
 """What a verifier thinks of a picture, which is shown to it once, or several times if it is small or to be looked at
-thoroughly.
+closely.
 
 Views differ in size. Each is wrong in its own way, so that the mean of their odds is surer than any of them where they
 agree, and unsure where they do not. What is broad on a print is seen best where it is smallest, though, and one view
@@ -46,13 +46,17 @@ VIEWS = (
 LARGEST_PX = 2210
 """Long side of the largest of these views."""
 
-THOROUGH_VIEWS = (
+CLOSE_VIEWS = (
     View(0.5, False, math.inf, 0.8, 1.0),
     View(1.0, True, math.inf, 1.1, 1.0),
     View(1.5, False, math.inf, 1.1, 1.0),
 )
 """Of a picture that is not small: from half of it, in which what is broad is no broader than in small ones, to half as
 large again, which is made of the photograph where that was reduced."""
+
+CLOSE_PIXELS = 10_000_000
+"""px of the largest photographs that are looked at closely where nobody said how: a print of 10 by 15 cm that was
+scanned at 600 dpi has 8.4 million."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,21 @@ class Seen:
         return replace(self, probability=np.asarray(cv2.add(self.probability, more), np.uint8))
 
 
+def closely(shape: tuple[int, ...], thorough: bool | None) -> bool:
+    """Whether a photograph of `shape` (H, W, ...) is looked at closely: never a small one, which is seen often anyway;
+    others if it is wished (`thorough`), or, where nobody said (None), if that does not take too long."""
+    height, width = shape[:2]
+    if max(height, width) < SMALL_PX:
+        return False
+    return height * width <= CLOSE_PIXELS if thorough is None else thorough
+
+
 def seen(
     picture: NDArray[np.uint8],
     verifier: Verifier,
     *,
     original: NDArray[np.uint8] | None = None,
-    thorough: bool = False,
+    close: bool = False,
 ) -> Seen:
     """A picture in as many views as its size asks for.
 
@@ -90,11 +103,11 @@ def seen(
     ----------
     picture : (h, w) or (h, w, 3) uint8, RGB
     original : what it is when it was not reduced yet, of which views that are larger are made
-    thorough : one that is not small is shown often; else it is shown once, as is one that was reduced
+    close : it is looked at closely, see `closely`; else one that is not small, or was reduced, is shown once
     """
     side = max(picture.shape[:2])
-    if thorough and side >= SMALL_PX:
-        return seen_often(picture, verifier, THOROUGH_VIEWS, original)
+    if close:
+        return seen_often(picture, verifier, CLOSE_VIEWS, original)
     reduced = original is not None and original is not picture
     most = LARGEST_PX / side
     views = [view._replace(times=min(view.times, most)) for view in VIEWS if side < view.under]

@@ -43,7 +43,7 @@ class Archive:
     model: str | None = None  # name of the generator that was adopted for it; None: the shipped default
     policy: str | None = None  # what of a score map is damage, as somebody chose it; None: the default
     max_coverage: float = 0.12  # of 1; photographs whose masks cover more are held
-    thorough: bool = False  # its scans look closely at large photographs
+    thorough: bool | None = None  # its scans look closely at large photographs; None: by their size
 
 
 @dataclass(frozen=True, slots=True)

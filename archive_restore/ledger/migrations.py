@@ -289,6 +289,16 @@ MIGRATIONS: tuple[Migration, ...] = (
         "whether large photographs are looked at closely",
         ("ALTER TABLE archives ADD COLUMN thorough INTEGER NOT NULL DEFAULT 0",),  # 1: by every scan
     ),
+    Migration(
+        7,
+        "where nobody said so, that goes by their size",
+        (
+            "ALTER TABLE archives RENAME COLUMN thorough TO once_thorough",
+            "ALTER TABLE archives ADD COLUMN thorough INTEGER",  # 1: all of them, 0: none, NULL: by their size
+            "UPDATE archives SET thorough = 1 WHERE once_thorough",
+            "ALTER TABLE archives DROP COLUMN once_thorough",
+        ),
+    ),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].number

@@ -37,7 +37,13 @@ class Questions(Verbs):
             "SELECT id, root, scanned_at, model, policy, max_coverage, thorough FROM archives ORDER BY id"
         )
         return [
-            Archive(**{**row, "root": Path(os.fsdecode(row["root"])), "thorough": bool(row["thorough"])})
+            Archive(
+                **{
+                    **row,
+                    "root": Path(os.fsdecode(row["root"])),
+                    "thorough": None if row["thorough"] is None else bool(row["thorough"]),
+                }
+            )
             for row in rows
         ]
 

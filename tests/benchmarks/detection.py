@@ -1,7 +1,7 @@
 """Scores the detectors on photographs with known damage, and writes sheets that a person can look at.
 
 usage: python -m tests.benchmarks.detection [--detector learned|heuristic] [--sensitivity low|normal|high]
-       [--thorough] [--scanned grey|jpeg|blurred|sharpened] [--sheets FOLDER] FOLDER ...
+       [--thorough | --no-thorough] [--scanned grey|jpeg|blurred|sharpened] [--sheets FOLDER] FOLDER ...
 
 FOLDER is either a set (damaged/NAME.png, masks/NAME.png.png with 255 = damaged; NAME ends in -RECIPE) or
 any folder of photographs, for which only the share called is printed.
@@ -113,7 +113,7 @@ def measure(
     sheets: Path | None,
     scanned: str | None = None,
     *,
-    thorough: bool = False,
+    thorough: bool | None = None,
 ) -> None:
     by_recipe: dict[str, list[dict[str, float]]] = {}
     cells = []
@@ -153,7 +153,7 @@ def main() -> int:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--sensitivity", type=Sensitivity, default=Sensitivity.NORMAL)
     parser.add_argument("--detector", type=Detector, default=Detector.LEARNED)
-    parser.add_argument("--thorough", action="store_true")
+    parser.add_argument("--thorough", action=argparse.BooleanOptionalAction)
     parser.add_argument("--scanned", choices=["grey", "jpeg", "blurred", "sharpened"])
     parser.add_argument("--sheets", type=Path, help="write overlay sheets into this folder")
     arguments = parser.parse_args()

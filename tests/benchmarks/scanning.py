@@ -1,6 +1,6 @@
 """Measures how fast a folder is scanned, against only decoding it with OpenCV in as many processes.
 
-usage: python -m tests.benchmarks.scanning FOLDER [--jobs N] [--detector learned|heuristic] [--thorough]
+usage: python -m tests.benchmarks.scanning FOLDER [--jobs N] [--detector learned|heuristic] [--thorough | --no-thorough]
 
 The scan's start-up, most of it torch, is measured by scanning one photograph a process, and taken off.
 """
@@ -54,9 +54,10 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--detector", default="learned")
-    parser.add_argument("--thorough", action="store_true")
+    parser.add_argument("--thorough", action=argparse.BooleanOptionalAction)
     arguments = parser.parse_args()
-    options = ["--detector", arguments.detector, *["--thorough"] * arguments.thorough]
+    manner = {None: [], True: ["--thorough"], False: ["--no-thorough"]}[arguments.thorough]
+    options = ["--detector", arguments.detector, *manner]
     paths = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     count, jobs = len(paths), arguments.jobs
     if count <= jobs:
