@@ -35,7 +35,23 @@ def test_the_hole_error_ignores_what_is_outside_the_hole():
     truth = torch.zeros(1, 3, 2, 2)
     mask = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
     written[..., 0, 0] = 0.5
-    assert losses.hole_absolute_error(written, truth, mask).item() == pytest.approx(0.5)
+    expected = losses.LOG_WEIGHT * math.log1p(0.25 / losses.NEGLIGIBLE)
+    assert losses.hole_log_error(written, truth, mask).item() == pytest.approx(expected)
+
+
+def test_six_decibels_are_worth_the_same_everywhere():
+    def costs(error: float) -> float:
+        written = torch.full((1, 3, 8, 8), error)
+        return losses.hole_log_error(written, torch.zeros_like(written), torch.ones(1, 1, 8, 8)).item()
+
+    gained = losses.LOG_WEIGHT * math.log(4)
+    assert costs(1.6) - costs(0.8) == pytest.approx(gained, rel=0.01)
+    assert costs(0.8) - costs(0.4) == pytest.approx(gained, rel=0.03)
+
+
+def test_what_is_smaller_than_grain_costs_next_to_nothing():
+    written = torch.full((1, 3, 8, 8), 0.1 * math.sqrt(losses.NEGLIGIBLE))
+    assert losses.hole_log_error(written, torch.zeros_like(written), torch.ones(1, 1, 8, 8)).item() < 2e-3
 
 
 def test_a_hole_counts_as_the_square_root_of_its_area():
@@ -45,12 +61,13 @@ def test_a_hole_counts_as_the_square_root_of_its_area():
     mask[1] = 1
     written = torch.zeros(2, 1, 4, 4)
     written[0] = 1.0
-    assert losses.hole_absolute_error(written, truth, mask).item() == pytest.approx(1 / (1 + 4))
+    expected = losses.LOG_WEIGHT * math.log1p(1 / losses.NEGLIGIBLE) / (1 + 4)
+    assert losses.hole_log_error(written, truth, mask).item() == pytest.approx(expected)
 
 
 def test_an_empty_mask_gives_zero_and_not_nan():
     ones = torch.ones(1, 3, 4, 4)
-    assert losses.hole_absolute_error(ones, -ones, torch.zeros(1, 1, 4, 4)).item() == 0
+    assert losses.hole_log_error(ones, -ones, torch.zeros(1, 1, 4, 4)).item() == 0
 
 
 def test_the_joint_loss_is_0999_and_0001():

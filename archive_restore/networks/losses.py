@@ -12,6 +12,12 @@ RECONSTRUCTION_WEIGHT = 0.999
 ADVERSARIAL_WEIGHT = 0.001
 """Of the joint loss."""
 
+NEGLIGIBLE = 2e-3
+"""Mean squared difference that is as good as none: 33 dB, or 6 levels of 255, which grain makes by itself."""
+
+LOG_WEIGHT = 0.1
+"""Of the logarithm of the squared error: at 20 dB it then pulls at a sample as the absolute error would."""
+
 RING_WEIGHT = 10.0
 """How much more the ring of written pixels that the encoder could see weighs (section 4, "overlap")."""
 
@@ -29,12 +35,14 @@ def weighted_squared_error(written: Tensor, truth: Tensor, weights: Tensor) -> T
     return (weights * (written - truth).square()).mean()
 
 
-def hole_absolute_error(written: Tensor, truth: Tensor, masks: Tensor) -> Tensor:
-    """Mean absolute difference over hole samples, where a picture counts as the square root of its hole's area:
-    neither do specks drown in corners nor are a few pixels of noise worth as much as a tear."""
+def hole_log_error(written: Tensor, truth: Tensor, masks: Tensor) -> Tensor:
+    """Logarithm of the mean squared difference over each picture's hole, as PSNR has it (Chen et al., HINet, CVPR
+    Workshops 2021, "PSNR loss"): where much is unknown, the mean of what may be there is the best answer, not the
+    median. A picture counts as the square root of its hole's area: neither do specks drown in corners nor are a few
+    pixels of noise worth as much as a tear. 0 for the truth itself."""
     area = masks.sum(dim=(1, 2, 3))
-    error = ((written - truth).abs() * masks).sum(dim=(1, 2, 3)) / written.shape[1]
-    return (error / area.clamp(min=1).sqrt()).sum() / area.sqrt().sum().clamp(min=1)
+    squared = ((written - truth).square() * masks).sum(dim=(1, 2, 3)) / written.shape[1] / area.clamp(min=1)
+    return LOG_WEIGHT * average(torch.log1p(squared / NEGLIGIBLE), area.sqrt())
 
 
 def joint(reconstruction: Tensor, adversarial: Tensor) -> Tensor:

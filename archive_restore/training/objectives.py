@@ -152,7 +152,7 @@ class RefineHoles:
         )
 
     def reconstruction(self, written: Tensor, batch: Batch) -> Tensor:
-        return losses.hole_absolute_error(written, batch["truth"], batch["mask"])
+        return losses.hole_log_error(written, batch["truth"], batch["mask"])
 
     def losses(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> dict[str, Tensor]:
         reconstruction = self.reconstruction(written, batch)
