@@ -65,6 +65,51 @@ def test_damage_is_often_softened_by_the_scanner_that_saw_it(monkeypatch):
     assert np.mean(np.array(steps) < 0.8) > 0.25
 
 
+def steepest(picture):
+    """The largest step along the rows, as a share of all levels in the picture."""
+    return np.abs(np.diff(picture[..., 1].astype(float), axis=1)).max() / np.ptp(picture[..., 1].astype(float))
+
+
+def test_a_scene_can_be_out_of_focus_under_damage_that_is_sharp(monkeypatch):
+    """A scene of one edge, half black and half white, under a grey line."""
+    edge = np.zeros((96, 96, 3), np.uint8)
+    edge[:, 48:] = 255
+    line = np.zeros((96, 96), np.float32)
+    line[:, 20:22] = 1
+    monkeypatch.setattr(defects, "draw_some", lambda *_: [Defect(line, (128.0,) * 3, 0.0, "scratches")])
+    monkeypatch.setattr(detection_samples, "cut", lambda *_: (edge, 0.0))
+    monkeypatch.setattr(detection_samples, "grain", lambda _, shape: np.zeros((*shape[:2], 1), np.float32))
+    monkeypatch.setattr(detection_samples, "through_scanner", lambda clean, damaged, *_: (clean, damaged))
+    for name in ("ENLARGED", "DECORATED", "INTACT", "GREY", "IN_PART"):
+        monkeypatch.setattr(detection_samples, name, 0.0)
+    monkeypatch.setattr(ageing, "tone", lambda picture, _: picture)
+    monkeypatch.setattr(ageing, "uneven", lambda *_: None)
+    monkeypatch.setattr(ageing, "compress", lambda picture, _: picture)
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(detection_samples, "OUT_OF_FOCUS", share)
+        for one in drawn(6):
+            assert steepest(one.picture[:, 10:30]) == 1
+            assert (steepest(one.picture[:, 30:]) == 1) == (share == 0)
+            assert (one.truth == (line > 0)).all()
+
+
+def test_a_scene_may_be_in_focus_in_part(monkeypatch):
+    monkeypatch.setattr(detection_samples, "IN_PART", 1.0)
+    checks = 255 * (np.indices((128, 128)).sum(axis=0) // 4 % 2).astype(np.float32)[..., None].repeat(3, axis=2)
+    parts = [detection_samples.through_lens(checks, np.random.default_rng(n)) for n in range(12)]
+    contrasts = [[np.std(one[:, x : x + 32]) for x in range(0, 128, 32)] for one in parts]
+    assert np.median([max(stripes) / min(stripes) for stripes in contrasts]) > 1.3
+    assert all(one.min() >= 0 and one.max() <= 255 for one in parts)
+
+
+def test_some_prints_have_suffered_in_many_ways():
+    kinds = [
+        {defect.kind for defect in defects.draw_some(np.random.default_rng(n), (96, 96), {})} for n in range(80)
+    ]
+    assert 0.03 < np.mean([len(some) > 3 for some in kinds]) < 0.3
+    assert np.mean([len(some) <= 3 for some in kinds]) > 0.7
+
+
 @pytest.mark.parametrize(
     ("enlarging", "size", "whole"), [(True, 300, 0), (True, 700, 0), (True, 90, 40), (False, 300, 40)]
 )

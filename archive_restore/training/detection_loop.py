@@ -27,7 +27,7 @@ CHECKPOINT = "detector.pt"
 SHARP = 0.38
 """Share of the samples that come from photographs at their own sharpness, where there are any."""
 
-HARD = 0.15
+HARD = 0.2
 """Share of the samples that come from what an earlier segmenter took for damage, where there is any."""
 
 DECAY_FROM = 0.65

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
-from archive_restore.training import ageing, defects
+from archive_restore.training import ageing, damage, defects
 from archive_restore.training.defects.laying import Defect, Shape, Shapes, lay
 from archive_restore.training.scenery import decorate
 
@@ -34,6 +34,17 @@ SHARPENED = 0.2
 ENLARGED, TIMES = 0.35, (1.2, 2.2)
 """Share of the samples that are enlarged after the scan, and by how much: small photographs are shown to the segmenter
 enlarged, and their damage is as soft then as they are."""
+
+OUT_OF_FOCUS, BLUR = 0.25, (0.7, 4.0)
+"""Share of the samples whose photograph is softer than what lies on it, and its sigma, px: the lenses, films and
+enlargers of old prints were, scanned at any resolution, and dust, flakes and cracks are not."""
+
+IN_PART = 0.5
+"""Share of those whose photograph is sharp in places: what the lens was focused on."""
+
+BEFORE_THE_LENS = 0.7
+"""Share of those in which what is drawn as looking like damage is part of the scene, and as soft as it; else it is on
+the print, as lettering may be."""
 
 MOST_TIMES = 2.6
 """By how much photographs are enlarged that are smaller than a sample; by more only if they have to be."""
@@ -97,7 +108,13 @@ def scanned(
     """A sample as the scanner saw it."""
     square, softness = cut(photograph, size, random)
     clean = ageing.tone(square, random).astype(np.float32)
-    if random.random() < DECORATED:
+    decorated, soft_scene = random.random() < DECORATED, random.random() < OUT_OF_FOCUS
+    before_the_lens = random.random() < BEFORE_THE_LENS
+    if decorated and before_the_lens:
+        decorate(clean, random)
+    if soft_scene:
+        clean = through_lens(clean, random)
+    if decorated and not before_the_lens:
         decorate(clean, random)
     ageing.uneven(clean, random)
     np.clip(clean, 0, 255, out=clean)
@@ -127,6 +144,17 @@ def scanned(
     truth = difference > VISIBLE
     weight = np.where(truth, plain, (difference < low).astype(np.float32)).astype(np.float32)
     return DetectorSample(ageing.compress(picture, random), truth, weight)
+
+
+def through_lens(scene: Floats, random: Random) -> Floats:
+    """The scene (H, W, 3) out of focus, everywhere alike or not everywhere."""
+    soft = blurred(scene, float(np.exp(random.uniform(*np.log(BLUR)))))
+    if random.random() >= IN_PART:
+        return soft
+    shape = scene.shape[:2]
+    depth = damage.smooth_noise(random, shape, max(shape) * random.uniform(0.2, 0.6))
+    share = np.clip(0.5 + random.normal(0, 0.7) + 1.5 * depth, 0, 1).astype(np.float32)[..., None]
+    return scene + (soft - scene) * share
 
 
 def through_scanner(clean: Floats, damaged: Floats, soft: float, random: Random) -> tuple[Floats, Floats]:

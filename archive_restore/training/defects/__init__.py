@@ -21,13 +21,13 @@ WEIGHTS = {
     "spots": 3.0,
     "stains": 1.2,
     "folds": 0.9,
-    "bends": 1.2,
-    "gouges": 0.8,
+    "bends": 1.6,
+    "gouges": 1.0,
     "losses": 1.2,
-    "flakes": 1.0,
+    "flakes": 1.2,
     "rims": 0.8,
     "rust": 0.6,
-    "specks": 1.0,
+    "specks": 1.8,
 }
 """How often each kind is drawn. Not missing corners: a plain wall or sky that fills a corner looks the same to a
 network, and the heuristics find those that have an edge."""
@@ -43,6 +43,9 @@ WORN = {
 
 TONED_AS = {"scratches": "dust"} | dict.fromkeys(WORN, "tears")
 """Kinds that have the tones of another one of `damage`; its scratches are seldom dark."""
+
+WORN_OUT = 0.15
+"""Share of the damaged samples that have suffered in many ways at once, as a print that went through many hands."""
 
 AGED = 0.35
 """Share of what bares the paper that shows it yellowed, brown or grey, not white."""
@@ -62,15 +65,12 @@ REAL = 0.6
 
 
 def draw_some(random: Random, shape: Shape, shapes: Shapes) -> list[Defect]:
-    """The damage of one sample: one to three kinds at one scale."""
+    """The damage of one sample: one to three kinds at one scale, or of a worn print four to seven."""
     unit = float(np.exp(random.uniform(*np.log(UNITS))))
     shares = np.array(list(WEIGHTS.values()))
-    kinds = random.choice(
-        list(WEIGHTS),
-        int(random.choice([1, 2, 3], p=[0.5, 0.35, 0.15])),
-        replace=False,
-        p=shares / shares.sum(),
-    )
+    worn = random.random() < WORN_OUT
+    count = int(random.integers(4, 8) if worn else random.choice([1, 2, 3], p=[0.5, 0.35, 0.15]))
+    kinds = random.choice(list(WEIGHTS), count, replace=False, p=shares / shares.sum())
     drawn = [defect for kind in kinds for defect in draw(random, shape, unit, str(kind), shapes)]
     return [
         defect for defect in drawn if (defect.opacity > COVERS).mean() <= MOST.get(defect.kind, MOST_OTHERS)

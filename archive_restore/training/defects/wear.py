@@ -31,7 +31,7 @@ def draw_tramlines(random: Random, shape: Shape) -> Floats:
 
 def draw_specks(random: Random, shape: Shape, unit: float) -> Floats:
     """What an old print has by the hundred: points of a pixel or two where the emulsion flaked off, short ticks and
-    burst bubbles among them, all over or in clumps and along an edge; sharper than the photograph, mostly faint."""
+    burst bubbles among them, all over or in clumps and along an edge; sharper than the photograph, many faint."""
     height, width = shape
     opacity = np.zeros(shape, np.float32)
     count = max(1, int(np.exp(random.uniform(np.log(8), np.log(250))) * height * width / 256**2))
@@ -46,8 +46,10 @@ def draw_specks(random: Random, shape: Shape, unit: float) -> Floats:
         side = int(random.integers(0, 2))
         at[:, side] = at[0, side] + random.normal(0, random.uniform(2, 14), count)
     strengths = random.beta(1.5, 1.5, count) * random.uniform(0.6, 1.5)
+    # Some prints have points alone, others blisters of many px among them.
+    coarse, spread = unit ** random.uniform(0.4, 1.0), float(random.uniform(0.35, 0.75))
     for (x, y), strength in zip(at, np.clip(strengths, 0.05, 1), strict=True):
-        radius = unit**0.5 * float(np.exp(random.normal(-0.2, 0.45)))
+        radius = coarse * float(np.exp(random.normal(-0.1, spread)))
         here = (round(16 * x), round(16 * y))
         colour, shape_of_it = float(strength), random.random()
         if shape_of_it < 0.8:
