@@ -58,7 +58,7 @@ LIKENESS: dict[Kind, Callable[[Form], Floats]] = {
 }
 # How much sooner, or later, what so many views see is believed, and how much sooner in a worn print. What covers this
 # share of a picture is never believed sooner.
-AGREED, AGREED_IF_WORN, BROAD = {1: -0.7, 3: 0.15, 4: 0.4}, 0.6, 0.01
+AGREED, AGREED_IF_WORN, BROAD = {1: -0.7, 3: 0.0, 4: 0.25}, 0.6, 0.01
 # Below this probability nothing is stored: no sensitivity reaches so far.
 FAINTEST = 0.1
 # What resembles no kind of damage by at least this is doubted.
