@@ -67,7 +67,9 @@ def test_damage_is_often_softened_by_the_scanner_that_saw_it(monkeypatch):
 
 def steepest(picture):
     """The largest step along the rows, as a share of all levels in the picture."""
-    return np.abs(np.diff(picture[..., 1].astype(float), axis=1)).max() / np.ptp(picture[..., 1].astype(float))
+    return np.abs(np.diff(picture[..., 1].astype(float), axis=1)).max() / np.ptp(
+        picture[..., 1].astype(float)
+    )
 
 
 def test_a_scene_can_be_out_of_focus_under_damage_that_is_sharp(monkeypatch):
@@ -95,7 +97,9 @@ def test_a_scene_can_be_out_of_focus_under_damage_that_is_sharp(monkeypatch):
 
 def test_a_scene_may_be_in_focus_in_part(monkeypatch):
     monkeypatch.setattr(detection_samples, "IN_PART", 1.0)
-    checks = 255 * (np.indices((128, 128)).sum(axis=0) // 4 % 2).astype(np.float32)[..., None].repeat(3, axis=2)
+    checks = 255 * (np.indices((128, 128)).sum(axis=0) // 4 % 2).astype(np.float32)[..., None].repeat(
+        3, axis=2
+    )
     parts = [detection_samples.through_lens(checks, np.random.default_rng(n)) for n in range(12)]
     contrasts = [[np.std(one[:, x : x + 32]) for x in range(0, 128, 32)] for one in parts]
     assert np.median([max(stripes) / min(stripes) for stripes in contrasts]) > 1.3
@@ -104,7 +108,8 @@ def test_a_scene_may_be_in_focus_in_part(monkeypatch):
 
 def test_some_prints_have_suffered_in_many_ways():
     kinds = [
-        {defect.kind for defect in defects.draw_some(np.random.default_rng(n), (96, 96), {})} for n in range(80)
+        {defect.kind for defect in defects.draw_some(np.random.default_rng(n), (96, 96), {})}
+        for n in range(80)
     ]
     assert 0.03 < np.mean([len(some) > 3 for some in kinds]) < 0.3
     assert np.mean([len(some) <= 3 for some in kinds]) > 0.7

@@ -154,7 +154,7 @@ def through_lens(scene: Floats, random: Random) -> Floats:
     shape = scene.shape[:2]
     depth = damage.smooth_noise(random, shape, max(shape) * random.uniform(0.2, 0.6))
     share = np.clip(0.5 + random.normal(0, 0.7) + 1.5 * depth, 0, 1).astype(np.float32)[..., None]
-    return scene + (soft - scene) * share
+    return np.asarray(scene + (soft - scene) * share, np.float32)
 
 
 def through_scanner(clean: Floats, damaged: Floats, soft: float, random: Random) -> tuple[Floats, Floats]:
