@@ -170,7 +170,6 @@ def test_a_large_spot_needs_more_proof_and_a_long_scratch_does_not(monkeypatch):
         )
 
     doubted = {name: most(shape) for name, shape in shapes.items()}
-    monkeypatch.setattr(spots, "DOUBT", 0.0)
     monkeypatch.setattr(spots, "DOUBT_OF_LARGE", 0.0)
     believed = {name: most(shape) for name, shape in shapes.items()}
     assert doubted["blot"] < believed["blot"]
