@@ -1,15 +1,20 @@
 """Outputs on disks that are not like those of Linux: really mounted, where that is allowed."""
 
+import errno
+import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from archive_restore.durable import write_durably
 from archive_restore.errors import StorageError
+from archive_restore.photos import large
 from archive_restore.photos.names import folds
 from tests.formats import png
 from tests.restored_archive import add, restored_archive
@@ -74,3 +79,23 @@ def test_a_read_only_disk_is_told_in_words_and_asked_nothing_more(tmp_path: Path
         assert not folds(disk)
         with pytest.raises(StorageError, match="read-only"):
             write_durably(disk / "a.png", b"data")
+
+
+def not_supported(*_: int) -> None:
+    raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+
+def test_what_is_large_has_room_on_its_disk_before_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large, "LARGE", 2000)
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", f"size={MEBIBYTE}", "none") as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        for reserve in (os.posix_fallocate, not_supported):
+            monkeypatch.setattr(os, "posix_fallocate", reserve)
+            fits = large.zeros((MEBIBYTE // 2,), np.uint8)
+            assert not fits.any()
+            with pytest.raises(StorageError, match=r"disk.*No space left.*set TMPDIR"):
+                large.empty((MEBIBYTE,), np.uint8)  # else writing into it kills the process
+            fits[:] = 1
+            del fits

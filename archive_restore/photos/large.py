@@ -3,11 +3,13 @@
 The system keeps of them in memory what it has room for. They go with the last reference to them.
 """
 
+import errno
 import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -40,14 +42,14 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Samples:
         return np.empty(shape, dtype)
     try:
         with TemporaryFile(prefix="archive-restore-") as file:
-            file.truncate(size)
+            _reserve(file, size)
             return np.memmap(file, dtype, "r+", shape=shape)
     except OSError as error:
         raise _no_room(error) from error
 
 
 def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Samples:
-    """An array of zeros. A large one takes only as much of the disk as is written into it."""
+    """An array of zeros."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     return np.zeros(shape, dtype) if size < LARGE else empty(shape, dtype)
 
@@ -122,9 +124,29 @@ def tiles(height: int, width: int, side: int) -> Iterator[tuple[slice, slice]]:
             yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
 
 
+def _reserve(file: IO[bytes], size: int) -> None:
+    """Makes an empty file `size` zeros, for which the disk has room: who writes into a mapping of a file for which it
+    has none is killed by the system (SIGBUS) and cannot say why."""
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except AttributeError:  # macOS
+        _write_zeros(file, size)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+        _write_zeros(file, size)
+
+
+def _write_zeros(file: IO[bytes], size: int) -> None:
+    piece = bytes(_PIECE)
+    for start in range(0, size, _PIECE):
+        file.write(memoryview(piece)[: size - start])
+    file.flush()
+
+
 def _no_room(error: OSError) -> StorageError:
     return StorageError(
         f"Cannot use the temporary folder {gettempdir()}: {error.strerror or error}. Large photographs need "
-        "room there, some five times their size uncompressed: free some or set TMPDIR, then run the same "
+        "room there, some seven times their size uncompressed: free some or set TMPDIR, then run the same "
         "command again."
     )
