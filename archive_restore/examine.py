@@ -54,6 +54,7 @@ class ScanOptions:
     detector: Detector = Detector.LEARNED
     device: str | None = None  # where the learned one computes; None: the CPU
     thorough: bool | None = None  # look closely at large photographs, see `detection.closely`
+    by_size: bool = False  # and if that is not said, do not ask what was said before
     anew: bool = False  # search also what has not changed since a former scan, unless it is restored
 
     @property

@@ -77,7 +77,8 @@ def scan(
         archive_id = ledger.add_archive(archive)
         (known,) = [one for one in ledger.archives() if one.id == archive_id]
         policy, share = _choose(known, ledger, options)
-        options = replace(options, thorough=known.thorough if options.thorough is None else options.thorough)
+        if options.thorough is None and not options.by_size:
+            options = replace(options, thorough=known.thorough)
         compared = Comparison(archive_id, archive, [*outputs, home.root], ledger, home, options.anew)
         # A run must not meet a mask that is already new while the ledger still has the old one's regions.
         with WorkerLock(home.worker_lock) if options.anew else nullcontext():
@@ -118,6 +119,7 @@ def _choose(known: Archive, ledger: Ledger, options: ScanOptions) -> tuple[Polic
         policy=None if policy == before else policy.text,
         max_coverage=options.max_coverage,
         thorough=options.thorough,
+        by_size=options.by_size,
     )
     return policy, known.max_coverage if options.max_coverage is None else options.max_coverage
 

@@ -246,6 +246,19 @@ def test_how_closely_large_photographs_are_looked_at_is_remembered(learned: Lear
     assert "reduced size" not in said
 
 
+def test_how_closely_photographs_are_looked_at_can_be_left_to_their_size_again(
+    learned: Learned, archive: Path
+) -> None:
+    learned("--no-thorough")
+    cv2.imwrite(str(archive / "another.png"), scene(height=64, width=1800))
+    assert learned("--by-size")[1] == [1024, 1800]
+    cv2.imwrite(str(archive / "third.png"), scene(height=64, width=1900))
+    assert learned()[1] == [1024, 1800, 1900]
+    refused = CliRunner().invoke(app, ["scan", str(archive), "--by-size", "--thorough"])
+    assert refused.exit_code == ExitCode.USAGE
+    assert "not two of them" in " ".join(refused.stderr.split())
+
+
 def test_the_heuristics_alone_do_not_look_closer(archive: Path) -> None:
     cv2.imwrite(str(archive / "large.png"), scene(height=64, width=1700))
     assert "reduced size" not in typed("scan", archive, "--jobs", "1").stdout

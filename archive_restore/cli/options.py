@@ -175,6 +175,14 @@ ThoroughSearch = Annotated[
         show_default=False,
     ),
 ]
+BySize = Annotated[
+    bool,
+    typer.Option(
+        "--by-size",
+        help="Forget --thorough or --no-thorough of an earlier scan: look closely at large scans of up to 10 "
+        "megapixels.",
+    ),
+]
 Thorough = Annotated[
     bool | None,
     typer.Option(

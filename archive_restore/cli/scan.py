@@ -9,6 +9,7 @@ from archive_restore.cli.options import (
     DEFAULT_MAX_PIXELS,
     Anew,
     Archive,
+    BySize,
     Detector,
     Device,
     Gpu,
@@ -44,6 +45,7 @@ def scan(
     preview: Preview = None,
     detector: Detector = "learned",
     thorough: ThoroughSearch = None,
+    by_size: BySize = False,
     anew: Anew = False,
     jobs: Jobs = None,
     gpu: Gpu = None,
@@ -66,6 +68,8 @@ def scan(
     from archive_restore.scan import scan as find_damage
     from archive_restore.scanned import scanned_archives
 
+    if by_size and thorough is not None:
+        raise typer.BadParameter("give --by-size, --thorough or --no-thorough, not two of them")
     home = default_home()
     if preview is not None:
         with wrong_argument("--preview"):
@@ -79,6 +83,7 @@ def scan(
         detector=examine.Detector(detector),
         device=device_name(gpu, device),
         thorough=thorough,
+        by_size=by_size,
         anew=anew,
     )
     with open_ledger(home.ledger) as ledger, telling(quiet) as progress:

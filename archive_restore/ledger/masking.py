@@ -30,16 +30,18 @@ class MaskVerbs(ScanVerbs):
         policy: str | None,
         max_coverage: float | None,
         thorough: bool | None = None,
+        by_size: bool = False,
     ) -> None:
         """What is damage in an archive from now on, how much of a photograph (0..1) a mask may cover before it is
-        held, and whether scans look closely at large ones; None leaves that as it is. The masks there are stay."""
+        held, and whether scans look closely at large ones; None leaves that as it is, and `by_size` forgets what
+        was said of the last. The masks there are stay."""
         if policy is not None:
             self._connection.execute("UPDATE archives SET policy = ? WHERE id = ?", (policy, archive_id))
         if max_coverage is not None:
             self._connection.execute(
                 "UPDATE archives SET max_coverage = ? WHERE id = ?", (max_coverage, archive_id)
             )
-        if thorough is not None:
+        if thorough is not None or by_size:
             self._connection.execute("UPDATE archives SET thorough = ? WHERE id = ?", (thorough, archive_id))
 
     def masked(self, archive_id: int, under: bytes | None = None) -> Iterator[MaskedPhotograph]:

@@ -3,7 +3,8 @@
 usage: python -m tests.benchmarks.fit_judge PHOTOGRAPHS --weights FOLDER [--shapes FOLDER] [--samples N] [--out FILE]
 
 PHOTOGRAPHS is a folder of undamaged photographs that the segmenter was not trained on; damage is drawn over them.
---weights holds the segmenter (models/ of this repository); --shapes real artefacts as train_detector takes them.
+--weights is the folder of the segmenter (models/detector of this repository); --shapes real artefacts as
+train_detector takes them.
 Every fifth sample is kept out of the fit; for these it prints, at several thresholds, how much of what is called is
 damage, how much of the damage that the segmenter called is kept, and how much is called where nothing is damaged.
 """
