@@ -20,6 +20,7 @@ from archive_restore.detection import (
     Verifier,
     closely,
     painted,
+    specks_all_over,
     threshold,
 )
 from archive_restore.detection.infrared import Verdict
@@ -104,6 +105,7 @@ class Examined:
     by_hand: bool  # somebody painted the mask
     infrared: Verdict | None = None  # what its infrared picture turned out to be; None without one
     reduced: bool = False  # it was reduced for that, and a thorough search would have looked closer
+    unsure: bool = False  # there are faint specks all over it, see `detection.specks_all_over`
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ class _Detection:
     regions: list[Region]
     infrared: Verdict | None
     reduced: bool
+    unsure: bool
 
 
 @cache
@@ -216,6 +219,7 @@ def examine(task: Examination) -> Examined | Refused:
         by_hand=by_hand is not None,
         infrared=found.infrared,
         reduced=found.reduced,
+        unsure=found.unsure and by_hand is None,
     )
 
 
@@ -250,4 +254,5 @@ def _detect(task: Examination) -> _Detection:
     )
     score_map = _sheet(header, maps)
     mask, regions = threshold(score_map, policy.level, (header.height, header.width), policy.kinds)
-    return _Detection(sha256(photograph.source), header, score_map, mask, regions, infrared, reduced)
+    unsure = specks_all_over(score_map, policy.level, policy.kinds)
+    return _Detection(sha256(photograph.source), header, score_map, mask, regions, infrared, reduced, unsure)

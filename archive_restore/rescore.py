@@ -1,11 +1,14 @@
 """The workflow of `rescore`: another choice of what is damage, from the stored score maps alone."""
 
+import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from archive_restore.detection import Policy
+from archive_restore.errors import InputError, printable
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, State, WorkerLock
@@ -26,14 +29,16 @@ class Standing:
 
 @dataclass
 class RescoreSummary:
-    """What another choice changed in one archive, or would change. Files are counted: duplicates each."""
+    """What another choice changed in an archive or a part of it, or would change. Files are counted: duplicates
+    each."""
 
     archive: Path
     policy_before: Policy  # for new photographs; a mask there was may have been made by another one
     policy: Policy
-    pixels: int  # px of the whole archive
+    pixels: int  # px of all of it
     before: Standing
     after: Standing
+    under: bytes | None = None  # the path in the archive of what was to change; None: all of it
     changed: int = 0  # masks that are others now
     joining: int = 0  # files that join the queue, held ones included
     leaving: int = 0  # files in which no damage is left
@@ -46,6 +51,7 @@ class RescoreSummary:
 
 def rescore(
     archive: Archive,
+    under: bytes | None = None,
     *,
     ledger: Ledger,
     home: Home,
@@ -56,11 +62,16 @@ def rescore(
 ) -> RescoreSummary:
     """Makes the masks, regions and jobs of an archive anew, by what is damage from now on.
 
+    Of a part of it, the photograph or the folder at the path `under`, only once: new photographs there are masked
+    as the archive's others are.
+
     What was restored keeps the mask by which it was, unless it is to be restored `again`. A photograph that also
     lies in another archive has one mask in both. With `dry_run` everything stays as it is.
 
     Raises
     ------
+    InputError
+        There is no photograph at that path.
     LockedError
         A scan or a run is at work.
     StorageError
@@ -69,25 +80,42 @@ def rescore(
     before = Policy() if archive.policy is None else Policy.parsed(archive.policy)
     policy = options.policy(before)
     share = archive.max_coverage if options.max_coverage is None else options.max_coverage
+    files, pixels = _size(archive, under, ledger)
     summary = RescoreSummary(
-        archive.root, before, policy, ledger.pixels(archive.id), before=Standing(), after=Standing()
+        archive.root, before, policy, pixels, before=Standing(), after=Standing(), under=under
     )
     with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
-        if not dry_run:
+        if not dry_run and under is None:
             ledger.choose(archive.id, policy=policy.text, max_coverage=options.max_coverage)
         rescoring = _Rescoring(ledger, policy, share, again, dry_run, summary, progress)
-        counts = ledger.counts(archive.id)
-        progress.start("Rescoring", counts.photographs - counts.unreadable)
+        progress.start("Rescoring", files)
         try:
             tasks = (
                 Masking(one, policy, home, write=not dry_run and not one.restored)
-                for one in rescoring.to_mask(ledger.masked(archive.id))
+                for one in rescoring.to_mask(ledger.masked(archive.id, under))
             )
             for task, result in in_processes(masked, tasks, processes=options.processes):
                 rescoring.take(task, result)
         finally:
             progress.stop()
     return summary
+
+
+def _size(archive: Archive, under: bytes | None, ledger: Ledger) -> tuple[int, int]:
+    """How many files are there, and their px."""
+    if under is None:
+        counts = ledger.counts(archive.id)
+        return counts.photographs - counts.unreadable, ledger.pixels(archive.id)
+    files = pixels = 0
+    for photograph in ledger.masked(archive.id, under):
+        files += photograph.files
+        pixels += photograph.files * photograph.pixels
+    if not files:
+        raise InputError(
+            f"There is no photograph at {printable(archive.root / os.fsdecode(under))} that could be read. First run: "
+            f"archive-restore scan {shlex.quote(printable(archive.root))}"
+        )
+    return files, pixels
 
 
 @dataclass

@@ -51,6 +51,22 @@ def test_a_dry_run_says_what_would_change_and_the_real_one_what_did(archive: Pat
     assert "What is damage: threshold 0.99." in typed("scan", archive, "--jobs", "1").stdout
 
 
+def test_a_photograph_alone_may_have_another_choice(archive: Path) -> None:
+    one = archive / "damaged.png"
+    done = typed("rescore", one, "--threshold", "0.99", "--jobs", "1").stdout
+    assert f"{one}: threshold 0.99 instead of sensitivity normal (0.73)" in done
+    assert "1 mask changes. 0 join the queue, 1 leaves it" in done
+    assert (
+        "1 photograph keeps its mask, made by another choice." in typed("scan", archive, "--jobs", "1").stdout
+    )
+    refused = typed("rescore", one, "--max-coverage", "3")
+    assert refused.exit_code == ExitCode.USAGE
+    assert "for a whole archive" in " ".join(refused.output.split())
+    nowhere = typed("rescore", archive / "nowhere.png")
+    assert nowhere.exit_code == ExitCode.INPUT
+    assert f"archive-restore scan {archive}" in " ".join(nowhere.output.split())
+
+
 def test_kinds_are_taken_by_the_names_that_users_have_for_them(archive: Path) -> None:
     assert "without spots" in typed("rescore", archive, "--skip", "Stain", "--dry-run", "--jobs", "1").stdout
     only = typed("rescore", archive, "--only", "scratch, folds", "--dry-run", "--jobs", "1").stdout

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from archive_restore.detection import Kind, Policy, Sensitivity
-from archive_restore.errors import LockedError
+from archive_restore.errors import InputError, LockedError
 from archive_restore.examine import ScanOptions
 from archive_restore.ledger import State, WorkerLock
 from archive_restore.masking import Masked, Masking, Unscored, masked
@@ -35,6 +35,7 @@ def rescored(
     archive: ScoredArchive,
     options: ScanOptions,
     *,
+    under: bytes | None = None,
     again: bool = False,
     dry_run: bool = False,
     progress: NullProgress | None = None,
@@ -43,6 +44,7 @@ def rescored(
         [known] = ledger.archives()
         return rescore(
             known,
+            under,
             ledger=ledger,
             home=archive.home,
             options=replace(options, jobs=1),
@@ -90,6 +92,31 @@ def test_a_choice_is_remembered_for_the_archive_and_its_photographs(archive: Sco
     assert archive.states()["stained"] is State.QUEUED
     told = rescored(archive, ScanOptions())
     assert (told.policy, told.changed) == (Policy(Sensitivity.HIGH), 0)
+
+
+def test_a_choice_for_a_part_is_made_there_alone_and_once(archive: ScoredArchive) -> None:
+    archive.add("worn/faint too", {Kind.SCRATCH: line(5, 120)})
+    told = rescored(archive, HIGH, under=b"worn", dry_run=True)
+    assert (told.pixels, told.before.photographs, told.after.photographs) == (40 * 60, 0, 1)
+    assert (told.under, told.changed, told.joining) == (b"worn", 1, 1)
+    rescored(archive, HIGH, under=b"worn")
+    assert archive.states() == dict.fromkeys(("sure", "stained", "worn/faint too"), State.QUEUED)
+    assert not archive.mask("faint").any()
+    with archive.ledger() as ledger:
+        [known] = ledger.archives()
+        assert known.policy is None
+        policies = {one.sha256: one.policy for one in ledger.masked(known.id)}
+    assert policies.pop("worn/faint too") == "high"
+    assert set(policies.values()) == {"normal"}
+    rescored(archive, HIGH, under=b"faint")
+    assert archive.states()["faint"] is State.QUEUED
+    rescored(archive, ScanOptions())  # all of it again, as the archive's others are
+    assert archive.states() == {"sure": State.QUEUED, "stained": State.QUEUED}
+
+
+def test_a_part_without_photographs_is_refused(archive: ScoredArchive) -> None:
+    with pytest.raises(InputError, match=r"no photograph at .*photos/nowhere"):
+        rescored(archive, HIGH, under=b"nowhere")
 
 
 def test_what_is_restored_keeps_its_mask_and_is_counted(archive: ScoredArchive) -> None:

@@ -1,6 +1,8 @@
 """`scan`, `detect`, `status` and `retry` as a user types them."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from archive_restore.errors import ExitCode
 from archive_restore.home import HOME_VARIABLE, Home
 from archive_restore.ledger import WorkerLock, open_ledger
 from tests.drawn import scene
+from tests.hard_negatives import decorated
 from tests.test_scan import drawn
 
 LOADED = """
@@ -257,6 +260,21 @@ def test_how_closely_photographs_are_looked_at_can_be_left_to_their_size_again(
     refused = CliRunner().invoke(app, ["scan", str(archive), "--by-size", "--thorough"])
     assert refused.exit_code == ExitCode.USAGE
     assert "not two of them" in " ".join(refused.stderr.split())
+
+
+def test_what_may_be_dust_or_snow_is_named_and_left_alone(archive: Path) -> None:
+    for seed, name in enumerate(("damaged.png", "again.png"), start=2):
+        cv2.imwrite(str(archive / name), decorated("snow", seed))
+    cv2.imwrite(str(archive / "text.png"), decorated("text", 2))
+    said = " ".join(CliRunner().invoke(app, ["scan", str(archive), "--jobs", "1"]).stdout.split())
+    assert "2 photographs have faint specks all over" in said
+    assert "are left alone: again.png, damaged.png. Where they are damage" in said
+    [advice] = re.findall(r"archive-restore (rescore \S+ --sensitivity high)", said)
+    done = typed(*shlex.split(advice), "--jobs", "1")
+    assert done.exit_code == ExitCode.OK
+    assert f"{archive / 'again.png'}: sensitivity high" in done.stdout
+    assert re.search(r"[1-9] masks? changes?\.", done.stdout)
+    assert "specks" not in CliRunner().invoke(app, ["scan", str(archive), "--jobs", "1"]).stdout
 
 
 def test_the_heuristics_alone_do_not_look_closer(archive: Path) -> None:

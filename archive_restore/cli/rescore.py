@@ -1,16 +1,27 @@
 """`archive-restore rescore`: another choice of what is damage, without reading a photograph."""
 
+import os
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archive_restore.cli.options import Jobs, MaxCoverage, Only, OptionalArchive, Sensitivity, Skip, Threshold
+from archive_restore.cli.options import Jobs, MaxCoverage, Only, Sensitivity, Skip, Threshold
 from archive_restore.errors import printable
 
 if TYPE_CHECKING:
+    from archive_restore.ledger import Archive, Ledger
     from archive_restore.rescore import RescoreSummary
 
+Part = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="PATH",
+        help="Only this archive, or only this folder or photograph of one; all that were scanned, if left out.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
 Again = Annotated[
     bool,
@@ -22,7 +33,7 @@ Again = Annotated[
 
 
 def rescore(
-    archive: OptionalArchive = None,
+    path: Part = None,
     sensitivity: Sensitivity = None,
     threshold: Threshold = None,
     only: Only = None,
@@ -34,7 +45,7 @@ def rescore(
 ) -> None:
     """Change what is damage: makes masks and queue anew from what a scan stored, and says what changes.
 
-    The choice is remembered: the next scan of the archive follows it.
+    The choice for an archive is remembered: its next scan follows it. For a folder or a photograph it is made once.
     """
     from archive_restore.cli.policy import chosen_kinds, chosen_level
     from archive_restore.console import TerminalProgress, say, show_next_step
@@ -42,7 +53,7 @@ def rescore(
     from archive_restore.home import default_home
     from archive_restore.ledger import State
     from archive_restore.rescore import rescore as make_anew
-    from archive_restore.scanned import scanned_archives, scanned_ledger
+    from archive_restore.scanned import scanned_ledger
     from archive_restore.standing import standing
 
     options = ScanOptions(
@@ -50,10 +61,13 @@ def rescore(
     )
     home = default_home()
     with scanned_ledger(home) as ledger:
-        for known in scanned_archives(ledger, archive):
+        for archive, under in _chosen(ledger, path):
+            if under is not None and max_coverage is not None:
+                raise typer.BadParameter(f"--max-coverage is for a whole archive: {printable(archive.root)}")
             with TerminalProgress() as progress:
                 summary = make_anew(
-                    known,
+                    archive,
+                    under,
                     ledger=ledger,
                     home=home,
                     options=options,
@@ -69,6 +83,21 @@ def rescore(
         show_next_step("archive-restore run")
 
 
+def _chosen(ledger: "Ledger", path: Path | None) -> "list[tuple[Archive, bytes | None]]":
+    """Archives, and the path in one of what is to change; None is all of it."""
+    from archive_restore.cli.retry import place
+    from archive_restore.errors import InputError
+    from archive_restore.scanned import scanned_archives
+
+    archives = scanned_archives(ledger)
+    if path is None:
+        return [(archive, None) for archive in archives]
+    try:
+        return [place(path, archives)]
+    except InputError:
+        return [(archive, None) for archive in scanned_archives(ledger, path)]  # or says what to scan
+
+
 def _show(summary: "RescoreSummary", *, again: bool, dry_run: bool) -> None:
     from archive_restore.cli.policy import in_words
     from archive_restore.cli.telling import counted, either
@@ -77,7 +106,8 @@ def _show(summary: "RescoreSummary", *, again: bool, dry_run: bool) -> None:
 
     before, now = summary.policy_before, summary.policy
     instead = "" if before == now else f" instead of {in_words(before)}"
-    say(f"{printable(summary.archive)}: {in_words(now)}{instead}")
+    there = summary.archive if summary.under is None else summary.archive / os.fsdecode(summary.under)
+    say(f"{printable(there)}: {in_words(now)}{instead}")
     show_table(
         ("", "photographs", "% of all pixels"),
         [

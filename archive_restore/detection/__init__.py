@@ -4,6 +4,7 @@ from archive_restore.detection.detect import score
 from archive_restore.detection.masks import Level, Policy, ScoreMap, Sensitivity, seed_of, threshold
 from archive_restore.detection.painted import painted
 from archive_restore.detection.regions import KINDS, PAINTED, Kind, Region, kind_called
+from archive_restore.detection.unsure import specks_all_over
 from archive_restore.detection.views import Verifier, closely
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "painted",
     "score",
     "seed_of",
+    "specks_all_over",
     "threshold",
 ]

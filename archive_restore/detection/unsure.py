@@ -1,0 +1,46 @@
+"""What only somebody who looks can decide: faint specks all over a photograph are dust and flakes, or snow and stars.
+
+A mask leaves them alone, as it must; but then the photograph should be named, or its owner takes it for searched.
+"""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from archive_restore.detection.filters import components
+from archive_restore.detection.masks import (
+    EVERY_KIND,
+    HYSTERESIS,
+    Level,
+    ScoreMap,
+    Sensitivity,
+    followed,
+    levels_for,
+)
+from archive_restore.detection.regions import Kind
+
+PARTS = 4
+"""A photograph has so many parts down, and across."""
+
+MANY, MOST_PARTS = 20, 8
+"""Regions that a high sensitivity finds beyond the mask, in so many of the parts: more, and in more of them, than in
+any undamaged photograph of the development set."""
+
+
+def specks_all_over(
+    score_map: ScoreMap, level: Level = Sensitivity.NORMAL, kinds: Collection[Kind] = EVERY_KIND
+) -> bool:
+    """Whether a high sensitivity would find many more regions, all over the photograph, than `level` does, which makes
+    its mask of what is of these kinds."""
+    scores = score_map.of(kinds).scores
+    fainter = followed(scores, HYSTERESIS[Sensitivity.HIGH])
+    if not fainter.any():
+        return False
+    labels, boxes = components(fainter.view(np.uint8))
+    beyond = np.ones(len(boxes), bool)
+    beyond[labels[followed(scores, levels_for(score_map.of(kinds), level))]] = False
+    beyond[0] = False  # what is around them
+    left, top, width, height = boxes[beyond, :4].T
+    down = (top + height // 2) * PARTS // scores.shape[0]
+    across = (left + width // 2) * PARTS // scores.shape[1]
+    return len(left) >= MANY and len(set(zip(down.tolist(), across.tolist(), strict=True))) >= MOST_PARTS
