@@ -147,6 +147,6 @@ def _write_zeros(file: IO[bytes], size: int) -> None:
 def _no_room(error: OSError) -> StorageError:
     return StorageError(
         f"Cannot use the temporary folder {gettempdir()}: {error.strerror or error}. Large photographs need "
-        "room there, some seven times their size uncompressed: free some or set TMPDIR, then run the same "
+        "room there, some six times their size uncompressed: free some or set TMPDIR, then run the same "
         "command again."
     )
