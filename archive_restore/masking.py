@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection import Policy, Region, ScoreMap, threshold
+from archive_restore.detection import Policy, Region, ScoreMap, specks_all_over, threshold
 from archive_restore.errors import PhotographError
 from archive_restore.home import Home
 from archive_restore.ledger import MaskedPhotograph, RegionRow
@@ -31,6 +31,7 @@ class Masked:
     regions: list[RegionRow]
     covered: int  # px in the mask
     changed: bool  # the mask differs from the one in use
+    unsure: bool  # there are faint specks all over it, see `detection.specks_all_over`
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def masked(task: Masking) -> Masked | Unscored:
     # Empty, too: what was restored once is given back as it was only if there is a mask that says so.
     if task.write and differs:
         write_mask(detected, mask, compact=True)
-    return Masked([row_of(region) for region in regions], int(mask.sum()), changed)
+    unsure = specks_all_over(scores, task.policy.level, task.policy.kinds)
+    return Masked([row_of(region) for region in regions], int(mask.sum()), changed, unsure)
 
 
 def read_score_map(path: Path) -> ScoreMap | None:

@@ -41,7 +41,6 @@ class Recorder:
     log: Log
     examined: int = 0
     reduced: int = 0  # of them, searched at a reduced size
-    unsure: list[str] = field(default_factory=list)  # of them, those with faint specks all over
     recognised: int = 0
     set_aside: list[SetAside] = field(default_factory=list)
     infrared: Counter[Verdict | None] = field(default_factory=Counter)  # photographs
@@ -76,12 +75,11 @@ class Recorder:
                     policy=PAINTED if by_hand else self.policy.text,
                     covered=covered,
                     by_hand=by_hand,
+                    unsure=result.unsure,
                 )
                 self.ledger.record(self.archive_id, photograph, [row_of(region) for region in regions])
                 self.examined += 1
                 self.reduced += result.reduced
-                if result.unsure:
-                    self.unsure.append(self._name(file))
                 self.infrared[result.infrared] += 1
                 self.log.event(
                     "examined",

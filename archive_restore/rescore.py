@@ -157,7 +157,10 @@ class _Rescoring:
                 return
             self.summary.requeued += _done(photograph)
         self._count(photograph, result)
-        if self.dry_run or not (result.changed or photograph.policy != self.policy.text):
+        # Who chooses for a photograph or a folder has looked at it.
+        unsure = result.unsure and self.summary.under is None
+        known = photograph.policy == self.policy.text and photograph.unsure == unsure
+        if self.dry_run or (known and not result.changed):
             return
         redo = photograph.restored and result.changed
         self.ledger.remask(
@@ -165,6 +168,7 @@ class _Rescoring:
             policy=self.policy.text,
             covered=result.covered,
             regions=result.regions,
+            unsure=unsure,
             again=redo,
         )
         if redo:  # only now: killed in between, it is queued with the mask of before, and is met again

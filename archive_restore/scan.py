@@ -42,7 +42,7 @@ class ScanSummary:
     infrared_opaque: int = 0  # and those whose film stops infrared, so that it was not used
     reduced: int = 0  # photographs of this scan that a thorough one would have looked at more closely
     newly_thorough: bool = False  # the scans before it were not
-    unsure: tuple[str, ...] = ()  # photographs of this scan, by their paths in it, with faint specks all over
+    unsure: tuple[Path, ...] = ()  # photographs of the whole archive with faint specks all over
 
     @property
     def found(self) -> int:
@@ -108,7 +108,7 @@ def scan(
         infrared_opaque=recorder.infrared[Verdict.OPAQUE],
         reduced=recorder.reduced,
         newly_thorough=bool(options.thorough and not known.thorough),
-        unsure=tuple(recorder.unsure),
+        unsure=tuple(ledger.unsure(archive_id)),
     )
 
 

@@ -161,6 +161,14 @@ def test_a_close_look_that_was_chosen_for_an_archive_stays_chosen(tmp_path: Path
         assert [archive.thorough for archive in ledger.archives()] == [False, True]
 
 
+def test_nothing_is_unsure_of_what_was_scanned_before_it_was_asked(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    old_ledger(path, 7, OLD_ROWS)
+    with open_ledger(path) as ledger:
+        assert [ledger.unsure(archive.id) for archive in ledger.archives()] == [[], []]
+        assert not any(one.unsure for one in ledger.masked(1))
+
+
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
 def test_a_ledger_is_copied_before_it_is_migrated(tmp_path: Path, version: int) -> None:
     path = tmp_path / "ledger.db"

@@ -34,9 +34,6 @@ from archive_restore.errors import ExitCode, printable
 if TYPE_CHECKING:
     from archive_restore.scan import ScanSummary
 
-NAMED = 3
-"""Photographs that are named where a sentence would have to name all."""
-
 
 def scan(
     archive: Archive,
@@ -63,6 +60,7 @@ def scan(
     from archive_restore.cli.policy import chosen_kinds, chosen_level
     from archive_restore.cli.report import show_pages
     from archive_restore.cli.telling import network_share_note, telling
+    from archive_restore.cli.unsure import show_unsure
     from archive_restore.console import say, show_next_step
     from archive_restore.home import default_home
     from archive_restore.ledger import State, open_ledger
@@ -121,7 +119,7 @@ def scan(
         )
     _show_infrared(summary)
     _show_closer_look(summary, anew=anew)
-    _show_unsure(summary)
+    show_unsure(summary.unsure)
     if preview is not None:
         show_pages(pages)
     _show_policy(summary)
@@ -160,21 +158,6 @@ def _show_closer_look(summary: "ScanSummary", *, anew: bool) -> None:
             "reduced size. A closer search finds finer dust and hairs and errs less, but takes several times as long: "
             f"archive-restore scan {shlex.quote(printable(summary.archive))} --thorough --anew"
         )
-
-
-def _show_unsure(summary: "ScanSummary") -> None:
-    from archive_restore.console import say
-
-    unsure = summary.unsure
-    if not unsure:
-        return
-    named = ", ".join(unsure[:NAMED]) + (f" and {len(unsure) - NAMED:,} more" if len(unsure) > NAMED else "")
-    first = shlex.quote(f"{printable(summary.archive)}/{unsure[0]}")
-    say(
-        f"{counted(len(unsure), 'photograph')} {either(len(unsure), 'has', 'have')} faint specks all over, which may "
-        f"be dust and flakes, or snow and stars, and are left alone: {named}. Where they are damage: "
-        f"archive-restore rescore {first} --sensitivity high"
-    )
 
 
 def _show_policy(summary: "ScanSummary") -> None:

@@ -47,6 +47,7 @@ def status(archive: OptionalArchive = None, failed: Failed = False, json: Json =
 
 def _show(ledger: "Ledger", counts: "list[tuple[Archive, Counts]]") -> None:
     from archive_restore.cli.set_aside import SHOWN, show_set_aside, show_unreachable
+    from archive_restore.cli.unsure import show_unsure
     from archive_restore.console import say, show_next_step, show_table
     from archive_restore.ledger import State
 
@@ -77,6 +78,7 @@ def _show(ledger: "Ledger", counts: "list[tuple[Archive, Counts]]") -> None:
         unreachable = ledger.unreachable(archive.id, SHOWN)
         show_unreachable([(one.path, one.reason) for one in unreachable], count=count.unreachable)
         _show_held(ledger, archive, count.states[State.HELD])
+        show_unsure(ledger.unsure(archive.id))
         if count.by_hand:
             say(f"Masks by hand in {printable(archive.root)}: {count.by_hand:,}")
         if archive.scanned_at is None:
@@ -164,5 +166,6 @@ def _json(ledger: "Ledger", archive: "Archive", counts: "Counts") -> dict[str, o
             {"path": printable(one.path), "reason": one.reason} for one in ledger.unreachable(archive.id)
         ],
         "held": [{"path": printable(h.path), "reason": h.reason} for h in ledger.held(archive.id)],
+        "unsure": [printable(path) for path in ledger.unsure(archive.id)],
         "masks_by_hand": counts.by_hand,
     }

@@ -83,6 +83,7 @@ class ScannedPhotograph:
     covered: int = 0  # px in its mask; 0 where that is not known, which holds nothing
     by_hand: bool = False  # somebody painted the mask
     released: bool = False  # somebody has looked at the mask
+    unsure: bool = False  # it has faint specks all over, and nobody said what they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class MaskedPhotograph:
     covered: int  # px in the mask
     allowed: int  # px in the mask when somebody released it
     by_hand: bool
+    unsure: bool  # it has faint specks all over, and nobody said what they are
     relative: bytes  # one of its places in the archive
     files: int  # how many places there are
     states: tuple[State, ...]  # of the jobs there

@@ -53,7 +53,7 @@ class MaskVerbs(ScanVerbs):
         while True:
             page = self._connection.rows(
                 f"""
-                SELECT photographs.id, sha256, width, height, policy, covered, allowed, by_hand,
+                SELECT photographs.id, sha256, width, height, policy, covered, allowed, by_hand, unsure,
                     min(relative) AS relative, count(*) AS files, group_concat(state) AS states,
                     EXISTS (SELECT 1 FROM files AS place JOIN jobs AS job ON job.file_id = place.id
                             WHERE place.photograph_id = photographs.id AND job.state IN ('done', 'leased')
@@ -89,6 +89,7 @@ class MaskVerbs(ScanVerbs):
         covered: int,
         regions: Sequence[RegionRow],
         by_hand: bool = False,
+        unsure: bool = False,
         again: bool,
     ) -> int:
         """The mask of a photograph was made anew: its jobs join the queue, or leave it.
@@ -100,6 +101,7 @@ class MaskVerbs(ScanVerbs):
         covered : px in the mask
         regions : the damage in it
         by_hand : somebody painted it
+        unsure : there are faint specks all over it, and nobody said what they are
         again : what was restored with another mask is queued, to be restored anew; also what a run that was
             killed still holds, so the caller holds the worker lock; and what was rejected, if somebody painted
             a mask for it
@@ -113,12 +115,13 @@ class MaskVerbs(ScanVerbs):
             "policy": policy,
             "covered": covered,
             "by_hand": by_hand,
+            "unsure": unsure,
             "now": self._now(),
         }
         with self._connection.transaction():
             self._connection.execute(
-                "UPDATE photographs SET policy = :policy, covered = :covered, by_hand = :by_hand "
-                "WHERE id = :id",
+                "UPDATE photographs SET policy = :policy, covered = :covered, by_hand = :by_hand, "
+                "unsure = :unsure WHERE id = :id",
                 values,
             )
             self._replace_regions(photograph_id, regions)
@@ -173,6 +176,11 @@ class MaskVerbs(ScanVerbs):
 def _masked(row: Row) -> MaskedPhotograph:
     states = row.pop("states")
     return MaskedPhotograph(
-        **{**row, "by_hand": bool(row["by_hand"]), "restored": bool(row["restored"])},
+        **{
+            **row,
+            "by_hand": bool(row["by_hand"]),
+            "unsure": bool(row["unsure"]),
+            "restored": bool(row["restored"]),
+        },
         states=tuple(State(state) for state in states.split(",")) if states else (),
     )

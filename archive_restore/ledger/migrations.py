@@ -299,6 +299,14 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE archives DROP COLUMN once_thorough",
         ),
     ),
+    Migration(
+        8,
+        "which photographs have faint specks all over, that only a person can tell from snow",
+        (
+            "ALTER TABLE photographs ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0",  # 1 until somebody decided
+            "CREATE INDEX unsure_photographs ON photographs (id) WHERE unsure",
+        ),
+    ),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].number

@@ -186,6 +186,19 @@ class Questions(Verbs):
         )
         return [Held(Path(os.fsdecode(row["root"])), row["relative"], row["reason"]) for row in rows]
 
+    def unsure(self, archive: int) -> list[Path]:
+        """The photographs of an archive with faint specks all over, of which nobody said what they are."""
+        rows = self._connection.rows(
+            """
+            SELECT archives.root, files.relative
+            FROM photographs JOIN files ON files.photograph_id = photographs.id
+            JOIN archives ON archives.id = files.archive_id
+            WHERE photographs.unsure AND files.archive_id = ? AND missing_since IS NULL ORDER BY files.relative
+            """,
+            (archive,),
+        )
+        return [Path(os.fsdecode(row["root"])) / os.fsdecode(row["relative"]) for row in rows]
+
     def unreachable(self, archive: int, limit: int | None = None) -> list[Unreachable]:
         """What the last scan of an archive could not open, in the order of its walk, at most `limit` of them."""
         rows = self._connection.rows(

@@ -170,11 +170,11 @@ class ScanVerbs(Verbs):
     def _upsert_photograph(self, photograph: ScannedPhotograph) -> int:
         rows = self._connection.rows(
             "INSERT INTO photographs "
-            "(sha256, format, width, height, policy, covered, allowed, by_hand, scanned_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET format = excluded.format, "
+            "(sha256, format, width, height, policy, covered, allowed, by_hand, unsure, scanned_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET format = excluded.format, "
             "width = excluded.width, height = excluded.height, policy = excluded.policy, "
             "covered = excluded.covered, allowed = max(allowed, excluded.allowed), "
-            "by_hand = excluded.by_hand, scanned_at = excluded.scanned_at RETURNING id",
+            "by_hand = excluded.by_hand, unsure = excluded.unsure, scanned_at = excluded.scanned_at RETURNING id",
             (
                 photograph.sha256,
                 photograph.format,
@@ -184,6 +184,7 @@ class ScanVerbs(Verbs):
                 photograph.covered,
                 photograph.covered if photograph.released else 0,
                 photograph.by_hand,
+                photograph.unsure,
                 self._now(),
             ),
         )
