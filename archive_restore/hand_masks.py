@@ -288,6 +288,7 @@ def _reset(task: Masking, archive: Archive, ledger: Ledger, summary: MasksSummar
         policy=task.policy.text,
         covered=result.covered,
         regions=result.regions,
+        unsure=result.unsure,
         again=result.changed,
     )
     try:

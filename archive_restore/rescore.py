@@ -62,8 +62,8 @@ def rescore(
 ) -> RescoreSummary:
     """Makes the masks, regions and jobs of an archive anew, by what is damage from now on.
 
-    Of a part of it, the photograph or the folder at the path `under`, only once: new photographs there are masked
-    as the archive's others are.
+    Of a part of it, the photograph or the folder at the path `under`, only what is there now, until the archive is
+    rescored or scanned anew: new photographs there are masked as the archive's others are.
 
     What was restored keeps the mask by which it was, unless it is to be restored `again`. A photograph that also
     lies in another archive has one mask in both. With `dry_run` everything stays as it is.

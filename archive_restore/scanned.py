@@ -1,5 +1,6 @@
 """What was scanned: the ledger and its archives as users name them, and what they are told where there is none."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Final
@@ -45,3 +46,24 @@ def scanned_archives(ledger: Ledger, archive: Path | None = None) -> list[Archiv
             f"{printable(root)} has not been scanned. {FIRST_RUN} {shlex.quote(printable(archive))}"
         )
     return chosen
+
+
+def place(path: Path, archives: list[Archive]) -> tuple[Archive, bytes | None]:
+    """The innermost archive that holds `path`, and the path below it (None: the whole archive).
+
+    The last part of the path is not resolved, so that a link in an archive stands for itself.
+    """
+    absolute = path.expanduser().absolute()
+    candidates = {absolute, absolute.parent.resolve() / absolute.name, absolute.resolve()}
+    holding = [
+        (archive, candidate.relative_to(archive.root))
+        for archive in archives
+        for candidate in candidates
+        if candidate.is_relative_to(archive.root)
+    ]
+    if not holding:
+        raise InputError(
+            f"{printable(path)} lies in no archive that was scanned. See archive-restore status."
+        )
+    archive, relative = max(holding, key=lambda held: len(held[0].root.parts))
+    return archive, os.fsencode(relative.as_posix()) if relative.parts else None

@@ -220,6 +220,23 @@ def test_a_reset_gives_the_mask_back_to_the_detectors_by_the_present_choice(
     assert reset(archive).masks == 0
 
 
+def test_who_paints_a_mask_has_decided_on_faint_specks_until_it_is_reset(
+    archive: ScoredArchive, out: Path
+) -> None:
+    archive.add("specks.jpg", {Kind.DUST: (slice(2, 40, 10), slice(2, 60, 10), 120)})
+    paint(out / "specks.jpg.png")
+    imported(archive, out)
+    with archive.ledger() as ledger:
+        assert ledger.unsure(1) == []
+    reset(archive)
+    with archive.ledger() as ledger:
+        assert ledger.unsure(1) == [archive.root / "specks.jpg"]
+    paint(out / "specks.jpg.png")
+    imported(archive, out)
+    with archive.ledger() as ledger:
+        assert ledger.unsure(1) == []
+
+
 def test_without_a_score_map_a_mask_by_hand_is_not_reset(archive: ScoredArchive, out: Path) -> None:
     mask = paint(out / "b.jpg.png")
     imported(archive, out)

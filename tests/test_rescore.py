@@ -114,6 +114,26 @@ def test_a_choice_for_a_part_is_made_there_alone_and_once(archive: ScoredArchive
     assert archive.states() == {"sure": State.QUEUED, "stained": State.QUEUED}
 
 
+def test_faint_specks_all_over_are_asked_about_until_somebody_chooses(archive: ScoredArchive) -> None:
+    archive.add("specks", {Kind.DUST: (slice(2, 40, 10), slice(2, 60, 10), 120)})
+
+    def unsure() -> list[Path]:
+        with archive.ledger() as ledger:
+            return ledger.unsure(1)
+
+    told = rescored(archive, ScanOptions(), dry_run=True)
+    assert (told.changed, unsure()) == (0, [])
+    rescored(archive, ScanOptions())
+    assert unsure() == [archive.root / "specks"]
+    rescored(archive, ScanOptions(), under=b"specks")  # they are snow
+    assert unsure() == []
+    assert "specks" not in archive.states()
+    rescored(archive, ScanOptions())
+    rescored(archive, HIGH, under=b"specks")  # they are dust
+    assert unsure() == []
+    assert archive.states()["specks"] is State.QUEUED
+
+
 def test_a_part_without_photographs_is_refused(archive: ScoredArchive) -> None:
     with pytest.raises(InputError, match=r"no photograph at .*photos/nowhere"):
         rescored(archive, HIGH, under=b"nowhere")

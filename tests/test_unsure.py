@@ -44,6 +44,13 @@ def test_what_is_in_the_mask_anyway_or_no_damage_to_its_owner_is_not() -> None:
     assert not specks_all_over(dotted(FAINT, *EVERYWHERE), kinds={Kind.SCRATCH})
 
 
+def test_a_mask_is_bolder_where_damage_of_another_kind_is_proven() -> None:
+    specks = dotted(175, *EVERYWHERE)
+    assert specks_all_over(specks, kinds={Kind.DUST})
+    specks.scores[:, 0], specks.kinds[:, 0] = 255, KINDS.index(Kind.TEAR)
+    assert not specks_all_over(specks, kinds={Kind.DUST})
+
+
 def test_what_goes_on_from_the_mask_is_no_speck() -> None:
     specks = dotted(FAINT, *EVERYWHERE)
     specks.scores[EVERYWHERE[0].start :: 20, EVERYWHERE[1].start + 1 :: 20] = NORMAL

@@ -52,11 +52,10 @@ def masks(
 
     A mask by hand stays with its photograph, whatever is scanned or rescored, also where that is moved or renamed.
     """
-    from archive_restore.cli.retry import place
     from archive_restore.console import TerminalProgress
     from archive_restore.hand_masks import export_masks, import_masks, reset_masks
     from archive_restore.home import default_home
-    from archive_restore.scanned import scanned_archives, scanned_ledger
+    from archive_restore.scanned import place, scanned_archives, scanned_ledger
 
     if action != "reset" and len(paths) != 1:
         raise typer.BadParameter(f"name one {'archive' if action == 'export' else 'folder of masks'}")

@@ -18,10 +18,9 @@ def release(paths: Held) -> None:
 
     They are held again if their masks grow. To see the masks: archive-restore scan ARCHIVE --preview SHEET
     """
-    from archive_restore.cli.retry import place
     from archive_restore.console import say, show_next_step
     from archive_restore.home import default_home
-    from archive_restore.scanned import scanned_ledger
+    from archive_restore.scanned import place, scanned_ledger
 
     home = default_home()
     with scanned_ledger(home) as ledger:

@@ -45,7 +45,8 @@ def rescore(
 ) -> None:
     """Change what is damage: makes masks and queue anew from what a scan stored, and says what changes.
 
-    The choice for an archive is remembered: its next scan follows it. For a folder or a photograph it is made once.
+    The choice for an archive is remembered: its next scan follows it. That for a folder or a photograph holds until
+    the archive is rescored, or scanned --anew.
     """
     from archive_restore.cli.policy import chosen_kinds, chosen_level
     from archive_restore.console import TerminalProgress, say, show_next_step
@@ -85,9 +86,8 @@ def rescore(
 
 def _chosen(ledger: "Ledger", path: Path | None) -> "list[tuple[Archive, bytes | None]]":
     """Archives, and the path in one of what is to change; None is all of it."""
-    from archive_restore.cli.retry import place
     from archive_restore.errors import InputError
-    from archive_restore.scanned import scanned_archives
+    from archive_restore.scanned import place, scanned_archives
 
     archives = scanned_archives(ledger)
     if path is None:

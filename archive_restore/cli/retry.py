@@ -1,16 +1,12 @@
 """`archive-restore retry`: set what failed going again."""
 
-import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from archive_restore.errors import InputError, printable
-
-if TYPE_CHECKING:
-    from archive_restore.ledger import Archive
+from archive_restore.errors import printable
 
 Paths = Annotated[
     list[Path] | None,
@@ -32,7 +28,7 @@ def retry(paths: Paths = None, failed: Failed = False) -> None:
     from archive_restore.console import say, show_next_step
     from archive_restore.home import default_home
     from archive_restore.ledger import Retried
-    from archive_restore.scanned import scanned_ledger
+    from archive_restore.scanned import place, scanned_ledger
 
     home = default_home()
     with scanned_ledger(home) as ledger:
@@ -59,24 +55,3 @@ def retry(paths: Paths = None, failed: Failed = False) -> None:
     if queued:
         say(f"{queued:,} queued again.")
         show_next_step("archive-restore run")
-
-
-def place(path: Path, archives: "list[Archive]") -> "tuple[Archive, bytes | None]":
-    """The innermost archive that holds `path`, and the path below it (None: the whole archive).
-
-    The last part of the path is not resolved, so that a link in an archive stands for itself.
-    """
-    absolute = path.expanduser().absolute()
-    candidates = {absolute, absolute.parent.resolve() / absolute.name, absolute.resolve()}
-    holding = [
-        (archive, candidate.relative_to(archive.root))
-        for archive in archives
-        for candidate in candidates
-        if candidate.is_relative_to(archive.root)
-    ]
-    if not holding:
-        raise InputError(
-            f"{printable(path)} lies in no archive that was scanned. See archive-restore status."
-        )
-    archive, relative = max(holding, key=lambda held: len(held[0].root.parts))
-    return archive, os.fsencode(relative.as_posix()) if relative.parts else None

@@ -21,5 +21,5 @@ def show_unsure(unsure: Sequence[Path]) -> None:
         say(f"... and {len(unsure) - SHOWN:,} more. All of them: archive-restore status --json")
     say(
         "They are left alone. Where they are damage: archive-restore rescore PHOTOGRAPH --sensitivity high. "
-        "Where they are not, the same without --sensitivity, and they are not named again."
+        "Where they are not, the same without --sensitivity; then they are not listed any more."
     )

@@ -8,15 +8,7 @@ from collections.abc import Collection
 import numpy as np
 
 from archive_restore.detection.filters import components
-from archive_restore.detection.masks import (
-    EVERY_KIND,
-    HYSTERESIS,
-    Level,
-    ScoreMap,
-    Sensitivity,
-    followed,
-    levels_for,
-)
+from archive_restore.detection.masks import EVERY_KIND, HYSTERESIS, Level, ScoreMap, Sensitivity, levels_for
 from archive_restore.detection.regions import Kind
 
 PARTS = 4
@@ -32,14 +24,14 @@ def specks_all_over(
 ) -> bool:
     """Whether a high sensitivity would find many more regions, all over the photograph, than `level` does, which makes
     its mask of what is of these kinds."""
-    scores = score_map.of(kinds).scores
-    fainter = followed(scores, HYSTERESIS[Sensitivity.HIGH])
-    if not fainter.any():
+    scores, high, own = score_map.of(kinds).scores, HYSTERESIS[Sensitivity.HIGH], levels_for(score_map, level)
+    seeds = scores >= high.seed
+    if not seeds.any():
         return False
-    labels, boxes = components(fainter.view(np.uint8))
-    beyond = np.ones(len(boxes), bool)
-    beyond[labels[followed(scores, levels_for(score_map.of(kinds), level))]] = False
-    beyond[0] = False  # what is around them
+    labels, boxes = components((scores >= high.reach).view(np.uint8))
+    beyond = np.zeros(len(boxes), bool)
+    beyond[labels[seeds]] = True
+    beyond[labels[scores >= own.seed]] = False  # they are in the mask, or in part
     left, top, width, height = boxes[beyond, :4].T
     down = (top + height // 2) * PARTS // scores.shape[0]
     across = (left + width // 2) * PARTS // scores.shape[1]

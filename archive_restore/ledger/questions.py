@@ -191,7 +191,7 @@ class Questions(Verbs):
         rows = self._connection.rows(
             """
             SELECT archives.root, files.relative
-            FROM photographs JOIN files ON files.photograph_id = photographs.id
+            FROM photographs CROSS JOIN files ON files.photograph_id = photographs.id  -- the few first
             JOIN archives ON archives.id = files.archive_id
             WHERE photographs.unsure AND files.archive_id = ? AND missing_since IS NULL ORDER BY files.relative
             """,

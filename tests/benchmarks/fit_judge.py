@@ -1,12 +1,10 @@
 """Fits the judge of the segmenter's regions (archive_restore/detection/judge.json).
 
 usage: python -m tests.benchmarks.fit_judge PHOTOGRAPHS --weights FOLDER [--shapes FOLDER] [--samples N] [--out FILE]
-           [--undamaged FOLDER]
 
 PHOTOGRAPHS is a folder of undamaged photographs that the segmenter was not trained on; damage is drawn over them.
 --weights is the folder of the segmenter (models/detector of this repository); --shapes real artefacts as
-train_detector takes them. --undamaged holds more photographs, on which nothing is drawn: all that the segmenter calls
-of them is wrong, also where it was trained on them.
+train_detector takes them.
 Every fifth sample is kept out of the fit; for these it prints, at several thresholds, how much of what is called is
 damage, how much of the damage that the segmenter called is kept, and how much is called where nothing is damaged.
 """
@@ -94,23 +92,12 @@ def regions(
 ) -> Iterator[Candidates]:
     """The segmenter's regions."""
     one = sample(photograph, SIZE, random, shapes)
-    yield from _regions(one.picture, one.truth, detector)
-
-
-def undamaged_regions(photograph: NDArray[np.uint8], detector: Detector, *_: object) -> Iterator[Candidates]:
-    """The segmenter's regions of a photograph that is as it is."""
-    yield from _regions(photograph, np.zeros(photograph.shape[:2], np.bool_), detector)
-
-
-def _regions(
-    picture: NDArray[np.uint8], truth: NDArray[np.bool_], detector: Detector
-) -> Iterator[Candidates]:
-    found, x = regions_in(picture, seen(picture, detector).probability)
+    found, x = regions_in(one.picture, seen(one.picture, detector).probability)
     if not len(x):
         return
-    near = np.asarray(cv2.dilate(truth.astype(np.uint8), NEAR)).ravel()
+    near = np.asarray(cv2.dilate(one.truth.astype(np.uint8), NEAR)).ravel()
     share = found.whole.mean(near[found.whole.position])
-    yield Candidates(x, share, found.whole.size, not truth.any())
+    yield Candidates(x, share, found.whole.size, not one.truth.any())
 
 
 def fitted(
@@ -155,30 +142,9 @@ def report(odds: Floats, material: Material, judged: np.ndarray[tuple[int], np.d
         )
 
 
-def joined(first: Material, second: Material) -> Material:
-    """Both, the samples of the second numbered after those of the first."""
-    later = second.which + 1 + first.which.max(initial=-1)
-    return Material(
-        np.concatenate([first.x, second.x]),
-        np.concatenate([first.share, second.share]),
-        np.concatenate([first.area, second.area]),
-        np.concatenate([first.intact, second.intact]),
-        np.concatenate([first.which, later]),
-    )
-
-
-def fit(
-    description: str,
-    find: Find,
-    traits: Sequence[str],
-    out: Path,
-    samples: int,
-    seed: int,
-    find_undamaged: Find | None = None,
-) -> int:
+def fit(description: str, find: Find, traits: Sequence[str], out: Path, samples: int, seed: int) -> int:
     """Command line of the fits: gathers the material, writes the panel of judges to `out` and reports on it.
-    `samples` are how many are drawn unless told; `seed` is that of the drawing; with `find_undamaged` photographs
-    may be named of which it gives the candidates."""
+    `samples` are how many are drawn unless told; `seed` is that of the drawing."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -187,21 +153,14 @@ def fit(
     parser.add_argument("--shapes", type=Path)
     parser.add_argument("--samples", type=int, default=samples)
     parser.add_argument("--out", type=Path, default=out)
-    if find_undamaged is not None:
-        parser.add_argument("--undamaged", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     shapes = read_shapes(arguments.shapes) if arguments.shapes else {}
     detector = load_detector(folder=arguments.weights)
     photographs = Photographs(find_entries(arguments.photographs))
     material = gathered(photographs, detector, shapes, arguments.samples, find, seed)
-    if find_undamaged is not None and arguments.undamaged:
-        undamaged = Photographs(find_entries(arguments.undamaged))
-        material = joined(
-            material, gathered(undamaged, detector, shapes, len(undamaged), find_undamaged, seed)
-        )
     learn = material.which % HELD_OUT != 0
-    print(f"{material.which.max(initial=-1) + 1} samples, {len(material.x)} candidates")
+    print(f"{arguments.samples} samples, {len(material.x)} candidates")
     panel = [fitted(material, learn, seed) for seed in range(JUDGES)]
     arguments.out.write_text(json.dumps({"traits": traits, "panel": panel}) + "\n", encoding="ascii")
     odds = np.mean([parse(weights).odds(material.x) for weights in panel], axis=0)
@@ -210,8 +169,7 @@ def fit(
 
 
 def main() -> int:
-    out = Path(judge.__file__).with_name("judge.json")
-    return fit(__doc__ or "", regions, judge.TRAITS, out, 800, SEED, undamaged_regions)
+    return fit(__doc__ or "", regions, judge.TRAITS, Path(judge.__file__).with_name("judge.json"), 800, SEED)
 
 
 if __name__ == "__main__":
