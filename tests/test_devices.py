@@ -10,6 +10,13 @@ from archive_restore.training.trainer import Trainer, TrainingOptions
 CPU = torch.device("cpu")
 
 
+def on_a_cpu_with(
+    features: dict[str, bool], monkeypatch: pytest.MonkeyPatch, capability: str = "AVX512"
+) -> None:
+    monkeypatch.setattr(devices.torch.cpu, "get_capabilities", lambda: features, raising=False)
+    monkeypatch.setattr(devices.torch.backends.cpu, "get_cpu_capability", lambda: capability)
+
+
 @pytest.mark.parametrize(
     ("precision", "features", "computed_in"),
     [
@@ -21,7 +28,7 @@ CPU = torch.device("cpu")
 def test_training_computes_in_bfloat16_only_on_a_cpu_that_has_it(
     precision: str, features: dict[str, bool], computed_in: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(devices.torch.cpu, "get_capabilities", lambda: features, raising=False)
+    on_a_cpu_with(features, monkeypatch)
     task = RefineHoles(sizes=(32,), pixels=2 * 32 * 32, adversary_from=0.0)
     trainer = Trainer(task, TrainingOptions(samples=10, precision=precision), CPU)
     picture = torch.zeros(1, 1, 4, 4)
@@ -36,7 +43,7 @@ def test_training_computes_in_bfloat16_only_on_a_cpu_that_has_it(
 def test_the_segmenter_learns_in_bfloat16_only_on_a_cpu_that_has_it(
     features: dict[str, bool], computed_in: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(devices.torch.cpu, "get_capabilities", lambda: features, raising=False)
+    on_a_cpu_with(features, monkeypatch)
     state = begun(DetectorTraining(samples=2, size=32, batch=2))
     seen = []
     first = next(module for module in state.network.modules() if isinstance(module, torch.nn.Conv2d))
@@ -44,3 +51,10 @@ def test_the_segmenter_learns_in_bfloat16_only_on_a_cpu_that_has_it(
     nothing = np.zeros((2, 32, 32), np.uint8)
     learn(state, (np.zeros((2, 32, 32, 3), np.uint8), nothing > 0, nothing + 255), 1e-3)
     assert seen == [computed_in]
+
+
+def test_a_cpu_held_to_avx2_does_not_compute_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_a_cpu_with({"avx512_bf16": True, "amx_bf16": True}, monkeypatch, "AVX2")
+    assert devices.half_precision(CPU) is None
+    on_a_cpu_with({"bf16": True}, monkeypatch, "DEFAULT")  # of ARM
+    assert devices.half_precision(CPU) is torch.bfloat16

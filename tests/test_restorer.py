@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Iterator
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from archive_restore.errors import DeviceError
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import LoadedModel, ModelCard
+from archive_restore.networks.winograd import WinogradConvolution
 from archive_restore.restoring import restorer as restoring
 from archive_restore.restoring.prefill import prefill
 from archive_restore.restoring.restorer import CHEAP_PX, CHEAP_SHARE, Restorer, thoroughness, ways_of
@@ -175,6 +177,23 @@ def test_a_cpu_restores_as_often_as_is_cheap() -> None:
         assert [ways_of(None, area, picture, slower=4) for area in windows] == [2, 1, 1, 1]
         assert [ways_of(True, area, picture) for area in windows] == [8] * 4
         assert [ways_of(False, area, picture) for area in windows] == [1] * 4
+
+
+def test_a_cpu_that_multiplies_slowly_restores_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, mask = scratched(150, 170)
+    generator = Generator(widths=(24, 24, 24), dilations=(1, 2), window=80, context=8).eval()
+    torch.manual_seed(0)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    monkeypatch.setattr(restoring, "half_precision", lambda device: None)
+    restored = []
+    for slow in (False, True):
+        monkeypatch.setattr(restoring, "pays", lambda device, slow=slow: slow)
+        used = deepcopy(generator)
+        restored.append(restorer(used).restore(pixels, mask).astype(int))
+        assert any(isinstance(part, WinogradConvolution) for part in used.modules()) is slow
+    assert (restored[0] != pixels).any()
+    assert np.abs(restored[1] - restored[0]).max() <= 1
 
 
 def test_a_cpu_without_half_precision_shows_its_windows_less_often(monkeypatch: pytest.MonkeyPatch) -> None:

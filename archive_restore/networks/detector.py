@@ -25,6 +25,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from archive_restore.errors import WeightsError, printable
 from archive_restore.networks.devices import half_precision
 from archive_restore.networks.weights import read_checked, read_manifest, shipped_models
+from archive_restore.networks.winograd import pays, with_fewer_multiplications
 
 Value = TypeVar("Value", bound=np.generic)
 
@@ -245,6 +246,8 @@ class Detector:
         on_cpu = self.device.type == "cpu"
         self.precision = (half_precision(self.device) if on_cpu else None) or torch.float32
         self.network = laid_out(fuse(deepcopy(network).eval()).to(self.device, self.precision))
+        if pays(self.device):
+            with_fewer_multiplications(self.network)
 
     @torch.inference_mode()
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -59,8 +59,16 @@ NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
 """Features of a CPU that make bfloat16 faster than float32; without them it is emulated, and several times slower."""
 
 
+def cpu_has_only_avx2() -> bool:
+    """Whether torch computes with eight float32 numbers at a time: on most computers at home, and on any x86 with
+    `ATEN_CPU_CAPABILITY=avx2` in its environment (for oneDNN: `ONEDNN_MAX_CPU_ISA=AVX2`)."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX2"
+
+
 def cpu_computes_in_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16; False from a torch that cannot say."""
+    """Whether this CPU has instructions for bfloat16, and uses them; False from a torch that cannot say."""
+    if cpu_has_only_avx2():
+        return False
     features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(features.get(name) for name in NATIVE_BFLOAT16)
 

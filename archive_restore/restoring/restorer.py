@@ -14,6 +14,7 @@ from archive_restore.errors import DeviceError, WeightsError
 from archive_restore.networks.devices import half_precision
 from archive_restore.networks.ensemble import WAYS, SelfEnsemble
 from archive_restore.networks.weights import LoadedModel
+from archive_restore.networks.winograd import pays, with_fewer_multiplications
 from archive_restore.restoring.fractions import Picture, Sample
 from archive_restore.restoring.grain import match_grain
 from archive_restore.restoring.levels import Cut, Level, Painting, coarse_to_fine
@@ -64,7 +65,8 @@ class Restorer:
 
     Parameters
     ----------
-    model : its module is moved to `device`, and rounded to the precision that it computes in there
+    model : its module is moved to `device`, rounded to the precision that it computes in there, and given fewer
+        multiplications where these are slow (`networks.winograd`)
     device : see `networks.devices.choose_device`
     batch_size : windows of full size at once, and more of smaller ones; None to choose by the device
     grain : draw the texture and the grain that the restored holes lack (see `texture.match_texture` and
@@ -106,6 +108,8 @@ class Restorer:
         self._module = SelfEnsemble(model.module).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self._precision is not None:
             _round_weights(self._module, self._precision)
+        elif pays(device):
+            with_fewer_multiplications(self._module)
 
     def restore(self, pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray[Sample]:
         """One photograph.

@@ -12,6 +12,8 @@ usage: python -m tests.benchmarks.speed [--device cpu|cuda:N] [--model NAME] [--
    `COMMAND run --model cv2` over the same folder and masks.
 
 --thorough restores every window eight times, as GPUs do anyway.
+ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 in the environment hold a larger processor
+to what most computers at home have.
 --photographs names a folder of photographs, which are scaled to size; without it scenes are drawn.
 """
 
