@@ -1,4 +1,4 @@
-"""A photograph beside what will be repainted in it, small: a process a photograph."""
+"""A photograph beside what will be repainted in it, or what would be, small: a process a photograph."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection import KINDS, PAINTED, Kind, ScoreMap
+from archive_restore.detection import KINDS, PAINTED, Kind, Policy, Region, ScoreMap, threshold
 from archive_restore.errors import PhotographError
 from archive_restore.home import Home
 from archive_restore.masking import mask_at, read_score_map
@@ -40,19 +40,22 @@ NEAR_PX: Final = 5
 
 @dataclass(frozen=True)
 class Overlay:
-    """A task: a photograph with a mask."""
+    """A task: a photograph with its mask, or with the one that a policy would make."""
 
     path: Path
     sha256: str
     home: Home
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The photograph and the same with its mask in colours, (h, w, 3) uint8, both of one size, as viewers turn it."""
+    """The photograph and the same with a mask in colours, (h, w, 3) uint8, both of one size, as viewers turn it."""
 
     plain: Pixels
     coloured: Pixels
+    covered: int  # px in the mask
+    regions: tuple[Region, ...] = ()  # what the policy finds, where the task has one
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Hidden:
 
 
 def overlay(task: Overlay) -> Pair | Hidden:
-    """Reads a photograph and its mask and makes both small."""
+    """Reads a photograph and makes it and the mask small."""
     cv2.setNumThreads(1)  # the processes share the cores
     try:
         photograph = decode(task.path)
@@ -72,7 +75,14 @@ def overlay(task: Overlay) -> Pair | Hidden:
     turn, _ = as_displayed(bytes(photograph.source))
     picture = viewable(photograph)
     shape = (picture.shape[0], picture.shape[1])
-    mask = mask_at(task.home.mask(task.sha256), shape)
+    score_map = read_score_map(task.home.score_map(task.sha256))
+    regions: list[Region] = []
+    if task.policy is None:
+        mask = mask_at(task.home.mask(task.sha256), shape)
+    elif score_map is None:
+        return Hidden("what its scan found is gone; scan it --anew")
+    else:
+        mask, regions = threshold(score_map, task.policy.level, shape, task.policy.kinds)
     scale = max(shape[1] / BOX[0], shape[0] / BOX[1], 1.0)
     if turn in (5, 6, 7, 8):  # rows are columns
         scale = max(shape[0] / BOX[0], shape[1] / BOX[1], 1.0)
@@ -80,8 +90,8 @@ def overlay(task: Overlay) -> Pair | Hidden:
     small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     if small.ndim == 2:
         small = np.repeat(small[..., None], 3, axis=2)
-    painted = coloured(small, shrink_mask(mask, size), read_score_map(task.home.score_map(task.sha256)))
-    return Pair(upright(small, turn), upright(painted, turn))
+    painted = coloured(small, shrink_mask(mask, size), score_map)
+    return Pair(upright(small, turn), upright(painted, turn), int(mask.sum()), tuple(regions))
 
 
 def coloured(picture: Pixels, mask: NDArray[np.bool_], score_map: ScoreMap | None) -> Pixels:

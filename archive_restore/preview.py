@@ -1,21 +1,24 @@
-"""The preview: contact sheets of what waits to be repainted, to be looked at before any of it is."""
+"""The preview: contact sheets of what waits to be repainted, to be looked at before any of it is, and of what only who
+looks can decide on."""
 
 import io
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from archive_restore.cores import usable_cores
+from archive_restore.detection import Policy, Sensitivity
 from archive_restore.durable import write_durably
 from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
-from archive_restore.ledger import Archive, KindCount, Ledger, MaskedPhotograph, State
+from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, State
 from archive_restore.overlays import BOX, COLOURS, Hidden, Overlay, Pair, overlay
 from archive_restore.photos.archive import output_folder
 from archive_restore.processes import Lost, in_processes
@@ -48,23 +51,24 @@ PAGE: Final = (ACROSS * CELL[0] + GAP, HEAD + DOWN * CELL[1])
 
 @dataclass(frozen=True)
 class Entry:
-    """One photograph of a sheet."""
+    """One photograph of a sheet: by its mask, or as a high `policy` would mask it."""
 
     photograph: MaskedPhotograph
-    path: Path
-    kinds: tuple[KindCount, ...]
+    policy: Policy | None = None
 
     @property
-    def caption(self) -> str:
-        """What was found, and how much of the photograph that is."""
-        found = ", ".join(f"{kind.kind} {kind.regions:,}" for kind in self.kinds)
-        share = f"{self.photograph.covered / self.photograph.pixels:.2%} of it"
+    def warning(self) -> str:
+        """What is to be known before the rest."""
+        if self.policy is not None:
+            return "faint specks all over; a high sensitivity takes "
+        return "held for a look: " if State.HELD in self.photograph.states else ""
+
+    def caption(self, regions: dict[str, int], covered: int) -> str:
+        """How many regions of each kind there are, and how much of the photograph that is."""
+        found = ", ".join(f"{kind} {count:,}" for kind, count in regions.items())
+        share = f"{covered / self.photograph.pixels:.2%} of it"
         copies = f", {self.photograph.files} copies" if self.photograph.files > 1 else ""
         return f"{share}: {found}{copies}"
-
-    @property
-    def held(self) -> bool:
-        return State.HELD in self.photograph.states
 
 
 def check_form(sheet: Path) -> None:
@@ -98,14 +102,15 @@ def check_sheet(sheet: Path, archives: Sequence[Path]) -> None:
 def write_preview(
     archive: Archive, sheet: Path, *, ledger: Ledger, home: Home, progress: Progress
 ) -> list[Path]:
-    """Writes what is queued and held in an archive as contact sheets, the largest masks first.
+    """Writes what is queued and held in an archive as contact sheets, the largest masks first; after that, what has
+    faint specks all over, as a high sensitivity would mask it.
 
     Each photograph stands beside itself with the mask in the colours of the kinds of damage. Several pages become
     sheet-1.jpg, sheet-2.jpg and so on. One page is in memory at a time.
 
     Returns
     -------
-    The pages; none, if nothing waits.
+    The pages; none, if nothing waits or is to be decided on.
 
     Raises
     ------
@@ -115,26 +120,39 @@ def write_preview(
         A page cannot be written.
     """
     waits = {State.QUEUED, State.HELD} if at_work(home) else {State.QUEUED, State.HELD, State.LEASED}
-    waiting = sorted(
-        (one for one in ledger.masked(archive.id) if not waits.isdisjoint(one.states)),
-        key=lambda one: (-one.covered / one.pixels, one.relative),
-    )
-    count = -(-len(waiting) // (ACROSS * DOWN))
+    waiting, unsure = [], []
+    for one in ledger.masked(archive.id):
+        if not waits.isdisjoint(one.states):
+            waiting.append(Entry(one))
+        if one.unsure:
+            unsure.append(Entry(one, _high(one)))
+    waiting.sort(key=lambda one: (-one.photograph.covered / one.photograph.pixels, one.photograph.relative))
+    unsure.sort(key=lambda one: one.photograph.relative)
+    subtitle = f"to be restored {len(waiting):,}, "
+    if unsure:
+        subtitle += f"with faint specks all over {len(unsure):,}, "
+    entries = waiting + unsure
+    count = -(-len(entries) // (ACROSS * DOWN))
     pages = page_names(sheet, count)
     for page in pages:
         check_sheet(page, [archive.root])
-    progress.start("Writing the preview", len(waiting))
+    progress.start("Writing the preview", len(entries))
     try:
-        shown = _in_order(archive, waiting, ledger, home, progress)
+        shown = _in_order(archive, entries, home, progress)
         for number, page in enumerate(pages):
-            drawn = _page(archive, f"{len(waiting):,} photographs, page {number + 1:,} of {count:,}")
-            for place in range(min(ACROSS * DOWN, len(waiting) - number * ACROSS * DOWN)):
+            drawn = _page(archive, f"{subtitle}page {number + 1:,} of {count:,}")
+            for place in range(min(ACROSS * DOWN, len(entries) - number * ACROSS * DOWN)):
                 entry, picture = next(shown)
-                _draw(drawn, place, entry, picture)
+                _draw(drawn, place, entry, picture, _caption(entry, picture, ledger))
             write_durably(page, _encoded(drawn, FORMATS[page.suffix.lower()]))
     finally:
         progress.stop()
     return pages
+
+
+def _high(photograph: MaskedPhotograph) -> Policy:
+    """That of a photograph, but with a high sensitivity."""
+    return replace(Policy.parsed(photograph.policy), level=Sensitivity.HIGH)
 
 
 def page_names(sheet: Path, count: int) -> list[Path]:
@@ -148,21 +166,34 @@ def page_names(sheet: Path, count: int) -> list[Path]:
 
 
 def _in_order(
-    archive: Archive, waiting: Sequence[MaskedPhotograph], ledger: Ledger, home: Home, progress: Progress
+    archive: Archive, entries: Sequence[Entry], home: Home, progress: Progress
 ) -> Iterator[tuple[Entry, Pair | Hidden | Lost]]:
     """Each photograph with its pictures. Processes finish in any order; what is early waits, small."""
-    place = {one.sha256: number for number, one in enumerate(waiting)}
-    tasks = (Overlay(archive.root / os.fsdecode(one.relative), one.sha256, home) for one in waiting)
+    tasks = [
+        Overlay(archive.root / os.fsdecode(one.photograph.relative), one.photograph.sha256, home, one.policy)
+        for one in entries
+    ]
+    place = {task: number for number, task in enumerate(tasks)}
     early: dict[int, Pair | Hidden | Lost] = {}
     following = 0
     for task, picture in in_processes(overlay, tasks, processes=usable_cores()):
-        early[place[task.sha256]] = picture
+        early[place[task]] = picture
         progress.advance()
         while following in early:
-            one = waiting[following]
-            path = archive.root / os.fsdecode(one.relative)
-            yield Entry(one, path, tuple(ledger.kinds_of(one.id))), early.pop(following)
+            yield entries[following], early.pop(following)
             following += 1
+
+
+def _caption(entry: Entry, picture: Pair | Hidden | Lost, ledger: Ledger) -> str:
+    """What is said of an entry: of its mask, as the ledger has it."""
+    if entry.policy is None:
+        regions = {kind.kind: kind.regions for kind in ledger.kinds_of(entry.photograph.id)}
+        return entry.caption(regions, entry.photograph.covered)
+    if not isinstance(picture, Pair):
+        return ""
+    return entry.caption(
+        dict(Counter(region.kind for region in picture.regions).most_common()), picture.covered
+    )
 
 
 def _page(archive: Archive, subtitle: str) -> Image.Image:
@@ -178,7 +209,7 @@ def _page(archive: Archive, subtitle: str) -> Image.Image:
     return page
 
 
-def _draw(page: Image.Image, place: int, entry: Entry, picture: Pair | Hidden | Lost) -> None:
+def _draw(page: Image.Image, place: int, entry: Entry, picture: Pair | Hidden | Lost, caption: str) -> None:
     """One photograph at its place, 0 to ACROSS * DOWN - 1."""
     left = GAP + place % ACROSS * CELL[0]
     top = HEAD + place // ACROSS * CELL[1]
@@ -196,10 +227,10 @@ def _draw(page: Image.Image, place: int, entry: Entry, picture: Pair | Hidden | 
     name = printable(os.fsdecode(entry.photograph.relative))
     pen.text((left, below), _fitted(name, pen, width), INK, font)
     start = float(left)
-    if entry.held:
-        pen.text((start, below + 20), "held for a look: ", ALARM, font)
-        start += pen.textlength("held for a look: ", font)
-    pen.text((start, below + 20), _fitted(entry.caption, pen, left + width - start), FAINT, font)
+    if entry.warning:
+        pen.text((start, below + 20), entry.warning, ALARM, font)
+        start += pen.textlength(entry.warning, font)
+    pen.text((start, below + 20), _fitted(caption, pen, left + width - start), FAINT, font)
 
 
 def _fitted(text: str, pen: ImageDraw.ImageDraw, width: float) -> str:

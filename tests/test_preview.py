@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from archive_restore.detection import KINDS, PAINTED, Kind, ScoreMap, threshold
+from archive_restore.detection import KINDS, PAINTED, Kind, Policy, ScoreMap, threshold
 from archive_restore.durable import write_durably
 from archive_restore.errors import InputError
 from archive_restore.home import Home
@@ -43,6 +43,8 @@ def put(
     *,
     orientation: int = 1,
     size: tuple[int, int] = (60, 40),
+    policy: str = "normal",
+    unsure: bool = False,
 ) -> str:
     """A grey photograph, scanned; its sha256."""
     path = archive / name
@@ -52,11 +54,12 @@ def put(
     image.putpixel((0, 0), (len(list(archive.iterdir())), 0, 0))  # a content of its own
     image.save(path, exif=exif)
     sha256 = file_sha256(path)
-    mask, regions = threshold(found, shape=(size[1], size[0]))
+    made_by = Policy.parsed(policy)
+    mask, regions = threshold(found, made_by.level, (size[1], size[0]), made_by.kinds)
     write_mask(home.detected_mask(sha256), mask)
     write_durably(home.score_map(sha256), found.to_png())
     photograph = ScannedPhotograph(
-        os.fsencode(name), 1, 1, sha256, "png", *size, "normal", covered=int(mask.sum())
+        os.fsencode(name), 1, 1, sha256, "png", *size, policy, covered=int(mask.sum()), unsure=unsure
     )
     with open_ledger(home.ledger) as ledger:
         ledger.record(ledger.add_archive(archive), photograph, [row_of(region) for region in regions])
@@ -163,6 +166,37 @@ def test_a_sheet_holds_what_waits_with_the_largest_masks_first(archive: Path, ho
             ledger.claim("worker", 9)
         assert previewed(archive, home, page) == []
     assert len(previewed(archive, home, page)) == 1  # the worker is dead: both wait
+
+
+def test_specks_that_only_a_person_can_judge_are_shown_as_a_high_sensitivity_would_mask_them(
+    archive: Path, home: Home
+) -> None:
+    faint = 150  # a normal sensitivity leaves it
+    put(
+        archive, home, "waits.png", scores({Kind.SCRATCH: line(5, 250), Kind.DUST: block(faint)}), unsure=True
+    )
+    found = scores({Kind.DUST: line(5, faint), Kind.SPOT: block(faint)})
+    put(archive, home, "left alone.png", found, policy="normal: dust", unsure=True)
+    put(archive, home, "clean.png", scores({Kind.DUST: block(faint)}))
+    [page] = previewed(archive, home, archive.parent / "sheet.png")
+    with Image.open(page) as image:
+        shown = np.asarray(image)
+    places = [shown[64:500, :960], shown[64:500, 960:], shown[500:930, :960]]
+    assert [has(place, Kind.SCRATCH).any() for place in places] == [True, False, True]
+    assert [has(place, Kind.DUST).any() for place in places] == [False, True, True]
+    assert not any(has(place, Kind.SPOT).any() for place in places)  # of other kinds than are wished
+    alarm = [(place == (190, 0, 30)).all(axis=2).any() for place in places]
+    assert alarm == [False, True, True]
+    assert not (shown[500:930, 960:] != (250, 250, 248)).any()
+
+
+def test_what_is_unsure_and_has_no_score_map_is_said_in_its_place(archive: Path, home: Home) -> None:
+    sha256 = put(archive, home, "a.png", scores({}), unsure=True)
+    home.score_map(sha256).unlink()
+    told = overlay(Overlay(archive / "a.png", sha256, home, Policy()))
+    assert isinstance(told, Hidden)
+    assert "--anew" in told.reason
+    assert len(previewed(archive, home, archive.parent / "sheet.png")) == 1
 
 
 def test_many_photographs_fill_several_pages(archive: Path, home: Home) -> None:

@@ -273,7 +273,11 @@ def test_what_may_be_dust_or_snow_is_named_and_left_alone(archive: Path) -> None
         return [Path(path).name for path in known["unsure"]]
 
     assert unsure() == ["again.png", "damaged.png"]
-    assert "specks all over" in typed("status").stdout
+    look = f"archive-restore report {archive} --preview SHEET.jpg"
+    assert look in " ".join(typed("status").stdout.split())
+    sheet = archive.parent / "sheet.jpg"
+    assert look not in " ".join(typed("scan", archive, "--preview", sheet, "--jobs", "1").stdout.split())
+    assert sheet.exists()
     damage = typed("rescore", archive / "again.png", "--sensitivity", "high", "--jobs", "1").stdout
     assert f"{archive / 'again.png'}: sensitivity high" in damage
     assert "1 mask changes." in damage

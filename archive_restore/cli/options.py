@@ -119,7 +119,8 @@ Preview = Annotated[
     typer.Option(
         "--preview",
         metavar="SHEET",
-        help="Write a contact sheet, .jpg or .png: what waits, beside the same with its mask in colours.",
+        help="Write a contact sheet, .jpg or .png: what waits, beside the same with its mask in colours, and what you "
+        "are to decide on.",
     ),
 ]
 Recompress = Annotated[

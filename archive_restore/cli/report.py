@@ -106,7 +106,7 @@ def show_pages(pages: list[Path]) -> None:
     from archive_restore.errors import printable
 
     if not pages:
-        say("There is nothing to preview: nothing is queued or held.")
+        say("There is nothing to preview: nothing is queued, held or to be decided on.")
     elif len(pages) == 1:
         say(f"Preview: {printable(pages[0].resolve())}")
     else:

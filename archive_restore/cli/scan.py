@@ -119,7 +119,7 @@ def scan(
         )
     _show_infrared(summary)
     _show_closer_look(summary, anew=anew)
-    show_unsure(summary.unsure)
+    show_unsure(summary.unsure, summary.archive, previewed=preview is not None)
     if preview is not None:
         show_pages(pages)
     _show_policy(summary)

@@ -78,7 +78,7 @@ def _show(ledger: "Ledger", counts: "list[tuple[Archive, Counts]]") -> None:
         unreachable = ledger.unreachable(archive.id, SHOWN)
         show_unreachable([(one.path, one.reason) for one in unreachable], count=count.unreachable)
         _show_held(ledger, archive, count.states[State.HELD])
-        show_unsure(ledger.unsure(archive.id))
+        show_unsure(ledger.unsure(archive.id), archive.root)
         if count.by_hand:
             say(f"Masks by hand in {printable(archive.root)}: {count.by_hand:,}")
         if archive.scanned_at is None:

@@ -1,5 +1,6 @@
 """The list of photographs that only a person can decide on, as several commands show it."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,8 +8,9 @@ from archive_restore.cli.set_aside import SHOWN
 from archive_restore.errors import printable
 
 
-def show_unsure(unsure: Sequence[Path]) -> None:
-    """Prints the paths of photographs with faint specks all over, as many as fit a screen, and how to decide."""
+def show_unsure(unsure: Sequence[Path], archive: Path, *, previewed: bool = False) -> None:
+    """Prints the paths of an archive's photographs with faint specks all over, as many as fit a screen, and how to
+    look at them (unless they are `previewed`) and decide."""
     from archive_restore.console import say, show_table
 
     if not unsure:
@@ -19,6 +21,9 @@ def show_unsure(unsure: Sequence[Path]) -> None:
     )
     if len(unsure) > SHOWN:
         say(f"... and {len(unsure) - SHOWN:,} more. All of them: archive-restore status --json")
+    if not previewed:
+        root = shlex.quote(printable(archive))
+        say(f"To see what a high sensitivity would take: archive-restore report {root} --preview SHEET.jpg")
     say(
         "They are left alone. Where they are damage: archive-restore rescore PHOTOGRAPH --sensitivity high. "
         "Where they are not, the same without --sensitivity; then they are not listed any more."
