@@ -11,7 +11,7 @@ from archive_restore.detection import Policy, Region
 from archive_restore.errors import InputError, SetAside, printable
 from archive_restore.examine import Examination, Examined, Refused, ScanOptions, examine, usable
 from archive_restore.ledger import KindCount
-from archive_restore.photos.archive import FoundFile, check_archive, check_output, walk
+from archive_restore.photos.archive import FoundFile, check_archive, check_output, same, walk
 from archive_restore.photos.companions import infrared_of_file
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
@@ -93,7 +93,7 @@ def _masks_of(
         for root, file in _photographs(path, out, on_error):
             mask = out / os.fsdecode(file.relative + MASK_SUFFIX)
             other = masks.setdefault(mask, (root, file))
-            if not _same_file(other[1].path(other[0]), file.path(root)):
+            if not same(other[1].path(other[0]), file.path(root)):
                 raise InputError(
                     f"{printable(other[1].path(other[0]))} and {printable(file.path(root))} would have the "
                     f"same mask, {printable(mask)}. Detect them one after the other, into two folders."
@@ -110,7 +110,7 @@ def _photographs(
         for file in walk(folder, on_error=on_error):
             yield folder, file
         return
-    if _same_file(path.parent, out):
+    if same(path.parent, out):
         raise InputError(
             f"{printable(out)} is the folder of {printable(path)}; masks there would pass for photographs. "
             "Name another folder with --out."
@@ -119,7 +119,3 @@ def _photographs(
     infrared = infrared_of_file(path)
     beside = None if infrared is None else os.fsencode(infrared.name)
     yield path.parent, FoundFile(os.fsencode(path.name), status.st_size, status.st_mtime_ns, beside)
-
-
-def _same_file(first: Path, second: Path) -> bool:
-    return first == second or (first.exists() and second.exists() and first.samefile(second))

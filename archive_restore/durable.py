@@ -136,6 +136,8 @@ def _make_folders(folder: Path, like: Mapping[Path, Path] | None = None) -> None
     """mkdir -p whose new entries survive a power cut as well, with the permissions of the folders they are like."""
     missing = []
     while not folder.is_dir():
+        if folder == folder.parent:  # a drive that is gone
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(folder))
         missing.append(folder)
         folder = folder.parent
     for folder in reversed(missing):

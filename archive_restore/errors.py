@@ -66,6 +66,10 @@ class DiskFullError(StorageError):
     """There is no room on a disk. Going on helps once there is."""
 
 
+class NoScratchError(StorageError):
+    """The temporary folder has no room for a large photograph. Smaller ones go on."""
+
+
 class LedgerError(ArchiveRestoreError):
     """The ledger cannot be used."""
 

@@ -25,7 +25,7 @@ from archive_restore.detection import (
 )
 from archive_restore.detection.infrared import Verdict
 from archive_restore.durable import write_durably
-from archive_restore.errors import PhotographError, TooLargePhotographError, WeightsError
+from archive_restore.errors import NoScratchError, PhotographError, TooLargePhotographError, WeightsError
 from archive_restore.home import Home
 from archive_restore.infrared import score_pages
 from archive_restore.photos.archive import FoundFile
@@ -203,8 +203,10 @@ def examine(task: Examination) -> Examined | Refused:
             write_durably(task.home.score_map(found.sha256), found.score_map.to_png())
     except PhotographError as error:
         # `from None` in the decoder hides the cause from a traceback, not from here.
-        passing = isinstance(error, TooLargePhotographError) or isinstance(error.__context__, OSError)
-        return Refused(error.reason, passing)
+        passing = isinstance(error, TooLargePhotographError)
+        return Refused(error.reason, passing or isinstance(error.__context__, OSError | NoScratchError))
+    except NoScratchError as error:
+        return Refused(str(error), may_pass=True)
     if by_hand is not None:
         regions = painted(by_hand, found.score_map)
         covered = int(np.count_nonzero(by_hand))

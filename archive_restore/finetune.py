@@ -24,7 +24,7 @@ from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS
 from archive_restore.progress import NullProgress, Progress
 from archive_restore.scanned import scanned_archives
 from archive_restore.training.comparison import Comparison
-from archive_restore.training.loop import CHECKPOINT, resumed, train
+from archive_restore.training.loop import CHECKPOINT, PREFETCHED, batches, resumed, stop_after, train
 from archive_restore.training.objectives import RefineHoles
 from archive_restore.training.sources import Photographs
 from archive_restore.training.trainer import Trainer, TrainingOptions
@@ -152,9 +152,10 @@ def trained(
     )
     tiles = tiles_in(folder / "train")
     samples = training_length(material, options)
-    if options.minutes is not None and options.steps is None:
+    timed = options.minutes is not None and options.steps is None
+    if timed:
         # So that the rates have fallen when the time is up; the slowest process decides.
-        fitting = 60 * options.minutes * samples_a_second(objective, tiles, device) * world.size
+        fitting = 60 * float(options.minutes or 0) * samples_a_second(objective, tiles, device) * world.size
         samples = world.least(max(1, int(fitting)))
     trainer = Trainer(
         objective,
@@ -165,20 +166,24 @@ def trained(
     trainer.start_from(start.network.state_dict())
     if options.resume:
         resumed(trainer, folder)
+        if timed:  # these minutes come after those of before
+            trainer.options = replace(trainer.options, samples=trainer.samples + samples)
     elif world.leads:
         (folder / CHECKPOINT).unlink(missing_ok=True)
-    train(trainer, tiles, folder, progress=progress, until=until)
+    time_is_up = stop_after(options.minutes)
+    train(trainer, tiles, folder, progress=progress, until=lambda: until() or time_is_up())
     return trainer
 
 
 def samples_a_second(objective: RefineHoles, tiles: Photographs, device: torch.device) -> float:
-    """How fast this machine trains, the adversary included, measured on a network that is thrown away."""
+    """How fast this machine draws and trains, the adversary included, measured on a network that is thrown away."""
     trial = Trainer(replace(objective, adversary_from=0.0), TrainingOptions(samples=1), device)
-    batches = [objective.batch(tiles, (JUDGE_SEED, step)) for step in range(TIMED_STEPS)]
-    trial.train_step(batches[0])
+    drawn = batches(objective, tiles, (JUDGE_SEED,), 0)
+    for _ in range(PREFETCHED):  # they were drawn together, before the clock runs
+        trial.train_step(next(drawn))
     began, seen = time.monotonic(), trial.samples
-    for batch in batches:
-        trial.train_step(batch)
+    for _ in range(TIMED_STEPS):
+        trial.train_step(next(drawn))
     return (trial.samples - seen) / (time.monotonic() - began)
 
 

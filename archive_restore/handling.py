@@ -113,6 +113,8 @@ class Handling:
         mirror_folders(output, job.path, depth=job.relative.count(b"/"))
         if self._options.records:
             write_record(output, record)
+        else:
+            remove_record(output)  # of what is to be replaced
         try:
             write_checked(output, data, loaded, pages, recompressed=recompress)
         except PhotographError:

@@ -12,7 +12,7 @@ from archive_restore.home import Home
 from archive_restore.interrupts import StopRequest, stop_on_interrupt
 from archive_restore.networks.devices import choose_device
 from archive_restore.networks.weights import ModelCard, load_model
-from archive_restore.photos.archive import check_archive, check_output, walk
+from archive_restore.photos.archive import check_archive, check_output, same, walk
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Samples, decode, encode
 from archive_restore.photos.mask_files import read_mask
 from archive_restore.photos.names import folded, folds, written
@@ -138,7 +138,7 @@ def _photographs(
 
     for path in paths:
         if path.is_file():
-            if path.resolve().parent == out.resolve():
+            if same(path.resolve().parent, out.resolve()):
                 raise InputError(
                     f"{printable(path)} lies in the output folder; originals are never overwritten. "
                     "Name another --out."
@@ -218,6 +218,8 @@ class _Inpainting:
         self._notes[order.output] = "; ".join(record.notes)
         if self._options.records:
             write_record(order.output, record)
+        else:
+            remove_record(order.output)  # of what is to be replaced
         try:
             write_checked(order.output, data, loaded, pages, recompressed=recompress)
         except PhotographError:

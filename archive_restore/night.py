@@ -55,10 +55,11 @@ def parse_duration(text: str) -> timedelta:
 
 
 def next_time(wanted: time, now: datetime) -> datetime:
-    """The next moment at which local clocks show `wanted`; `now` says where local is by its time zone."""
-    local = now.astimezone() if now.tzinfo is None else now
-    then = local.replace(hour=wanted.hour, minute=wanted.minute, second=0, microsecond=0)
-    return then if then > local else then + timedelta(days=1)
+    """The next moment at which clocks show `wanted` where `now` is: in its time zone, or, if it has none, here, also
+    after a night in which clocks are changed."""
+    then = now.replace(hour=wanted.hour, minute=wanted.minute, second=0, microsecond=0)
+    then = then if then > now else then + timedelta(days=1)
+    return then.astimezone() if then.tzinfo is None else then
 
 
 @dataclass
@@ -160,6 +161,8 @@ def has_room(folder: Path) -> bool:
     """Whether more than a crumb can be written there; a quota tells only by trying."""
     if free_space(folder) < ROOM:
         return False
+    while not folder.exists() and folder != folder.parent:  # who makes it knows how private it is to be
+        folder = folder.parent
     probe = folder / (TEMPORARY_PREFIX + "room")
     try:
         write_durably(probe, bytes(PROBE))

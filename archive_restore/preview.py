@@ -121,11 +121,14 @@ def write_preview(
     """
     waits = {State.QUEUED, State.HELD} if at_work(home) else {State.QUEUED, State.HELD, State.LEASED}
     waiting, unsure = [], []
+    # As `rescore PHOTOGRAPH --sensitivity high` would have it.
+    usual = Policy() if archive.policy is None else Policy.parsed(archive.policy)
+    high = replace(usual, level=Sensitivity.HIGH)
     for one in ledger.masked(archive.id):
         if not waits.isdisjoint(one.states):
             waiting.append(Entry(one))
         if one.unsure:
-            unsure.append(Entry(one, _high(one)))
+            unsure.append(Entry(one, high))
     waiting.sort(key=lambda one: (-one.photograph.covered / one.photograph.pixels, one.photograph.relative))
     unsure.sort(key=lambda one: one.photograph.relative)
     subtitle = f"to be restored {len(waiting):,}, "
@@ -148,11 +151,6 @@ def write_preview(
     finally:
         progress.stop()
     return pages
-
-
-def _high(photograph: MaskedPhotograph) -> Policy:
-    """That of a photograph, but with a high sensitivity."""
-    return replace(Policy.parsed(photograph.policy), level=Sensitivity.HIGH)
 
 
 def page_names(sheet: Path, count: int) -> list[Path]:

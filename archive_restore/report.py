@@ -92,15 +92,14 @@ def parse_since(text: str, now: datetime) -> datetime:
         It is none.
     """
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
         try:
             return now - _ago(text)
-        except InputError:
+        except (InputError, OverflowError):
             raise InputError(
                 f"{text!r} is no moment. Write 2026-01-05, '2026-01-05 22:00', 12h or 3d."
             ) from None
-    return moment.astimezone(UTC)
 
 
 def _ago(text: str) -> timedelta:

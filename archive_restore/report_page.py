@@ -141,7 +141,8 @@ def write_page(contents: Contents, page: Path, progress: Progress) -> None:
             f"Cannot write the report {printable(page)}: {error.strerror}. Choose another place with --out."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _json(value: object) -> str:

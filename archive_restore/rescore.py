@@ -87,7 +87,8 @@ def rescore(
     with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
         if not dry_run and under is None:
             ledger.choose(archive.id, policy=policy.text, max_coverage=options.max_coverage)
-        rescoring = _Rescoring(ledger, policy, share, again, dry_run, summary, progress)
+        decided = under is not None and options.level is None
+        rescoring = _Rescoring(ledger, policy, share, again, dry_run, decided, summary, progress)
         progress.start("Rescoring", files)
         try:
             tasks = (
@@ -127,6 +128,7 @@ class _Rescoring:
     share: float  # of 1
     again: bool
     dry_run: bool
+    decided: bool  # that what there is is left: a part was named, and no other level
     summary: RescoreSummary
     progress: Progress
 
@@ -154,6 +156,8 @@ class _Rescoring:
             self.summary.restored += _done(photograph)
             if not self.again:
                 self._stays(photograph)
+                if self.decided and photograph.unsure and not self.dry_run:
+                    self.ledger.settle(photograph.id)
                 return
             self.summary.requeued += _done(photograph)
         self._count(photograph, result)

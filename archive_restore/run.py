@@ -168,7 +168,7 @@ def recover(ledger: Ledger) -> int:
         output = job.intended_output or output_path(job)
         digest = job.intended_sha256
         if digest is not None and _holds(output, digest):
-            recovered += ledger.finish(job, output=output, output_sha256=digest, model=job.model)
+            recovered += ledger.finish(job, output=output, output_sha256=digest, model=None)
         else:
             ledger.release(job, crashed=True)
     return recovered

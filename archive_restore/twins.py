@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from archive_restore.durable import TEMPORARY_PREFIX, mirror_folders, write_durably
-from archive_restore.errors import PhotographError, printable
+from archive_restore.durable import TEMPORARY_PREFIX, mirror_folders, move_durably, write_durably
+from archive_restore.errors import PhotographError, StorageError, printable
 from archive_restore.ledger import Job, Ledger
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.records import read_record, write_record
+from archive_restore.records import read_record, remove_record, write_record
 
 
 def serves(twin: Job, job: Job, *, model: tuple[str, str], settings: Mapping[str, Any], since: str) -> bool:
@@ -55,6 +55,8 @@ def place(twin: Job, job: Job, output: Path, ledger: Ledger, *, record: bool) ->
     if told is not None:
         name = printable(os.fsdecode(job.relative))
         write_record(output, replace(told, original=replace(told.original, name=name)))
+    else:
+        remove_record(output)  # of what is to be replaced
     how = "linked" if _alike(twin.path, job.path) and _link(twin.output, output) else "copied"
     if how == "copied":
         write_durably(output, twin.output.read_bytes(), like=job.path)
@@ -72,12 +74,13 @@ def _alike(first: Path, second: Path) -> bool:
 
 
 def _link(source: Path, target: Path) -> bool:
-    """A hard link in one step; False where the disk has none, or the two lie on different disks."""
+    """A hard link in one step, which outlives a power cut; False where the disk has none, or the two lie on different
+    disks."""
     temporary = target.with_name(TEMPORARY_PREFIX + secrets.token_hex(8))
     try:
         os.link(source, temporary)
-        temporary.replace(target)
-    except OSError:
+        move_durably(temporary, target)
+    except (OSError, StorageError, PhotographError):  # a copy says in words what ails the disk
         return False
     finally:
         with contextlib.suppress(OSError):

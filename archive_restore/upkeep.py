@@ -1,7 +1,8 @@
 """The `ledger` workflow: check it, copy it, make it anew from the restored photographs' records."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Final
 
 from archive_restore.errors import LedgerError, PhotographError, StorageError, printable
 from archive_restore.home import Home
-from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, WorkerLock, open_ledger
+from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, WorkerLock, fold_wal, open_ledger
 from archive_restore.photos.archive import check_archive, output_folder, walk
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.progress import Progress
@@ -115,7 +116,7 @@ def _remember(
             try:
                 record = _sound_record(path)
                 time.now = datetime.fromisoformat(record.time)
-                photograph, regions = _scanned(root, found.relative, record, home)
+                photograph, regions = _scanned(root, _original(found.relative, record), record, home)
             except (PhotographError, OSError, ValueError, KeyError, TypeError) as error:
                 summary.skipped.append(
                     Skipped(path, error.reason if isinstance(error, PhotographError) else str(error))
@@ -127,7 +128,7 @@ def _remember(
             summary.remembered += 1
             if photograph.modified_ns == 0:
                 summary.gone += 1
-                ledger.mark_missing(archive_id, [found.relative])
+                ledger.mark_missing(archive_id, [photograph.relative])
     finally:
         progress.stop()
 
@@ -181,12 +182,32 @@ def _stamp() -> str:
 
 
 def _move(ledger: Path, target: Path) -> None:
-    for suffix in BESIDE:
-        part = ledger.with_name(ledger.name + suffix)
-        if part.exists():
-            part.replace(target.with_name(target.name + suffix))
+    fold_wal(ledger)  # killed between two renames, it would be without its last commits
+    with _said_of(ledger):
+        for suffix in BESIDE:
+            part = ledger.with_name(ledger.name + suffix)
+            if part.exists():
+                part.replace(target.with_name(target.name + suffix))
 
 
 def _remove(ledger: Path) -> None:
-    for suffix in BESIDE:
-        ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
+    with _said_of(ledger):
+        for suffix in BESIDE:
+            ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _said_of(ledger: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{printable(ledger)} cannot be moved away: {error.strerror}. Close what uses it, then run the same "
+            "command again."
+        ) from error
+
+
+def _original(relative: bytes, record: Record) -> bytes:
+    """The path of what was restored as `relative`: HEIC and AVIF become PNG, which is appended to the name."""
+    shorter = relative.removesuffix(b".png")
+    return shorter if printable(os.fsdecode(shorter)) == record.original.name else relative

@@ -144,11 +144,9 @@ def test_a_print_a_little_askew_has_its_bands() -> None:
     assert len(print_and_bands(np.asarray(askew, np.uint8), in_corner())[1]) == 3
 
 
-def test_depth_and_channels_make_no_difference() -> None:
+def test_channels_make_no_difference() -> None:
     picture, mask = on_the_lid(), in_corner()
-    expected = print_and_bands(picture, mask)
-    assert print_and_bands(picture[..., 0], mask) == expected
-    assert print_and_bands(picture.astype(np.uint16) * 257, mask) == expected
+    assert print_and_bands(picture[..., 0], mask) == print_and_bands(picture, mask)
 
 
 @pytest.mark.parametrize("axis", [0, 1])

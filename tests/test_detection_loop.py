@@ -135,3 +135,9 @@ def test_the_rate_rises_stays_and_falls_to_nothing():
     assert rate_at(10_000, training) == rate_at(60_000, training) == 1
     assert 0 < rate_at(95_000, training) < 0.2
     assert rate_at(100_000, training) == 0
+
+
+def test_a_training_ends_with_a_checkpoint_where_batches_and_samples_do_not_go_up(material, tmp_path):
+    training = DetectorTraining(samples=5, size=64, batch=2)
+    train_detector(material, tmp_path, training, tell=lambda line: None)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["seen"] == 4

@@ -167,3 +167,13 @@ def test_the_photograph_is_not_written_to():
     Detector(stirred())(picture)
     assert (picture == before).all()
     assert cv2.countNonZero(picture[..., 0]) > 0
+
+
+@pytest.mark.parametrize("shape", [(32, 600), (600, 20), (1, 1), (7, 33)])
+def test_narrow_pictures_are_mirrored_until_the_network_can_read_them(shape: tuple[int, int]) -> None:
+    detector = load_detector()
+    picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    odds = detector(picture)
+    assert odds.shape == shape
+    assert np.isfinite(odds).all()
+    assert np.array_equal(odds, detector(picture))

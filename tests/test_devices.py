@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -58,3 +60,25 @@ def test_a_cpu_held_to_avx2_does_not_compute_in_bfloat16(monkeypatch: pytest.Mon
     assert devices.half_precision(CPU) is None
     on_a_cpu_with({"bf16": True}, monkeypatch, "DEFAULT")  # of ARM
     assert devices.half_precision(CPU) is torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("capability", "hip", "precision"),
+    [((7, 5), None, torch.float16), ((8, 0), None, torch.bfloat16), ((7, 0), "6.4", torch.bfloat16)],
+)
+def test_a_gpu_that_would_emulate_bfloat16_computes_in_float16_and_learns_in_float32(
+    capability: tuple[int, int],
+    hip: str | None,
+    precision: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+    monkeypatch.setattr(devices.torch.version, "hip", hip)
+    monkeypatch.setattr(
+        devices.torch.cuda, "get_device_capability", lambda device: asked.append(device) or capability
+    )
+    gpu = torch.device("cuda:1")
+    assert devices.half_precision(gpu) is precision
+    assert set(asked) <= {gpu}
+    if precision is torch.float16:
+        assert isinstance(devices.mixed_precision(gpu), nullcontext)

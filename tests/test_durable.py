@@ -201,3 +201,9 @@ def test_no_advice_names_a_choice_that_there_is_not(
         write_durably(tmp_path / "a.jpg", b"abc")
     assert "output folder" not in str(error.value)
     assert "run the same command again" in str(error.value)
+
+
+def test_a_drive_that_is_gone_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "is_dir", lambda self: False)  # as below Z:\\ without Z:
+    with pytest.raises(StorageError, match="No such file"):
+        write_durably(tmp_path / "sub" / "a.png", b"data")

@@ -15,6 +15,7 @@ from archive_restore.ledger import (
     State,
     open_ledger,
 )
+from archive_restore.ledger.masking import MASKED
 
 ROOT = Path("/photos")
 SCRATCH = RegionRow(kind="scratches", left=1, top=2, width=3, height=40, area=90, score=0.75)
@@ -320,3 +321,26 @@ def test_a_folder_that_cannot_be_made_is_refused_in_words(tmp_path: Path) -> Non
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="ARCHIVE_RESTORE_HOME"):
         open_ledger(tmp_path / "file" / "ledger.db")
+
+
+def test_what_a_killed_run_had_written_keeps_the_model_that_wrote_it(ledger: Ledger) -> None:
+    filled(ledger, "a")
+    job = claimed(ledger)
+    assert ledger.write_intent(job, "restored", Path("/out/a.jpg"), "ours")
+    assert ledger.finish(job, output=Path("/out/a.jpg"), output_sha256="restored", model=None)
+    assert [job.model for job in ledger.jobs()] == ["ours"]
+
+
+def test_a_content_is_found_among_many_without_walking_through_them(ledger: Ledger) -> None:
+    archive = filled(ledger, *"abcd")
+    known = {one.sha256: one for one in ledger.masked(archive)}
+    assert len(known) == 4
+    assert {sha256: ledger.masked_content(archive, sha256) for sha256 in known} == known
+    assert ledger.masked_content(archive, "nothing") is None
+    plan = ledger._connection.rows(
+        f"EXPLAIN QUERY PLAN {MASKED} AND sha256 = :sha256 GROUP BY photographs.id",
+        {"archive": 1, "sha256": "a"},
+    )
+    steps = [row["detail"] for row in plan]
+    assert not [step for step in steps if step.startswith("SCAN")]
+    assert any("files" in step and "photograph_id=?" in step for step in steps)

@@ -113,3 +113,9 @@ def test_feature_matching_is_the_mean_difference_and_sends_no_gradient_to_the_tr
     loss.backward()
     assert truth.grad is None
     assert written.grad is not None
+
+
+def test_verdicts_are_told_in_full_precision() -> None:
+    logits = torch.tensor([0.3, -2.7], dtype=torch.bfloat16)
+    for judged in (losses.judged_real, losses.judged_fake):
+        assert judged(logits).dtype == torch.float32

@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import signal
+import time as clocks
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
@@ -332,3 +333,15 @@ def test_every_photograph_has_a_line_in_the_log(prepared: Callable[[int], Tried]
     assert aside["path"].endswith("000.png")
     assert "no longer there" in aside["reason"]
     assert all(datetime.fromisoformat(line["time"]).tzinfo is not None for line in lines)
+
+
+def test_a_morning_after_clocks_were_changed_is_that_of_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    clocks.tzset()
+    try:
+        for day, hours in (("2026-03-28", 8), ("2026-03-29", 9), ("2026-10-24", 10)):
+            evening = datetime.fromisoformat(f"{day} 22:00")
+            assert next_time(time(7, 0), evening) - evening.astimezone() == timedelta(hours=hours)
+    finally:
+        monkeypatch.undo()
+        clocks.tzset()

@@ -43,7 +43,6 @@ def put(
     *,
     orientation: int = 1,
     size: tuple[int, int] = (60, 40),
-    policy: str = "normal",
     unsure: bool = False,
 ) -> str:
     """A grey photograph, scanned; its sha256."""
@@ -54,12 +53,11 @@ def put(
     image.putpixel((0, 0), (len(list(archive.iterdir())), 0, 0))  # a content of its own
     image.save(path, exif=exif)
     sha256 = file_sha256(path)
-    made_by = Policy.parsed(policy)
-    mask, regions = threshold(found, made_by.level, (size[1], size[0]), made_by.kinds)
+    mask, regions = threshold(found, shape=(size[1], size[0]))
     write_mask(home.detected_mask(sha256), mask)
     write_durably(home.score_map(sha256), found.to_png())
     photograph = ScannedPhotograph(
-        os.fsencode(name), 1, 1, sha256, "png", *size, policy, covered=int(mask.sum()), unsure=unsure
+        os.fsencode(name), 1, 1, sha256, "png", *size, "normal", covered=int(mask.sum()), unsure=unsure
     )
     with open_ledger(home.ledger) as ledger:
         ledger.record(ledger.add_archive(archive), photograph, [row_of(region) for region in regions])
@@ -176,8 +174,10 @@ def test_specks_that_only_a_person_can_judge_are_shown_as_a_high_sensitivity_wou
         archive, home, "waits.png", scores({Kind.SCRATCH: line(5, 250), Kind.DUST: block(faint)}), unsure=True
     )
     found = scores({Kind.DUST: line(5, faint), Kind.SPOT: block(faint)})
-    put(archive, home, "left alone.png", found, policy="normal: dust", unsure=True)
+    put(archive, home, "left alone.png", found, unsure=True)
     put(archive, home, "clean.png", scores({Kind.DUST: block(faint)}))
+    with open_ledger(home.ledger) as ledger:
+        ledger.choose(1, policy="normal: dust, scratches", max_coverage=None)
     [page] = previewed(archive, home, archive.parent / "sheet.png")
     with Image.open(page) as image:
         shown = np.asarray(image)

@@ -351,3 +351,16 @@ def test_photographs_are_turned_as_a_viewer_turns_them(orientation: int) -> None
     image.getexif()[0x0112] = orientation
     turned = ImageOps.exif_transpose(image)
     assert np.array_equal(upright(pixels, orientation), np.asarray(turned))
+
+
+@pytest.mark.parametrize("text", ["9999999d", "0001-01-01", "99999999999h"])
+def test_a_moment_before_all_time_is_none(text: str) -> None:
+    with pytest.raises(InputError, match="is no moment"):
+        parse_since(text, datetime(2026, 1, 5, tzinfo=UTC))
+
+
+def test_a_report_below_a_file_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    empty = Contents("", "", (), (), (), (), ())
+    with pytest.raises(StorageError, match="Cannot write the report"):
+        write_page(empty, tmp_path / "file" / "page.html", NullProgress())

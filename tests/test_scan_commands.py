@@ -293,3 +293,32 @@ def test_what_may_be_dust_or_snow_is_named_and_left_alone(archive: Path) -> None
 def test_the_heuristics_alone_do_not_look_closer(archive: Path) -> None:
     cv2.imwrite(str(archive / "large.png"), scene(height=64, width=1700))
     assert "reduced size" not in typed("scan", archive, "--jobs", "1").stdout
+
+
+def test_no_file_of_ours_ever_replaces_a_photograph(archive: Path) -> None:
+    photograph = archive / "damaged.png"
+    before = photograph.read_bytes()
+    (archive.parent / "page.html").symlink_to(photograph)
+    typed("scan", archive, "--jobs", "1")
+    for words in (
+        ("scan", archive, "--log", photograph),
+        ("report", "--out", photograph),
+        ("report", "--csv", "--out", archive.parent / "page.html"),
+        ("run", "--log", archive / "NEW.JPG"),
+    ):
+        refused = typed(*words)
+        assert refused.exit_code == ExitCode.USAGE, words
+        assert "called as photographs are" in " ".join(refused.stderr.split())
+    assert photograph.read_bytes() == before
+    assert not (archive / "NEW.JPG").exists()
+
+
+def test_a_preview_goes_home_also_where_the_shell_left_the_tilde(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (archive.parent / "user").mkdir()
+    monkeypatch.setenv("HOME", str(archive.parent / "user"))
+    monkeypatch.chdir(archive)
+    assert typed("scan", archive, "--jobs", "1", "--preview=~/sheet.jpg").exit_code == 0
+    assert (archive.parent / "user" / "sheet.jpg").exists()
+    assert not (archive / "~").exists()

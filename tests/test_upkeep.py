@@ -1,11 +1,14 @@
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from archive_restore.errors import LedgerError
+from archive_restore.errors import LedgerError, StorageError
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
-from archive_restore.ledger import State, open_ledger
+from archive_restore.ledger import State, fold_wal, open_ledger
 from archive_restore.progress import NullProgress
 from archive_restore.scan import scan
 from archive_restore.upkeep import backup, rebuild
@@ -106,3 +109,50 @@ def test_a_ledger_made_anew_knows_masks_by_hand_and_that_somebody_allowed_what_w
         for job in ledger.jobs(state=State.DONE):
             assert ledger.revert(job, again=True)
         assert ledger.counts().states[State.QUEUED] == 3
+
+
+def test_two_commands_copy_the_ledger_at_once(archive: RestoredArchive, tmp_path: Path) -> None:
+    with archive.ledger() as first, archive.ledger() as second, ThreadPoolExecutor(2) as threads:
+        for number in range(5):
+            target = tmp_path / f"{number}.db"
+            copies = [threads.submit(ledger._connection.copy, target) for ledger in (first, second)]
+            assert [copy.result() for copy in copies] == [None, None]
+    assert len(list(tmp_path.glob("*.db*"))) == 5
+
+
+def test_a_copy_that_cannot_be_written_names_its_place(archive: RestoredArchive, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"nowhere.*copy cannot be written"):
+        backup(archive.home, tmp_path / "nowhere" / "copy.db")
+
+
+def test_the_last_commits_of_a_ledger_are_moved_with_it(tmp_path: Path) -> None:
+    living = open_ledger(tmp_path / "ledger.db")
+    living.add_archive(tmp_path)
+    killed = tmp_path / "killed.db"
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{tmp_path / 'ledger.db'}{suffix}", f"{killed}{suffix}")
+    living.close()
+    fold_wal(killed)
+    killed.with_name("killed.db-wal").unlink(missing_ok=True)
+    with open_ledger(killed) as ledger:
+        assert len(ledger.archives()) == 1
+    (tmp_path / "no ledger.db").write_bytes(b"damaged" * 999)
+    fold_wal(tmp_path / "no ledger.db")  # is left as it is
+    assert (tmp_path / "no ledger.db").read_bytes() == b"damaged" * 999
+
+
+def test_what_became_a_png_is_remembered_by_its_original(archive: RestoredArchive) -> None:
+    for before, name in (
+        (archive.root / "sub" / "a.png", "a.heic"),
+        (archive.output / "sub" / "a.png", "a.heic.png"),
+    ):
+        before.rename(before.with_name(name))
+    output = archive.output / "sub" / "a.heic.png"
+    record = json.loads((archive.output / "sub" / "a.png.json").read_text())
+    record["original"]["name"] = "sub/a.heic"
+    (archive.output / "sub" / "a.png.json").unlink()
+    output.with_name("a.heic.png.json").write_text(json.dumps(record))
+    archive.home.ledger.unlink()
+    summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+    assert (summary.remembered, summary.gone, summary.skipped) == (3, 0, [])
+    assert archive.job(b"sub/a.heic").output == output

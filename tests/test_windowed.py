@@ -1,9 +1,13 @@
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from archive_restore.networks.architectures import ARCHITECTURES
+from archive_restore.networks.architectures import ARCHITECTURES, RANDOM_REGION
 from archive_restore.networks.context_encoder import MEAN_COLOUR, ContextEncoder
+from archive_restore.networks.weights import LoadedModel, ModelCard
 from archive_restore.networks.windowed import CentreWindows, RegionWindows
+from archive_restore.restoring.restorer import Restorer
+from archive_restore.restoring.windows import cover
 
 
 class Spy(nn.Module):
@@ -54,3 +58,16 @@ def test_every_architecture_can_be_used_by_run():
             torch.zeros(1, 3, side, side), torch.zeros(1, 1, side, side), torch.zeros(1, 3, side, side)
         )
         assert written.shape == (1, 3, side, side)
+
+
+def test_the_random_region_form_is_never_shown_half_a_window():
+    region = ARCHITECTURES[RANDOM_REGION]
+    module = region.windowed(region.generator({"bottleneck": 8, "width": 8})).eval()
+    mask = np.zeros((200, 300), bool)
+    mask[20:180, 150:153] = True
+    pixels = np.full((200, 300, 3), 90, np.uint8)
+    card = ModelCard(name="test", file="", sha256="", architecture="test")
+    restored = Restorer(LoadedModel(module, card), torch.device("cpu"), grain=False).restore(pixels, mask)
+    assert (restored[~mask] == 90).all()
+    assert {window.shape for window in cover(mask, size=128, context=24, halves=False)} == {(128, 128)}
+    assert (128, 64) in {window.shape for window in cover(mask, size=128, context=24)}

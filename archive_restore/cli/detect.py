@@ -64,7 +64,7 @@ def detect(
             ("damage", "photographs", "regions", "% of all pixels"),
             [(k.kind, k.photographs, k.regions, 100 * k.area / summary.pixels) for k in summary.kinds],
         )
-    show_set_aside([(item.path, item.reason) for item in summary.set_aside])
+    show_set_aside([(item.path, item.reason) for item in summary.set_aside], remembered=False)
     show_unreachable([(item.path, item.reason) for item in summary.unreachable])
     if summary.photographs:
         say(

@@ -38,7 +38,6 @@ def finetune(
     from archive_restore.ledger import open_ledger
     from archive_restore.networks.devices import choose_device
     from archive_restore.progress import NullProgress
-    from archive_restore.training.loop import stop_after
     from archive_restore.training.world import joined, own_gpu
 
     place = choose_device(own_gpu(device_name(gpu, device)))
@@ -55,7 +54,6 @@ def finetune(
             device=place,
             progress=shown if world.leads else NullProgress(),
             world=world,
-            until=stop_after(minutes),
         )
     if summary is not None:
         _tell(summary)

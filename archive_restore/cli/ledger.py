@@ -92,7 +92,7 @@ def _rebuild(paths: list[Path]) -> None:
         say(gone)
     if summary.replaced is not None:
         say(f"The former ledger is {printable(summary.replaced)}.")
-    show_set_aside([(one.path, one.reason) for one in summary.skipped])
+    show_set_aside([(one.path, one.reason) for one in summary.skipped], remembered=False)
     show_next_step(f"archive-restore scan {printable(paths[0])}")
     if summary.skipped:
         raise typer.Exit(ExitCode.SOME_FAILED)

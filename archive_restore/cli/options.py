@@ -121,6 +121,7 @@ Preview = Annotated[
         metavar="SHEET",
         help="Write a contact sheet, .jpg or .png: what waits, beside the same with its mask in colours, and what you "
         "are to decide on.",
+        callback=lambda path: expanded(path),
     ),
 ]
 Recompress = Annotated[
@@ -151,9 +152,33 @@ Model = Annotated[
     ),
 ]
 
+
+def expanded(path: Path | None) -> Path | None:
+    """A file that the user named, ~ being his home also where the shell left it (`--preview=~/sheet.jpg`)."""
+    return None if path is None else path.expanduser()
+
+
+def own_file(path: Path | None) -> Path | None:
+    """The same, of a file that is to be written and has to be no photograph."""
+    from archive_restore.photos.archive import check_no_photograph
+
+    path = expanded(path)
+    if path is not None:
+        try:
+            check_no_photograph(path)
+        except InputError as error:
+            raise typer.BadParameter(str(error)) from None
+    return path
+
+
 LogFile = Annotated[
     Path | None,
-    typer.Option("--log", metavar="FILE", help="Add what happens to this file, a JSON object a line."),
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        help="Add what happens to this file, a JSON object a line.",
+        callback=own_file,
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say a line for each photograph.")]

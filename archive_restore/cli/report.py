@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archive_restore.cli.options import Json, OptionalArchive, Preview, wrong_argument
+from archive_restore.cli.options import Json, OptionalArchive, Preview, own_file, wrong_argument
 from archive_restore.cli.telling import counted
 
 if TYPE_CHECKING:
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 Page = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="FILE", help="Where the page or the CSV goes. [default: archive-restore-report.html]"
+        "--out",
+        metavar="FILE",
+        help="Where the page or the CSV goes. [default: archive-restore-report.html]",
+        callback=own_file,
     ),
 ]
 Since = Annotated[

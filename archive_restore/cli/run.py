@@ -92,7 +92,7 @@ def run(
 
     home, now = default_home(), SystemClock().now().astimezone()
     with wrong_argument("--until"):
-        end = next_time(parse_time(until), now) if until is not None else None
+        end = next_time(parse_time(until), now.replace(tzinfo=None)) if until is not None else None
     with wrong_argument("--for"):
         span = parse_duration(lasting) if lasting is not None else None
     options = RunOptions(

@@ -170,8 +170,9 @@ def _show_policy(summary: "ScanSummary") -> None:
     if summary.other_policy:
         say(
             f"{counted(summary.other_policy, 'photograph')} "
-            f"{either(summary.other_policy, 'keeps its mask', 'keep their masks')}, made by another choice. To make "
-            f"them anew: archive-restore rescore {shlex.quote(printable(summary.archive))}"
+            f"{either(summary.other_policy, 'keeps its mask', 'keep their masks')}, made by another choice, perhaps "
+            "for that one alone. To give up such choices and make all masks anew: "
+            f"archive-restore rescore {shlex.quote(printable(summary.archive))}"
         )
 
 

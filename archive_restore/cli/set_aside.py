@@ -9,14 +9,18 @@ SHOWN = 20
 """Rows of a list in a terminal; the rest is counted."""
 
 
-def show_set_aside(items: Sequence[tuple[Path, str]], *, count: int | None = None) -> None:
-    """Prints paths and reasons; of `count` (default: all given) only as many as fit a screen."""
+def show_set_aside(
+    items: Sequence[tuple[Path, str]], *, count: int | None = None, remembered: bool = True
+) -> None:
+    """Prints paths and reasons; of `count` (default: all given) only as many as fit a screen. What is not `remembered`
+    by the ledger is printed whole: nothing else could show it."""
     from archive_restore.console import show_table
 
     if not items:
         return
-    show_table(("set aside", "reason"), [(printable(path), reason) for path, reason in items[:SHOWN]])
-    _show_rest((len(items) if count is None else count) - SHOWN)
+    shown = items[:SHOWN] if remembered else items
+    show_table(("set aside", "reason"), [(printable(path), reason) for path, reason in shown])
+    _show_rest((len(items) if count is None else count) - len(shown))
 
 
 def show_unreachable(items: Sequence[tuple[Path, str]], *, count: int | None = None) -> None:

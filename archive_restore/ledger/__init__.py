@@ -1,5 +1,6 @@
 """What was found, what is to do and what was done, in one SQLite file. The only place of sqlite_utils."""
 
+from archive_restore.ledger.connection import fold_wal
 from archive_restore.ledger.jobs import (
     Archive,
     Backlog,
@@ -47,6 +48,7 @@ __all__ = [
     "State",
     "Unreachable",
     "WorkerLock",
+    "fold_wal",
     "is_held",
     "network_share",
     "open_ledger",

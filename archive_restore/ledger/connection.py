@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from sqlite_utils import Database
 # sqlite-utils takes pysqlite3 where it is installed: Debian's SQLite has the WAL-reset bug.
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]  # documented, though not in __all__
 
+from archive_restore.durable import move_durably
 from archive_restore.errors import DiskFullError, LedgerError, StorageError, printable
 from archive_restore.ledger.migrations import APPLICATION_ID, SCHEMA_VERSION, apply_migrations, schema_version
 
@@ -27,6 +29,12 @@ CACHE_KIB: Final = 32 * 1024
 
 Parameters = Sequence[Any] | dict[str, Any]
 Row = dict[str, Any]
+
+
+def fold_wal(path: Path) -> None:
+    """Takes the last commits, which lie beside a ledger, into its file. A damaged one stays as it is."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def snapshot_path(path: Path, version: int) -> Path:
@@ -83,18 +91,22 @@ class Connection:
     def copy(self, target: Path) -> None:
         """Writes the ledger as it is now to `target`, whole and on the disk, while others may be at work on it."""
         with self._turn():
-            part = target.with_name(f"{target.name}.part")
+            # Two commands may copy it at once, before they migrate it.
+            part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
             try:
-                part.unlink(missing_ok=True)  # of a copy that was killed
                 self._database.execute("VACUUM INTO ?", (os.fspath(part),))
                 with part.open("rb+") as written:
                     os.fsync(written.fileno())
-                part.replace(target)
-            except OSError as error:
+                move_durably(part, target)
+            except (OSError, sqlite3.OperationalError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
                 raise StorageError(
-                    f"{printable(target)}: the ledger's copy cannot be written ({error.strerror}). Make room, "
-                    "or check the folder's permissions."
+                    f"{printable(target)}: the ledger's copy cannot be written ({reason}). Make room, or check that "
+                    "its folder is there and its permissions."
                 ) from error
+            finally:
+                with contextlib.suppress(OSError):
+                    part.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Ends the connection; SQLite folds the WAL into the file when it was the last one."""

@@ -11,6 +11,16 @@ BELOW: Final = "(relative = :under OR (relative > :below AND relative < :beyond)
 """At the path `under`, or in the folder of that name."""
 
 
+MASKED: Final = """
+SELECT photographs.id, sha256, width, height, policy, covered, allowed, by_hand, unsure,
+    min(relative) AS relative, count(*) AS files, group_concat(state) AS states,
+    EXISTS (SELECT 1 FROM files AS place JOIN jobs AS job ON job.file_id = place.id
+            WHERE place.photograph_id = photographs.id AND job.state IN ('done', 'leased')) AS restored
+FROM photographs JOIN files ON files.photograph_id = photographs.id LEFT JOIN jobs ON jobs.file_id = files.id
+WHERE files.archive_id = :archive AND missing_since IS NULL"""
+"""The photographs of an archive; a condition on them may follow, and they are to be grouped by their ids."""
+
+
 def below(under: bytes | None) -> Row:
     """The values of `BELOW`; None is the whole archive."""
     return {
@@ -50,20 +60,10 @@ class MaskVerbs(ScanVerbs):
         In pages, so that others may write meanwhile; whoever masks a photograph anew does not meet it again.
         """
         after = 0
+        which = "photographs.id > :after" if under is None else f"photographs.id > :after AND {BELOW}"
         while True:
             page = self._connection.rows(
-                f"""
-                SELECT photographs.id, sha256, width, height, policy, covered, allowed, by_hand, unsure,
-                    min(relative) AS relative, count(*) AS files, group_concat(state) AS states,
-                    EXISTS (SELECT 1 FROM files AS place JOIN jobs AS job ON job.file_id = place.id
-                            WHERE place.photograph_id = photographs.id AND job.state IN ('done', 'leased')
-                    ) AS restored
-                FROM photographs JOIN files ON files.photograph_id = photographs.id
-                LEFT JOIN jobs ON jobs.file_id = files.id
-                WHERE files.archive_id = :archive AND missing_since IS NULL AND photographs.id > :after
-                    AND (:under IS NULL OR {BELOW})
-                GROUP BY photographs.id ORDER BY photographs.id LIMIT :page
-                """,
+                f"{MASKED} AND {which} GROUP BY photographs.id ORDER BY photographs.id LIMIT :page",
                 {"archive": archive_id, "after": after, "page": PAGE, **below(under)},
             )
             for row in page:
@@ -75,11 +75,14 @@ class MaskVerbs(ScanVerbs):
     def masked_content(self, archive_id: int, sha256: str) -> MaskedPhotograph | None:
         """The photograph of this content, if it lies in an archive."""
         rows = self._connection.rows(
-            "SELECT relative FROM files JOIN photographs ON photographs.id = photograph_id "
-            "WHERE archive_id = ? AND sha256 = ? AND missing_since IS NULL LIMIT 1",
-            (archive_id, sha256),
+            f"{MASKED} AND sha256 = :sha256 GROUP BY photographs.id",
+            {"archive": archive_id, "sha256": sha256},
         )
-        return next(self.masked(archive_id, rows[0]["relative"]), None) if rows else None
+        return _masked(rows[0]) if rows else None
+
+    def settle(self, photograph_id: int) -> None:
+        """Somebody looked at a photograph with faint specks all over and left them."""
+        self._connection.execute("UPDATE photographs SET unsure = 0 WHERE id = ?", (photograph_id,))
 
     def remask(
         self,

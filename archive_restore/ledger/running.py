@@ -122,7 +122,8 @@ class RunVerbs(Verbs):
     ) -> bool:
         """The output lies durably at `output`. False, changing nothing: the lease is lost.
 
-        `linked` says how it came from the output of a duplicate ("linked", "copied"), if it did.
+        `model` None leaves the intended one. `linked` says how it came from the output of a duplicate ("linked",
+        "copied"), if it did.
 
         Where the output replaced another job's (the photograph there was edited, or moved on), that job
         is queued again: its work is no longer on the disk.
@@ -135,7 +136,8 @@ class RunVerbs(Verbs):
                 SELECT id, attempts, :sha256, :path, :name, :model, :linked, :now, :now FROM jobs WHERE {HELD_BY_ME}
                 ON CONFLICT (job_id, attempt) DO UPDATE SET
                     sha256 = excluded.sha256, path = excluded.path, name = excluded.name,
-                    model = excluded.model, linked = excluded.linked, finished_at = excluded.finished_at
+                    model = coalesce(excluded.model, model), linked = excluded.linked,
+                    finished_at = excluded.finished_at
                 RETURNING id
                 """,
                 {

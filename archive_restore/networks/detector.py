@@ -41,6 +41,10 @@ FOLD = 4
 STRIDE = 32
 """Heights and widths are multiples of this, px."""
 
+NARROWEST_PX = 2 * STRIDE
+"""Pictures are mirrored until they are so wide and high: on processors with AMX the oneDNN of torch 2.13 reads memory
+that nobody wrote where a convolution with a stride makes maps of a single column."""
+
 CHROMA = 2
 """Channels of colour: CIELAB a and b, at a quarter of the resolution."""
 
@@ -253,7 +257,7 @@ class Detector:
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The logarithms of the odds of damage, (H, W) float32, of a picture (H, W, 3) or (H, W) uint8, RGB."""
         height, width = picture.shape[:2]
-        bottom, right = -height % STRIDE, -width % STRIDE
+        bottom, right = (max(NARROWEST_PX, side + -side % STRIDE) - side for side in (height, width))
         padded = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
         planes = normalised(folded(np.asarray(padded, np.uint8)[None]).to(self.device), self.precision)
         odds = self.network(planes)[0].float().cpu().numpy()

@@ -73,18 +73,24 @@ def cpu_computes_in_bfloat16() -> bool:
     return any(features.get(name) for name in NATIVE_BFLOAT16)
 
 
+def gpu_computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether this GPU has instructions for bfloat16: NVIDIA's from Ampere on, and AMD's that torch knows. Torch's own
+    `is_bf16_supported` says so, too, of those that emulate it, and asks the current device."""
+    return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
+
+
 def half_precision(device: torch.device) -> torch.dtype | None:
     """The 16-bit type that is faster than float32 on `device`; None to stay with float32."""
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.bfloat16 if gpu_computes_in_bfloat16(device) else torch.float16
     if device.type == "cpu":
         return torch.bfloat16 if cpu_computes_in_bfloat16() else None
     return None
 
 
 def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
-    """What networks are trained in: bfloat16 autocast, but float32 on a CPU that would emulate it."""
-    if device.type == "cpu" and half_precision(device) is None:
+    """What networks are trained in: bfloat16 autocast, but float32 on a device that would emulate it."""
+    if device.type in ("cpu", "cuda") and half_precision(device) is not torch.bfloat16:
         return nullcontext()
     # Not float16, whose gradients vanish without a scaler.
     return torch.autocast(device.type, torch.bfloat16)

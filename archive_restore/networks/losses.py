@@ -53,12 +53,12 @@ def joint(reconstruction: Tensor, adversarial: Tensor) -> Tensor:
 def judged_real(logits: Tensor, weights: Tensor | None = None) -> Tensor:
     """Cross-entropy of logits against "real": the discriminator's loss on photographs, and the generator's
     non-saturating loss on what it wrote (Goodfellow et al., 2014, section 3)."""
-    return average(functional.softplus(-logits), weights)
+    return average(functional.softplus(-logits.float()), weights)
 
 
 def judged_fake(logits: Tensor, weights: Tensor | None = None) -> Tensor:
     """Cross-entropy of logits against "fake"."""
-    return average(functional.softplus(logits), weights)
+    return average(functional.softplus(logits.float()), weights)
 
 
 def average(values: Tensor, weights: Tensor | None) -> Tensor:

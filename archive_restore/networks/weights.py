@@ -45,7 +45,7 @@ class ModelCard:
 class LoadedModel:
     """A network in evaluation mode, single precision, on the CPU, with its card.
 
-    `module` takes (pictures with a first guess, masks) and gives whole windows.
+    `module` takes (pictures with a first guess, masks, the same with the damage) and gives whole windows.
     """
 
     module: nn.Module

@@ -26,6 +26,7 @@ class HiddenHole(nn.Module):
     Attributes
     ----------
     window : side of the windows, px
+    halves : False: windows of half the side would not pass through the network
     context : px between a hole and the window's border; nearer to it the first guess is kept
     """
 
@@ -35,6 +36,7 @@ class HiddenHole(nn.Module):
         super().__init__()
         self.network = network
         self.window = SIDE
+        self.halves = False
         self.context = context
         self.register_buffer("mean", torch.tensor(MEAN_COLOUR).view(1, 3, 1, 1) * 2 - 1, persistent=False)
 

@@ -3,7 +3,7 @@
 Winograd's minimal filtering (Lavin and Gray, CVPR 2016): a tile of the input and the weights are each seen as
 polynomials and evaluated at a few points, the values are multiplied, and the product is interpolated. For 5x5 outputs
 that is 49 multiplications instead of 225. What it costs is memory traffic, so wide layers gain more than narrow ones.
-Sums are in another order than in a direct convolution, and differ from it by about two millionths of its range.
+Sums are in another order than in a direct convolution, and differ from it by some millionths of its range.
 """
 
 import numpy as np
@@ -183,6 +183,8 @@ def pays(device: torch.device) -> bool:
 def with_fewer_multiplications(module: nn.Module) -> nn.Module:
     """The module, with its wide enough 3x3 convolutions replaced, in place; only to be used, not to be trained."""
     for name, part in module.named_children():
+        if isinstance(part, WinogradConvolution):  # of a module that was given before
+            continue
         if (
             isinstance(part, nn.Conv2d)
             and can_replace(part)

@@ -151,13 +151,13 @@ def check_output(archive: Path, output: Path) -> None:
         step = "Name another folder with --out."
     if output.exists() and not output.is_dir():
         raise InputError(f"{printable(output)} is a file. {step}")
-    if archive == output or _same(archive, output):
+    if same(archive, output):
         raise InputError(f"{printable(output)} is the archive itself; originals stay as they are. {step}")
-    if any(archive == parent or _same(archive, parent) for parent in output.parents):
+    if any(same(archive, parent) for parent in output.parents):
         raise InputError(
             f"The output {printable(output)} lies inside the archive {printable(archive)}. {step}"
         )
-    if any(output == parent or _same(output, parent) for parent in archive.parents):
+    if any(same(output, parent) for parent in archive.parents):
         raise InputError(
             f"The archive {printable(archive)} lies inside the output {printable(output)}. {step}"
         )
@@ -205,8 +205,15 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _same(first: Path, second: Path) -> bool:
+def same(first: Path, second: Path) -> bool:
+    """Whether two paths lead to one file or folder, however they are spelt; also to one that is not there."""
     try:
-        return first.samefile(second)
+        return first == second or first.samefile(second)
     except OSError:
         return False
+
+
+def check_no_photograph(path: Path) -> None:
+    """Refuses (InputError) a file that is to be written, if it is called as photographs are, or leads to one."""
+    if any(_is_picture_name(os.fsencode(named.name)) for named in (path, path.resolve())):
+        raise InputError(f"{printable(path)} is called as photographs are, which are never overwritten.")

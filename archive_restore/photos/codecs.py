@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from archive_restore.errors import TooLargePhotographError, UnreadablePhotographError
+from archive_restore.errors import NoScratchError, TooLargePhotographError, UnreadablePhotographError
 from archive_restore.photos import heif, jpeg, large, png, strangers, tiff, webp
 from archive_restore.photos.large import Data
 from archive_restore.photos.photograph import Colours, Format, Header, Page, Photograph, Samples
@@ -91,7 +91,10 @@ def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photograph:
     """
     source = _read(path, max_pixels)
     header = read_header(path, source, max_pixels=max_pixels)
-    pages = _CODECS[header.format].decode(path, source, header)
+    try:
+        pages = _CODECS[header.format].decode(path, source, header)
+    except NoScratchError as error:
+        raise UnreadablePhotographError(path, str(error)) from error
     for page, samples in zip(header.pages, pages, strict=True):
         if samples.shape != page.shape or samples.dtype != page.dtype:
             raise UnreadablePhotographError(

@@ -1,6 +1,7 @@
 """What is too large for memory: samples and files that lie in temporary files, and look like arrays and bytes.
 
-The system keeps of them in memory what it has room for. They go with the last reference to them.
+The system keeps of them in memory what it has room for. They go with the last reference to them. Where the temporary
+folder has no room for them, NoScratchError says so.
 """
 
 import errno
@@ -14,7 +15,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from archive_restore.errors import StorageError
+from archive_restore.errors import NoScratchError, printable
 from archive_restore.photos.photograph import Samples
 
 LARGE = 192 << 20
@@ -112,9 +113,12 @@ class Patched:
         """All of it; the last thing to ask for."""
         if self._bytes is not None:
             return bytes(self._bytes)
-        with self._file as file:  # the mapping keeps it
-            file.flush()
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            with self._file as file:  # the mapping keeps it
+                file.flush()
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise _no_room(error) from error
 
 
 def tiles(height: int, width: int, side: int) -> Iterator[tuple[slice, slice]]:
@@ -144,9 +148,8 @@ def _write_zeros(file: IO[bytes], size: int) -> None:
     file.flush()
 
 
-def _no_room(error: OSError) -> StorageError:
-    return StorageError(
-        f"Cannot use the temporary folder {gettempdir()}: {error.strerror or error}. Large photographs need "
-        "room there, some six times their size uncompressed: free some or set TMPDIR, then run the same "
-        "command again."
+def _no_room(error: OSError) -> NoScratchError:
+    return NoScratchError(
+        f"cannot use the temporary folder {printable(gettempdir())}: {error.strerror or error}. Large photographs need "
+        "room there, some six times their size uncompressed: free some or set TMPDIR, then try again"
     )

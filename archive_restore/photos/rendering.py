@@ -110,11 +110,15 @@ def put_back(
 
 def views(photograph: Photograph) -> tuple[Picture, ...]:
     """Each page as it roughly looks, (H, W) or (H, W, 3) uint8; no colour profile is applied."""
-    shown = []
-    for samples, page in zip(photograph.pages, photograph.header.pages, strict=True):
-        picture = _as_light(samples, page, tones_of(samples, page).picture if page.depth > 8 else None)
-        shown.append(_printed(*picture) if page.colours is Colours.CMYK else picture[0])
-    return tuple(shown)
+    return tuple(
+        view(samples, page) for samples, page in zip(photograph.pages, photograph.header.pages, strict=True)
+    )
+
+
+def view(samples: Samples, page: Page) -> Picture:
+    """One page as it roughly looks, (H, W) or (H, W, 3) uint8."""
+    picture = _as_light(samples, page, tones_of(samples, page).picture if page.depth > 8 else None)
+    return _printed(*picture) if page.colours is Colours.CMYK else picture[0]
 
 
 def viewable(photograph: Photograph) -> Picture:

@@ -11,14 +11,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.photos.photograph import Samples
 from archive_restore.restoring.fractions import Picture, fitted
 from archive_restore.restoring.places import Place
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+View = NDArray[np.uint8]
 Finish = Callable[[Picture, Picture, Mask], Picture]
 """The last touch: (picture, restored picture, mask) to what is written."""
+
+WHITE = 255
+"""The most that a sample holds of what is shown."""
 
 BROADEST = 0.3
 """Share of a picture that a band takes at most."""
@@ -89,13 +92,13 @@ class Band:
     axis: int
 
 
-def print_and_bands(colours: Samples, mask: Mask) -> tuple[Place, tuple[Band, ...]]:
+def print_and_bands(colours: View, mask: Mask) -> tuple[Place, tuple[Band, ...]]:
     """Where the print lies in a picture, and the bands beside it, from the innermost outwards; all of it and none if no
     hole reaches the edge of a band.
 
     Parameters
     ----------
-    colours : (H, W) or (H, W, C), integers of any depth, without alpha
+    colours : (H, W) or (H, W, 3) uint8, as it is shown
     mask : (H, W) bool, True = hole
     """
     whole = inner = np.s_[0 : mask.shape[0], 0 : mask.shape[1]]
@@ -181,33 +184,32 @@ def _lines(place: Place, side: int, first: int, last: int | None) -> Place:
     return (cut, place[1]) if axis == 0 else (place[0], cut)
 
 
-def _on_a_lid(colours: Samples, mask: Mask) -> bool:
+def _on_a_lid(colours: View, mask: Mask) -> bool:
     """Whether all four outermost lines of a picture have one tone."""
     outermost = [(np.rot90(colours, side)[0], np.rot90(mask, side)[0]) for side in range(len(SIDES))]
     known = np.concatenate([line[~holes] for line, holes in outermost])
     if not len(known):
         return False
-    alike = np.abs(known - np.median(known, axis=0)) <= LID.even * np.iinfo(colours.dtype).max
+    alike = np.abs(known - np.median(known, axis=0)) <= LID.even * WHITE
     return float(np.mean(alike.reshape(len(known), -1).all(axis=1))) >= EVEN_SHARE
 
 
-def _band(colours: Samples, mask: Mask, limits: Limits) -> tuple[int, int]:
+def _band(colours: View, mask: Mask, limits: Limits) -> tuple[int, int]:
     """How many lines from the first are a band's, without and with those in which it is blurred into what follows; 0
     and 0 if there is none."""
     height, width = mask.shape
     most, blur = int(BROADEST * height), max(6, round(limits.slope * width))
     known = ~mask[: most + blur]
     told = np.count_nonzero(known, axis=1) >= KNOWN_SHARE * width
-    white = np.iinfo(colours.dtype).max
 
     def share(line: int, like: int, off: float) -> float:
         """Of one line that is so near to another one's tone; NaN where that is no lid's, or too little is known."""
         if not (told[line] and told[like]):
             return np.nan
         tone = np.median(colours[like][known[like]], axis=0)
-        if tone.max() > DARK * white and tone.min() < LIGHT * white:
+        if tone.max() > DARK * WHITE and tone.min() < LIGHT * WHITE:
             return np.nan
-        alike = np.abs(colours[line][known[line]] - tone) <= off * white
+        alike = np.abs(colours[line][known[line]] - tone) <= off * WHITE
         return float(np.mean(alike.all(axis=1) if alike.ndim == 2 else alike))
 
     # Its first lines may still have some of the band before, which lies askew.

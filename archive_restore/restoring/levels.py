@@ -50,7 +50,7 @@ class Level:
     wanted : (H, W) bool, the holes to be written at this scale, inside `mask`
     coarse : like `pixels`, the restored picture at half the resolution; None where no hole is deep
     scan : like `pixels`, with the damage in the holes; None where nothing under the mask is to be believed
-    size, context : longest side of a window and margin around a hole pixel, px
+    size, context, halves : as `windows.cover` takes them
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Level:
         *,
         size: int,
         context: int,
+        halves: bool = True,
     ) -> None:
         self._shape = mask.shape
         self._pixels = at_least(pixels, size)
@@ -73,7 +74,7 @@ class Level:
         self._scan = None if scan is None else at_least(scan, size)
         wanted = at_least(wanted, size, mirrored=False)
         self._canvas = Canvas(wanted, channels=1 if pixels.ndim == 2 else 3)
-        self.windows: list[Window] = cover(wanted, size=size, context=context)
+        self.windows: list[Window] = cover(wanted, size=size, context=context, halves=halves)
 
     @property
     def area(self) -> int:
@@ -114,6 +115,7 @@ def coarse_to_fine(
     *,
     size: int,
     context: int,
+    halves: bool = True,
     scan: Picture | None = None,
     wanted: NDArray[np.bool_] | None = None,
 ) -> Painting:
@@ -127,7 +129,7 @@ def coarse_to_fine(
     ----------
     pixels : (H, W) or (H, W, 3), uint8 or float32 of 0 to 255
     mask : (H, W) bool, True = hole; not all of it
-    size, context : longest side of a window and margin around a hole pixel, px
+    size, context, halves : as `windows.cover` takes them
     scan : like `pixels` (often the same), what shines through the damage; None if nothing is to be believed
     wanted : (H, W) bool, the holes to be written; all of `mask` if left out
 
@@ -144,12 +146,18 @@ def coarse_to_fine(
             coarse_scan = None if scan is None else halved(scan, np.zeros_like(mask))[0]
             coarse_wanted = _grown(any_of_four(deep), MARGIN) & coarse_mask
             coarse = yield from coarse_to_fine(
-                coarse, coarse_mask, size=size, context=context, scan=coarse_scan, wanted=coarse_wanted
+                coarse,
+                coarse_mask,
+                size=size,
+                context=context,
+                halves=halves,
+                scan=coarse_scan,
+                wanted=coarse_wanted,
             )
         else:
             coarse = prefill(coarse, coarse_mask)
     del deep
-    level = Level(pixels, mask, wanted, coarse, scan, size=size, context=context)
+    level = Level(pixels, mask, wanted, coarse, scan, size=size, context=context, halves=halves)
     yield level
     return level.composite()
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from archive_restore.errors import PhotographError
 from archive_restore.photos import large
 from archive_restore.photos.codecs import Photograph, Samples
-from archive_restore.photos.tones import colours_of
+from archive_restore.photos.rendering import view
 from archive_restore.restoring.bands import Band, Mask, print_and_bands
 from archive_restore.restoring.places import Place, grown
 
@@ -84,7 +84,7 @@ def parts_of(loaded: Loaded) -> Iterator[Part]:
         height, width = mask.shape
         page, samples = loaded.photograph.header.pages[number], loaded.photograph.pages[number]
         if not is_large(samples):
-            place, bands = print_and_bands(colours_of(samples, page), mask)
+            place, bands = print_and_bands(view(samples, page), mask)
             yield Part(number, place, place, bands=bands)
             continue
         cores = list(large.tiles(height, width, TILE))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from archive_restore.cores import usable_cores
 from archive_restore.durable import write_durably
-from archive_restore.errors import ArchiveRestoreError, PhotographError
+from archive_restore.errors import ArchiveRestoreError, NoScratchError, PhotographError
 from archive_restore.photos import large
 from archive_restore.photos.codecs import Photograph, Samples, decode
 from archive_restore.photos.fidelity import compare
@@ -139,6 +139,8 @@ def reason_of(error: Exception) -> str:
     match error:
         case PhotographError():
             return error.reason
+        case NoScratchError():
+            return str(error)
         case ArchiveRestoreError():
             raise error
         case MemoryError():

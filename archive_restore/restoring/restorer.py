@@ -53,6 +53,9 @@ IN_FULL_PRECISION = 6
 """A CPU that cannot compute in half precision takes so many times as long for a window, and is worth as many fewer. On
 the development set that costs 0.01 dB."""
 
+NO_MEMORY = ("out of memory", "ALLOC_FAILED")
+"""Of errors by which MPS, cuBLAS and cuDNN say so."""
+
 MAX_CUTTERS = 8
 """Threads that cut windows out; a modern GPU takes windows faster than one thread makes first guesses."""
 
@@ -94,6 +97,7 @@ class Restorer:
         self.batch_size = batch_size or _default_batch_size(device)
         self.window = _side(model, "window")
         self.context = _side(model, "context")
+        self._halves = bool(getattr(model.module, "halves", True))
         self.opaque = opaque
         self.grain = grain
         self._note = note
@@ -185,7 +189,10 @@ class Restorer:
         """The levels of one photograph; what is wrong with it comes up inside, as its own failure."""
         _check(pixels, mask)
         scan = None if self.opaque else pixels
-        return (yield from coarse_to_fine(pixels, mask, size=self.window, context=self.context, scan=scan))
+        painting = coarse_to_fine(
+            pixels, mask, size=self.window, context=self.context, halves=self._halves, scan=scan
+        )
+        return (yield from painting)
 
     def _room(self, shape: Shape) -> int:
         """Windows of a shape that go through the network at once: they have as many pixels as a batch of full ones."""
@@ -211,7 +218,12 @@ class Restorer:
             except torch.OutOfMemoryError:
                 self._shrink(size)
                 continue
-            except torch.AcceleratorError as error:
+            except RuntimeError as error:
+                if self.device.type == "cpu":
+                    raise
+                if any(words in str(error) for words in NO_MEMORY):
+                    self._shrink(size)
+                    continue
                 raise DeviceError(
                     f"{self.device} failed: {str(error).splitlines()[0]}. Run the same command again; what "
                     "is finished stays finished. If it fails again, restart the computer or use --device cpu."

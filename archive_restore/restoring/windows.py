@@ -78,7 +78,7 @@ class _Axis(NamedTuple):
         return (lowest + highest) // 2
 
 
-def cover(mask: NDArray[np.bool_], *, size: int, context: int) -> list[Window]:
+def cover(mask: NDArray[np.bool_], *, size: int, context: int, halves: bool = True) -> list[Window]:
     """Windows of little area in which every hole pixel has its context.
 
     Each hole pixel lies at least `context` px away from every edge of some window, except from edges that
@@ -91,6 +91,7 @@ def cover(mask: NDArray[np.bool_], *, size: int, context: int) -> list[Window]:
     mask : (H, W) bool, True = hole; H and W at least `size` (pad smaller pictures first)
     size : longest side of a window, px
     context : margin around a hole pixel, px, less than half of `size`
+    halves : sides may be half of `size`
 
     Returns
     -------
@@ -102,7 +103,7 @@ def cover(mask: NDArray[np.bool_], *, size: int, context: int) -> list[Window]:
     if not 0 <= 2 * context < size:
         raise ValueError(f"a context of {context} px leaves nothing of a window of {size} px")
     cell = min(CELL, size - 2 * context)
-    sides = [size] if size // 2 - 2 * context < cell else [size, size // 2]
+    sides = [size] if not halves or size // 2 - 2 * context < cell else [size, size // 2]
     down, across = _Axis(height, context, cell), _Axis(width, context, cell)
     rows_of, columns_of = ({side: axis.choices(side) for side in sides} for axis in (down, across))
     left = _counted(mask, cell)  # holes of each cell that no window serves yet

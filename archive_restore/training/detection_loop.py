@@ -246,6 +246,8 @@ def train_detector(
             tell(f"{state.seen} samples: entropy {entropy:.4f} tversky {index:.3f}, {pace:.0f} ms each")
             state.save(path)
             sums, count, since = np.zeros(2), 0, time.monotonic()
+    if count:  # where the samples are no whole number of batches
+        state.save(path)
     return state.average
 
 

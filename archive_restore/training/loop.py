@@ -74,8 +74,8 @@ def train(
         with stop_on_interrupt() as stop, Curves(folder, writes=leads) as curves:
             while trainer.samples < options.samples and not trainer.world.any(until() or stop.made):
                 before = trainer.samples
-                good = False
                 batch = next(source)
+                good = False
                 with lost_process():
                     step = trainer.train_step(batch)
                 good = True

@@ -228,7 +228,12 @@ class PublishedCentre:
 @dataclass(frozen=True)
 class PublishedRandomRegion:
     """The paper's random-region form: blocks and arbitrary shapes hidden, the whole picture written, the loss
-    over what was hidden. `shapes` are damage shapes that the detector found in the user's archive."""
+    over what was hidden (equation 1; the authors' code takes the whole picture). `shapes` are damage shapes that the
+    detector found in the user's archive.
+
+    The discriminator judges what was written in the place that was hidden, the truth around it: over the whole picture,
+    as equation 2 has it, it would judge above all what the loss of equation 1 leaves open.
+    """
 
     batch_size: int = 64
     size: int = 128

@@ -49,8 +49,9 @@ class TrainingOptions:
 PUBLISHED = TrainingOptions(
     samples=6_400_000, generator_rate=2e-3, generator_moment=0.5, warm_up=0, clip=10.0
 )
-"""The paper's: the generator at ten times the discriminator's rate, betas (0.5, 0.999), 100,000 steps of 64. Only the
-cosine decay is ours: a training shorter than the paper's ends better with it."""
+"""The paper's: the generator at ten times the discriminator's rate, betas (0.5, 0.999), 100,000 steps of 64. Ours are
+the cosine decay, with which a training shorter than the paper's ends better, the averaged weights, bfloat16 where the
+device has it, and a bound on gradients that none came near."""
 
 
 @dataclass(frozen=True)

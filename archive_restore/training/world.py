@@ -5,12 +5,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from archive_restore.errors import TrainingError
+
+PATIENCE = timedelta(days=1)
+"""The others wait so long for the first, which reads a whole archive before any of them trains."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ def lost_process() -> Iterator[None]:
     """Says in words that another process has gone, which torch reports as a broken connection."""
     try:
         yield
+    except (torch.OutOfMemoryError, torch.AcceleratorError):
+        raise  # of this process, which says so itself
     except RuntimeError as error:
         if distributed.is_initialized():
             raise TrainingError(
@@ -89,7 +95,7 @@ def joined(cuda: bool) -> Iterator[World]:
         return
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if cuda else "gloo")
+    distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
     try:
         yield World(distributed.get_rank(), size)
     finally:
