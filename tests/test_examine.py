@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import cv2
@@ -6,15 +7,27 @@ import pytest
 import torch
 
 from archive_restore import examine as examining
-from archive_restore.errors import DeviceError
-from archive_restore.examine import Detector, Examination, Examined, ScanOptions, examine, usable, verifier
+from archive_restore.errors import DeviceError, NoScratchError
+from archive_restore.examine import (
+    Detector,
+    Examination,
+    Examined,
+    Refused,
+    ScanOptions,
+    examine,
+    usable,
+    verifier,
+)
 from archive_restore.networks import detector
 from archive_restore.networks.detector import FOLDER, NAME, DamageSegmenter
 from archive_restore.networks.weights import ModelCard, save_model
+from archive_restore.photos import large
 from archive_restore.photos.archive import FoundFile
 from archive_restore.photos.mask_files import read_mask
 from archive_restore.progress import NullProgress
+from archive_restore.restoring.pipeline import reason_of
 from tests.drawn import scene
+from tests.formats import tiff
 
 LEARNED = ScanOptions(detector=Detector.LEARNED)
 
@@ -91,3 +104,22 @@ def test_a_device_that_is_not_there_is_an_error_not_a_fallback(weights: Path) ->
 def test_the_weights_are_loaded_once(weights: Path) -> None:
     save_model(sure_of_everything(), weights / FOLDER, ModelCard(NAME, "", "", NAME))
     assert examining.verifier(Detector.LEARNED, None) is examining.verifier(Detector.LEARNED, None)
+
+
+def test_a_photograph_too_large_for_the_temporary_folder_is_refused_for_now_and_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(large, "LARGE", 2000)
+    monkeypatch.setattr(large, "_reserve", full)
+    path = tiff(tmp_path / "a.tif")
+    status = path.stat()
+    file = FoundFile(b"a.tif", status.st_size, status.st_mtime_ns)
+    refused = examine(Examination(tmp_path, file, ScanOptions(detector=Detector.HEURISTIC)))
+    assert isinstance(refused, Refused)
+    assert refused.may_pass
+    assert "No space left on device" in refused.reason
+    assert "set TMPDIR" in refused.reason
+    assert reason_of(NoScratchError("no room")) == "no room"  # in a run, too

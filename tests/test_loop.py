@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 from typer.testing import CliRunner
 
 from archive_restore.cli import app
-from archive_restore.errors import ExitCode, TrainingError
+from archive_restore.errors import ExitCode, InputError, TrainingError
 from archive_restore.networks.architectures import CENTRE
 from archive_restore.networks.weights import read_manifest
 from archive_restore.progress import NullProgress
@@ -367,3 +368,23 @@ def test_the_default_generator_is_trained_on_its_own_coarse_work():
     handed = objective.handed_down(Brighter(), batch)
     assert torch.allclose(handed[..., 20:40, 20:40], torch.tensor(0.5))
     assert (handed[..., :18, :] == 0).all()
+
+
+@dataclass(frozen=True)
+class Unreadable(RefineHoles):
+    """A photograph that is gone, from the third step on."""
+
+    def batch(self, photographs: Photographs, seed: Sequence[int]) -> Batch:
+        if seed[-1] >= 2:
+            raise InputError("it is gone")
+        return super().batch(photographs, seed)
+
+
+def test_a_photograph_that_cannot_be_read_leaves_a_checkpoint_of_the_steps_before(
+    photographs: Photographs, tmp_path: Path
+):
+    small = small_task()
+    trainer = Trainer(Unreadable(**vars(small)), options(), CPU)
+    with pytest.raises(InputError, match="gone"):
+        loop.train(trainer, photographs, tmp_path, progress=NullProgress())
+    assert load_state(tmp_path / loop.CHECKPOINT)["step"] == 2

@@ -13,7 +13,7 @@ import pytest
 from archive_restore.decoding import Decode, decode_here
 from archive_restore.errors import InputError, PhotographError
 from archive_restore.ledger import RunRow, State, open_ledger
-from archive_restore.night import Night, estimate, next_time, parse_duration, parse_time
+from archive_restore.night import Night, estimate, has_room, next_time, parse_duration, parse_time
 from archive_restore.photos.codecs import Photograph, file_sha256
 from tests.tried_archive import Simulated, Tried, add, photograph, prepared
 
@@ -345,3 +345,8 @@ def test_a_morning_after_clocks_were_changed_is_that_of_the_clocks(monkeypatch: 
     finally:
         monkeypatch.undo()
         clocks.tzset()
+
+
+def test_a_probe_for_room_makes_no_folder(tmp_path: Path) -> None:
+    assert has_room(tmp_path / "photos-restored" / "sub")
+    assert list(tmp_path.iterdir()) == []

@@ -257,3 +257,15 @@ def test_the_record_says_what_was_done(archive: RestoredArchive) -> None:
     assert record.model.name == "small"
     assert len(record.model.sha256) == 64
     assert record.settings["recompress"] is False
+
+
+def test_what_is_restored_again_without_records_has_none_of_what_it_was(archive: RestoredArchive) -> None:
+    output = archive.output / "a.jpg"
+    assert record_path(output).exists()
+    with archive.ledger() as ledger:
+        revert([output], ledger=ledger, home=archive.home, again=True)
+    record_path(output).write_text("of before")
+    assert archive.run(records=False).restored == 1
+    assert output.exists()
+    assert not record_path(output).exists()
+    assert faults(archive) == {}

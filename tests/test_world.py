@@ -8,12 +8,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
+from archive_restore.errors import TrainingError
 from archive_restore.networks.architectures import CENTRE
 from archive_restore.training.loop import CHECKPOINT
 from archive_restore.training.trainer import load_state
-from archive_restore.training.world import World
+from archive_restore.training.world import World, lost_process
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port")
 
@@ -99,3 +101,18 @@ def ranks_of(parent: int) -> list[int]:
         if f"PPid:\t{parent}\n" in status and rank:
             ranks[int(rank[1])] = int(entry.name)
     return [ranks[rank] for rank in sorted(ranks)]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), torch.OutOfMemoryError),
+        (RuntimeError("broken"), TrainingError),
+    ],
+)
+def test_only_a_broken_connection_is_taken_for_a_lost_process(
+    error: Exception, told: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    with pytest.raises(told), lost_process():
+        raise error
