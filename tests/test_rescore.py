@@ -134,6 +134,28 @@ def test_faint_specks_all_over_are_asked_about_until_somebody_chooses(archive: S
     assert archive.states()["specks"] is State.QUEUED
 
 
+def test_who_leaves_a_restored_photograph_as_it_is_is_not_asked_again(archive: ScoredArchive) -> None:
+    specks = (slice(2, 40, 10), slice(2, 60, 10), 120)
+    archive.add("specks", {Kind.DUST: specks, Kind.SCRATCH: line(7, 200)})
+    archive.restore("specks")
+    with archive.ledger() as ledger:
+        ledger.choose(1, policy="low", max_coverage=None)  # by which its mask is another one
+        [known] = [one for one in ledger.masked(1) if one.sha256 == "specks"]
+        ledger._connection.execute("UPDATE photographs SET unsure = 1 WHERE id = ?", (known.id,))
+
+    def unsure() -> list[str]:
+        with archive.ledger() as ledger:
+            return [path.name for path in ledger.unsure(1)]
+
+    assert rescored(archive, HIGH, under=b"specks").restored == 1  # said, and not done without --again
+    assert unsure() == ["specks"]
+    rescored(archive, ScanOptions(), under=b"specks", dry_run=True)
+    assert unsure() == ["specks"]
+    assert rescored(archive, ScanOptions(), under=b"specks").restored == 1
+    assert unsure() == []
+    assert archive.states()["specks"] is State.DONE
+
+
 def test_a_part_without_photographs_is_refused(archive: ScoredArchive) -> None:
     with pytest.raises(InputError, match=r"no photograph at .*photos/nowhere"):
         rescored(archive, HIGH, under=b"nowhere")
