@@ -152,10 +152,10 @@ def trained(
     )
     tiles = tiles_in(folder / "train")
     samples = training_length(material, options)
-    timed = options.minutes is not None and options.steps is None
-    if timed:
+    minutes = options.minutes if options.steps is None else None
+    if minutes is not None:
         # So that the rates have fallen when the time is up; the slowest process decides.
-        fitting = 60 * float(options.minutes or 0) * samples_a_second(objective, tiles, device) * world.size
+        fitting = 60 * minutes * samples_a_second(objective, tiles, device) * world.size
         samples = world.least(max(1, int(fitting)))
     trainer = Trainer(
         objective,
@@ -166,7 +166,7 @@ def trained(
     trainer.start_from(start.network.state_dict())
     if options.resume:
         resumed(trainer, folder)
-        if timed:  # these minutes come after those of before
+        if minutes is not None:  # they come after those of before
             trainer.options = replace(trainer.options, samples=trainer.samples + samples)
     elif world.leads:
         (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -16,6 +16,25 @@ from archive_restore.errors import InputError
 DEFAULT_MAX_PIXELS = 200_000_000
 """px; `photos.codecs.DEFAULT_MAX_PIXELS`."""
 
+
+def expanded(path: Path | None) -> Path | None:
+    """A file that the user named, ~ being his home also where the shell left it (`--preview=~/sheet.jpg`)."""
+    return None if path is None else path.expanduser()
+
+
+def own_file(path: Path | None) -> Path | None:
+    """The same, of a file that is to be written and has to be no photograph."""
+    from archive_restore.photos.archive import check_no_photograph
+
+    path = expanded(path)
+    if path is not None:
+        try:
+            check_no_photograph(path)
+        except InputError as error:
+            raise typer.BadParameter(str(error)) from None
+    return path
+
+
 # Checked by the workflow, not by typer: a missing archive is exit code 3 with advice, not a usage error.
 Anew = Annotated[
     bool,
@@ -121,7 +140,7 @@ Preview = Annotated[
         metavar="SHEET",
         help="Write a contact sheet, .jpg or .png: what waits, beside the same with its mask in colours, and what you "
         "are to decide on.",
-        callback=lambda path: expanded(path),
+        callback=expanded,
     ),
 ]
 Recompress = Annotated[
@@ -151,25 +170,6 @@ Model = Annotated[
         help="The generator to use. [default: the shipped one, or your adopted one]",
     ),
 ]
-
-
-def expanded(path: Path | None) -> Path | None:
-    """A file that the user named, ~ being his home also where the shell left it (`--preview=~/sheet.jpg`)."""
-    return None if path is None else path.expanduser()
-
-
-def own_file(path: Path | None) -> Path | None:
-    """The same, of a file that is to be written and has to be no photograph."""
-    from archive_restore.photos.archive import check_no_photograph
-
-    path = expanded(path)
-    if path is not None:
-        try:
-            check_no_photograph(path)
-        except InputError as error:
-            raise typer.BadParameter(str(error)) from None
-    return path
-
 
 LogFile = Annotated[
     Path | None,
