@@ -15,7 +15,7 @@ from archive_restore.networks.weights import ModelCard
 from archive_restore.outputs import Outputs
 from archive_restore.photos.codecs import Samples, encode, sha256
 from archive_restore.photos.mask_files import read_mask
-from archive_restore.records import describe, remove_record, write_record
+from archive_restore.records import describe, remove_record, withdraw_record, write_record
 from archive_restore.restoring.parts import Loaded
 from archive_restore.restoring.pipeline import write_checked
 from archive_restore.twins import place, serves
@@ -118,7 +118,8 @@ class Handling:
         try:
             write_checked(output, data, loaded, pages, recompressed=recompress)
         except PhotographError:
-            remove_record(output)
+            if self._options.records:
+                withdraw_record(output)
             raise
         finished = self._ledger.finish(job, output=output, output_sha256=digest, model=self._model.name)
         if not finished:

@@ -17,7 +17,7 @@ from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Samples, decode, e
 from archive_restore.photos.mask_files import read_mask
 from archive_restore.photos.names import folded, folds, written
 from archive_restore.progress import Progress
-from archive_restore.records import describe, regions_of, remove_record, write_record
+from archive_restore.records import describe, regions_of, remove_record, withdraw_record, write_record
 from archive_restore.restoring.parts import Loaded
 from archive_restore.restoring.pipeline import restore_all, write_checked
 from archive_restore.restoring.restorer import Restorer, thoroughness
@@ -223,7 +223,8 @@ class _Inpainting:
         try:
             write_checked(order.output, data, loaded, pages, recompressed=recompress)
         except PhotographError:
-            remove_record(order.output)
+            if self._options.records:
+                withdraw_record(order.output)
             raise
 
     def finished(self, order: _Order) -> None:

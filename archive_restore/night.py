@@ -51,7 +51,10 @@ def parse_duration(text: str) -> timedelta:
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*(h|min|m|s)", text)
     if not parts or re.sub(r"(\d+(?:\.\d+)?)\s*(h|min|m|s)|\s", "", text):
         raise InputError(f"{text!r} is no span of time. Write it as 6h, 90min or 1h30m.")
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    try:
+        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    except OverflowError:
+        raise InputError(f"{text!r} is longer than any night.") from None
 
 
 def next_time(wanted: time, now: datetime) -> datetime:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from archive_restore import __version__
 from archive_restore.durable import remove_file, write_durably
-from archive_restore.errors import PhotographError
+from archive_restore.errors import PhotographError, printable
 from archive_restore.photos.codecs import (
     Photograph,
     change_of_mode,
@@ -134,7 +134,16 @@ def record_path(output: Path) -> Path:
 
 
 def write_record(output: Path, record: Record) -> None:
-    """Writes the record of `output` durably. Errors are those of `write_durably`."""
+    """Writes the record of `output` durably.
+
+    Raises
+    ------
+    PhotographError, StorageError
+        As `write_durably`; or something else has its name.
+    """
+    if not _ours(output):
+        name = printable(record_path(output).name)
+        raise PhotographError(output, f"{name} is in the way of its record; move it elsewhere, then retry")
     text = json.dumps(asdict(record), ensure_ascii=False, indent=2)
     write_durably(record_path(output), (text + "\n").encode("utf-8", "backslashreplace"))
 
@@ -164,8 +173,24 @@ def read_record(output: Path) -> Record | None:
 
 
 def remove_record(output: Path) -> None:
-    """Removes the record of `output`, if there is one; StorageError if it cannot be removed."""
+    """Removes the record of `output`, if there is one; StorageError if it cannot be removed. What else has its name
+    stays."""
+    if _ours(output):
+        remove_file(record_path(output))
+
+
+def withdraw_record(output: Path) -> None:
+    """Removes what `write_record` wrote just now, in whatever state the disk has it."""
     remove_file(record_path(output))
+
+
+def _ours(output: Path) -> bool:
+    """Whether nothing but a record has the name of one."""
+    try:
+        read_record(output)
+    except PhotographError:
+        return False
+    return True
 
 
 def regions_of(mask: NDArray[np.bool_]) -> list[dict[str, Any]]:

@@ -62,8 +62,8 @@ def use(ledger: Ledger, home: Home, name: str, archive: Path | None) -> list[Pat
         find_model(name, home=home)
     archives = [known for known in ledger.archives() if archive is None or known.root == archive.resolve()]
     if not archives:
-        where = "no archive" if archive is None else printable(archive)
-        raise InputError(f"{where} has been scanned; start with `archive-restore scan ARCHIVE`")
+        where = "no archive has been" if archive is None else f"{printable(archive)} has not been"
+        raise InputError(f"{where} scanned; start with `archive-restore scan ARCHIVE`")
     for known in archives:
         ledger.use_model(known.id, None if name == DEFAULT else name)
     return [known.root for known in archives]

@@ -8,6 +8,7 @@ from typing import Final
 from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger, open_ledger
+from archive_restore.photos.archive import same
 
 FIRST_RUN: Final = "First run: archive-restore scan"
 
@@ -46,6 +47,26 @@ def scanned_archives(ledger: Ledger, archive: Path | None = None) -> list[Archiv
             f"{printable(root)} has not been scanned. {FIRST_RUN} {shlex.quote(printable(archive))}"
         )
     return chosen
+
+
+def check_apart(output: Path, home: Home) -> None:
+    """Refuses a folder of results that would lie among the originals of an archive that was scanned.
+
+    Raises
+    ------
+    InputError
+        It would.
+    """
+    if not home.ledger.exists():
+        return
+    with open_ledger(home.ledger) as ledger:
+        roots = [archive.root for archive in ledger.archives()]
+    folder = output.expanduser().resolve()
+    for root in roots:
+        if any(same(root, place) for place in (folder, *folder.parents)):
+            raise InputError(
+                f"{printable(output)} lies among the photographs of {printable(root)}. Name another folder."
+            )
 
 
 def place(path: Path, archives: list[Archive]) -> tuple[Archive, bytes | None]:

@@ -322,3 +322,20 @@ def test_a_preview_goes_home_also_where_the_shell_left_the_tilde(
     assert typed("scan", archive, "--jobs", "1", "--preview=~/sheet.jpg").exit_code == 0
     assert (archive.parent / "user" / "sheet.jpg").exists()
     assert not (archive / "~").exists()
+
+
+def test_results_never_go_among_the_originals_of_another_archive(archive: Path, tmp_path: Path) -> None:
+    typed("scan", archive, "--jobs", "1")
+    other = tmp_path / "other"
+    other.mkdir()
+    cv2.imwrite(str(other / "damaged.png"), scene())
+    before = {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()}
+    for words in (
+        ("inpaint", other, "--masks", other, "--out", archive, "--overwrite"),
+        ("detect", other, "--out", archive / "sub"),
+        ("train", other, "--out", archive),
+    ):
+        refused = typed(*words)
+        assert refused.exit_code == ExitCode.INPUT, words
+        assert "lies among the photographs of" in " ".join(refused.stderr.split())
+    assert {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()} == before

@@ -264,8 +264,24 @@ def test_what_is_restored_again_without_records_has_none_of_what_it_was(archive:
     assert record_path(output).exists()
     with archive.ledger() as ledger:
         revert([output], ledger=ledger, home=archive.home, again=True)
-    record_path(output).write_text("of before")
+    before = record_path(archive.output / "a.tif")
+    shutil.copy(before, record_path(output))  # a record, of something else
     assert archive.run(records=False).restored == 1
     assert output.exists()
     assert not record_path(output).exists()
     assert faults(archive) == {}
+
+
+@pytest.mark.parametrize("records", [True, False])
+def test_what_only_has_the_name_of_a_record_is_kept(tmp_path: Path, records: bool) -> None:
+    archive = restored_archive(tmp_path)
+    output = archive.output / "a.jpg"
+    with archive.ledger() as ledger:
+        revert([output], ledger=ledger, home=archive.home, again=True)
+    record_path(output).write_text('{"my": "sidecar"}')
+    summary = archive.run(records=records)
+    assert record_path(output).read_text() == '{"my": "sidecar"}'
+    assert summary.restored == (0 if records else 1)
+    if records:
+        [left] = summary.set_aside
+        assert "a.jpg.json is in the way of its record" in left.reason

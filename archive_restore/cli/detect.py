@@ -47,7 +47,10 @@ def detect(
     from archive_restore.cli.set_aside import show_set_aside, show_unreachable
     from archive_restore.console import TerminalProgress, say, show_table
     from archive_restore.detect import detect_paths
+    from archive_restore.home import default_home
+    from archive_restore.scanned import check_apart
 
+    check_apart(out, default_home())
     options = examine.ScanOptions(
         chosen_level(sensitivity, threshold),
         chosen_kinds(only, skip),

@@ -63,14 +63,15 @@ def inpaint(
     from archive_restore.console import TerminalProgress, duration, say, show_table
     from archive_restore.home import default_home
     from archive_restore.inpaint import InpaintOptions, inpaint_paths
+    from archive_restore.scanned import check_apart
 
+    home = default_home()
+    check_apart(out, home)
     options = InpaintOptions(
         chosen, batch_size, model, max_pixels, grain, thorough, opaque, overwrite, recompress, records
     )
     with TerminalProgress() as progress:
-        summary = inpaint_paths(
-            paths, masks=masks, out=out, home=default_home(), options=options, progress=progress
-        )
+        summary = inpaint_paths(paths, masks=masks, out=out, home=home, options=options, progress=progress)
     say(
         f"Restored {counted(summary.restored, 'photograph')} and copied {summary.copied:,} with "
         f"{either(summary.copied, 'an empty mask', 'empty masks')} to "

@@ -175,7 +175,8 @@ def _show_done(summary: "RunSummary") -> None:
             f"{duration(summary.seconds)} on {summary.device}."
         )
     if summary.linked:
-        say(f"{summary.linked:,} duplicates took what was restored in another place, as links or copies.")
+        duplicates = counted(summary.linked, "duplicate")
+        say(f"{duplicates} took what was restored in another place, as links or copies.")
     for folder in summary.outputs:
         say(f"They are in {printable(folder)}; the originals are as they were.")
     if summary.interrupted:

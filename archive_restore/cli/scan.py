@@ -170,8 +170,8 @@ def _show_policy(summary: "ScanSummary") -> None:
     if summary.other_policy:
         say(
             f"{counted(summary.other_policy, 'photograph')} "
-            f"{either(summary.other_policy, 'keeps its mask', 'keep their masks')}, made by another choice, perhaps "
-            "for that one alone. To give up such choices and make all masks anew: "
+            f"{either(summary.other_policy, 'keeps its mask', 'keep their masks')}, made by another choice. To "
+            "make all masks anew, also those that were chosen for a part: "
             f"archive-restore rescore {shlex.quote(printable(summary.archive))}"
         )
 

@@ -93,13 +93,16 @@ def train(
     from archive_restore import train as workflow
     from archive_restore.cli.telling import counted
     from archive_restore.console import TerminalProgress, say
+    from archive_restore.home import default_home
     from archive_restore.networks.devices import choose_device
     from archive_restore.progress import NullProgress
+    from archive_restore.scanned import check_apart
     from archive_restore.training.loop import stop_after
     from archive_restore.training.world import joined, own_gpu
 
     given = {"bottleneck": bottleneck, "blocks": blocks, "depth": depth}
     settings = {name: value for name, value in given.items() if value is not None}
+    check_apart(out, default_home())
     chosen = own_gpu(device_name(gpu, device))
     place = choose_device(chosen)
     with joined(place.type == "cuda") as world, TerminalProgress() as shown:
