@@ -205,8 +205,6 @@ def examine(task: Examination) -> Examined | Refused:
         # `from None` in the decoder hides the cause from a traceback, not from here.
         passing = isinstance(error, TooLargePhotographError)
         return Refused(error.reason, passing or isinstance(error.__context__, OSError | NoScratchError))
-    except NoScratchError as error:
-        return Refused(str(error), may_pass=True)
     if by_hand is not None:
         regions = painted(by_hand, found.score_map)
         covered = int(np.count_nonzero(by_hand))

@@ -5,7 +5,6 @@ if it restores held-out photographs of that archive better.
 import hashlib
 import os
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,7 +75,6 @@ def finetune(
     device: torch.device,
     progress: Progress,
     world: World | None = None,
-    until: Callable[[], bool] = lambda: False,
 ) -> FinetuneSummary | None:
     """Trains on one archive's own undamaged parts and adopts the result if it is better.
 
@@ -117,7 +115,7 @@ def finetune(
         start = load_model(archive.model, home=home)
         if start.card.architecture != DEFAULT:
             start = load_model(None, home=home)
-        trainer = trained(start, folder, material, options, device, world, progress, until)
+        trainer = trained(start, folder, material, options, device, world, progress)
         if not world.leads:
             return None
         comparison = judged(start, trainer, folder, device)
@@ -144,7 +142,6 @@ def trained(
     device: torch.device,
     world: World,
     progress: Progress,
-    until: Callable[[], bool],
 ) -> Trainer:
     """The trainer after training from `start`'s weights."""
     objective = RefineHoles(
@@ -170,8 +167,7 @@ def trained(
             trainer.options = replace(trainer.options, samples=trainer.samples + samples)
     elif world.leads:
         (folder / CHECKPOINT).unlink(missing_ok=True)
-    time_is_up = stop_after(options.minutes)
-    train(trainer, tiles, folder, progress=progress, until=lambda: until() or time_is_up())
+    train(trainer, tiles, folder, progress=progress, until=stop_after(options.minutes))
     return trainer
 
 

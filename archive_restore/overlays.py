@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection import KINDS, PAINTED, Kind, Policy, Region, ScoreMap, threshold
-from archive_restore.errors import NoScratchError, PhotographError
+from archive_restore.errors import PhotographError
 from archive_restore.home import Home
 from archive_restore.masking import mask_at, read_score_map
 from archive_restore.photos.codecs import decode
@@ -73,8 +73,6 @@ def overlay(task: Overlay) -> Pair | Hidden:
         picture = viewable(photograph)
     except PhotographError as error:
         return Hidden(error.reason)
-    except NoScratchError as error:
-        return Hidden(str(error))
     turn, _ = as_displayed(bytes(photograph.source))
     shape = (picture.shape[0], picture.shape[1])
     score_map = read_score_map(task.home.score_map(task.sha256))

@@ -20,7 +20,7 @@ from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, State
 from archive_restore.overlays import BOX, COLOURS, Hidden, Overlay, Pair, overlay
-from archive_restore.photos.archive import output_folder
+from archive_restore.photos.archive import lies_in, output_folder
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
 from archive_restore.standing import at_work
@@ -89,7 +89,7 @@ def check_sheet(sheet: Path, archives: Sequence[Path]) -> None:
     folder = sheet.expanduser().absolute().parent.resolve()
     for root in archives:
         for place in (root.expanduser().resolve(), output_folder(root.expanduser().resolve())):
-            if folder == place or place in folder.parents:
+            if lies_in(folder, place):
                 raise InputError(
                     f"{printable(sheet)} lies among the photographs of {printable(place)}. Put the preview elsewhere."
                 )

@@ -5,10 +5,10 @@ import shlex
 from pathlib import Path
 from typing import Final
 
-from archive_restore.errors import InputError, printable
+from archive_restore.errors import InputError, LedgerError, StorageError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger, open_ledger
-from archive_restore.photos.archive import same
+from archive_restore.photos.archive import lies_in
 
 FIRST_RUN: Final = "First run: archive-restore scan"
 
@@ -50,7 +50,8 @@ def scanned_archives(ledger: Ledger, archive: Path | None = None) -> list[Archiv
 
 
 def check_apart(output: Path, home: Home) -> None:
-    """Refuses a folder of results that would lie among the originals of an archive that was scanned.
+    """Refuses a folder of results that would lie among the originals of an archive that was scanned. Where the ledger
+    cannot be read, nothing is known of any: what asks needs no ledger otherwise.
 
     Raises
     ------
@@ -59,11 +60,14 @@ def check_apart(output: Path, home: Home) -> None:
     """
     if not home.ledger.exists():
         return
-    with open_ledger(home.ledger) as ledger:
-        roots = [archive.root for archive in ledger.archives()]
+    try:
+        with open_ledger(home.ledger) as ledger:
+            roots = [archive.root for archive in ledger.archives()]
+    except (LedgerError, StorageError):
+        return
     folder = output.expanduser().resolve()
     for root in roots:
-        if any(same(root, place) for place in (folder, *folder.parents)):
+        if lies_in(folder, root):
             raise InputError(
                 f"{printable(output)} lies among the photographs of {printable(root)}. Name another folder."
             )

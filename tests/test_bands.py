@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import LoadedModel, ModelCard
 from archive_restore.photos import codecs
-from archive_restore.photos.photograph import Colours, Page
+from archive_restore.photos.photograph import Colours, Format, Header, Page, Photograph
 from archive_restore.restoring.bands import filled, joined, print_and_bands
 from archive_restore.restoring.gathering import Gathering
 from archive_restore.restoring.parts import Loaded, parts_of
@@ -206,3 +206,17 @@ def test_the_lid_and_a_torn_corner_do_not_shine_into_one_another(colours: Colour
     edge = written[TOP - 1 : TOP + 1, LEFT + 2 : 70].astype(float).mean(axis=1).ravel()
     usual = truth[TOP - 1 : TOP + 1, LEFT + 2 : 70].astype(float).mean(axis=1).ravel()
     assert np.abs(edge - usual).max() < 25
+
+
+def test_a_lid_is_known_by_how_it_looks_not_by_how_it_is_stored() -> None:
+    picture, mask = on_the_lid(), in_corner()
+    as_shown = print_and_bands(picture, mask)[1]
+    assert as_shown
+    twelve_bits = picture.astype(np.uint16) * 16
+    black = 255 - picture[..., :1]
+    inks = np.concatenate([np.zeros_like(picture), black], axis=2)  # the black ink alone
+    for samples, colours, depth in ((twelve_bits, Colours.RGB, 16), (inks, Colours.CMYK, 8)):
+        page = Page(WIDTH, HEIGHT, colours, depth=depth)
+        photograph = Photograph(Path("a.tif"), Header(Format.TIFF, (page,)), (samples,), b"")
+        (part,) = parts_of(Loaded(photograph, mask))
+        assert len(part.bands) == len(as_shown), colours

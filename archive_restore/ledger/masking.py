@@ -10,7 +10,6 @@ from archive_restore.ledger.scanning import PAGE, ScanVerbs
 BELOW: Final = "(relative = :under OR (relative > :below AND relative < :beyond))"
 """At the path `under`, or in the folder of that name."""
 
-
 MASKED: Final = """
 SELECT photographs.id, sha256, width, height, policy, covered, allowed, by_hand, unsure,
     min(relative) AS relative, count(*) AS files, group_concat(state) AS states,

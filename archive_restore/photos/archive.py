@@ -153,11 +153,11 @@ def check_output(archive: Path, output: Path) -> None:
         raise InputError(f"{printable(output)} is a file. {step}")
     if same(archive, output):
         raise InputError(f"{printable(output)} is the archive itself; originals stay as they are. {step}")
-    if any(same(archive, parent) for parent in output.parents):
+    if lies_in(output, archive):
         raise InputError(
             f"The output {printable(output)} lies inside the archive {printable(archive)}. {step}"
         )
-    if any(same(output, parent) for parent in archive.parents):
+    if lies_in(archive, output):
         raise InputError(
             f"The archive {printable(archive)} lies inside the output {printable(output)}. {step}"
         )
@@ -211,6 +211,11 @@ def same(first: Path, second: Path) -> bool:
         return first == second or first.samefile(second)
     except OSError:
         return False
+
+
+def lies_in(path: Path, folder: Path) -> bool:
+    """Whether a resolved path is a folder, or lies below it, however that is spelt."""
+    return any(same(folder, place) for place in (path, *path.parents))
 
 
 def check_no_photograph(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.errors import NoScratchError, PhotographError
 from archive_restore.photos import large
 from archive_restore.photos.photograph import Colours, Page, Photograph, Samples
 from archive_restore.photos.tones import Tones, colours_of, tones_of
@@ -109,10 +110,20 @@ def put_back(
 
 
 def views(photograph: Photograph) -> tuple[Picture, ...]:
-    """Each page as it roughly looks, (H, W) or (H, W, 3) uint8; no colour profile is applied."""
-    return tuple(
-        view(samples, page) for samples, page in zip(photograph.pages, photograph.header.pages, strict=True)
-    )
+    """Each page as it roughly looks, (H, W) or (H, W, 3) uint8; no colour profile is applied.
+
+    Raises
+    ------
+    PhotographError
+        The temporary folder has no room for one of them.
+    """
+    try:
+        return tuple(
+            view(samples, page)
+            for samples, page in zip(photograph.pages, photograph.header.pages, strict=True)
+        )
+    except NoScratchError as error:
+        raise PhotographError(photograph.path, str(error)) from error
 
 
 def view(samples: Samples, page: Page) -> Picture:
