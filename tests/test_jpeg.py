@@ -355,3 +355,66 @@ def test_skewed_counts_keep_codes_within_sixteen_bits() -> None:
     assert len(per_length) == 16
     assert sum(per_length) == len(order) == 40
     assert sum(number / 2 ** (size + 1) for size, number in enumerate(per_length)) < 1  # and all ones is free
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}], ids=str)
+@pytest.mark.parametrize("share", [0.35, 0.6, 0.97])
+def test_a_picture_that_is_cut_and_ended_all_the_same_is_damaged(tmp_path: Path, options: dict, share: float):
+    path = tmp_path / "cut.jpg"
+    data = bytes(written(path, **options).source)
+    start = data.index(b"\xff\xda")
+    path.write_bytes(data[: start + int(share * (len(data) - start))] + b"\xff\xd9")
+    with pytest.raises(UnreadablePhotographError, match=r"damaged or incomplete.*look for a better copy"):
+        codecs.decode(path)
+
+
+@pytest.mark.parametrize("lost", [slice(3000, 3512), slice(3000, -2)], ids=str)
+def test_a_picture_with_lost_sectors_is_damaged(tmp_path: Path, lost: slice):
+    path = tmp_path / "hole.jpg"
+    data = bytearray(written(path).source)
+    data[lost] = bytes(len(data[lost]))
+    path.write_bytes(data)
+    with pytest.raises(UnreadablePhotographError, match="damaged or incomplete"):
+        codecs.decode(path)
+
+
+@pytest.mark.parametrize("padding", [1, 4, 16])
+def test_zero_bytes_behind_the_picture_are_no_damage(tmp_path: Path, padding: int):
+    sound = written(tmp_path / "padded.jpg")
+    data = bytes(sound.source)
+    sound.path.write_bytes(data[:-2] + bytes(padding) + data[-2:])
+    assert np.array_equal(codecs.decode(sound.path).pages[0], sound.pages[0])
+
+
+def test_a_last_byte_that_is_nearly_all_filling_may_be_missing(tmp_path: Path):
+    """Some scanners count the bits of the last code wrong; a zero is what is missing."""
+    for seed in range(400):
+        noise = np.random.default_rng(seed).integers(0, 256, (16, 16), np.uint8)
+        Image.fromarray(noise).save(tmp_path / "early.jpg")
+        sound = codecs.decode(tmp_path / "early.jpg")
+        data = bytes(sound.source)
+        if data[-3] == 0b01111111:  # the last bit of "end of block", and filling
+            break
+    else:
+        pytest.fail("no such picture was drawn")
+    sound.path.write_bytes(data[:-3] + data[-2:])
+    assert np.array_equal(codecs.decode(sound.path).pages[0], sound.pages[0])
+
+
+def test_odd_parameters_of_a_baseline_scan_are_no_damage(tmp_path: Path):
+    sound = written(tmp_path / "odd.jpg", 1)
+    data = bytearray(sound.source)
+    scan = next(segment for segment in iterate_segments(data) if segment.marker == SOS)
+    last = scan.body + 4  # the last coefficient: 63, but decoders of baseline ignore it
+    assert data[last] == 63
+    data[last] = 0
+    sound.path.write_bytes(data)
+    assert np.array_equal(codecs.decode(sound.path).pages[0], sound.pages[0])
+
+
+def test_an_unknown_revision_of_jfif_is_no_damage(tmp_path: Path):
+    sound = written(tmp_path / "revision.jpg")
+    data = bytearray(sound.source)
+    data[data.index(b"JFIF") + 5] = 9
+    sound.path.write_bytes(data)
+    assert np.array_equal(codecs.decode(sound.path).pages[0], sound.pages[0])

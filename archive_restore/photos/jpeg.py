@@ -1,10 +1,11 @@
 """JPEG: only the blocks that changed are encoded anew, in the original's quantisation. All other coefficients
 and every marker segment but those of the entropy coding stay as they are."""
 
+import re
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 
 from archive_restore.errors import PhotographError, UnreadablePhotographError, UnsupportedPhotographError
@@ -22,6 +23,7 @@ from archive_restore.photos.jpeg_segments import (
     ColourTransform,
     Frame,
     colour_transform,
+    coloured,
     has_adobe_marker,
     iterate_segments,
     quantisation_tables,
@@ -33,6 +35,12 @@ _MAX_BLOCKS_A_MCU = 10  # in an interleaved scan, T.81 B.2.3
 _MAX_COEFFICIENT = 2047  # of 8-bit samples, T.81 F.1.2; beyond it lies only damage
 _ENTROPY_CODING = frozenset({DHT, DRI, SOS})  # written anew
 _COLOURS = {1: Colours.GREY, 3: Colours.RGB, 4: Colours.CMYK}
+_CHANNELS = {1: "GRAY", 3: "RGB", 4: "CMYK"}  # simplejpeg's names
+# Warnings of libjpeg, jerror.h, that need not mean damage.
+_ODD_SCAN = "Invalid SOS parameters for sequential JPEG"
+_ENDS_EARLY = "Corrupt JPEG data: premature end of data segment"
+_SURPLUS = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
+_MAX_PADDING = 16  # zero bytes behind the picture
 _BITS_A_BLOCK = 1  # at least: the code of its DC difference
 _APP2, _PROFILE = APP0 + 2, b"ICC_PROFILE\0"  # ICC.1:2022, annex B.4
 
@@ -53,10 +61,7 @@ def header(path: Path, data: bytes) -> Header:
 
 
 def decode(path: Path, data: bytes, header: Header) -> tuple[Samples, ...]:
-    """The samples of a whole JPEG; one that ends before its end marker raises UnreadablePhotographError.
-
-    libjpeg fills what is missing with grey and only warns, hence the look at the markers first.
-    """
+    """The samples of a whole JPEG; one that is cut off or damaged within raises UnreadablePhotographError."""
     markers = [segment.marker for segment in iterate_segments(data)]
     if not markers or markers[-1] != EOI:
         raise UnreadablePhotographError(path, "the JPEG ends before its end marker: truncated")
@@ -72,6 +77,8 @@ def decode_samples(path: Path, data: bytes, transform: ColourTransform | None = 
 
     `transform` says how the components are meant where the file does not (in a TIFF).
 
+    libjpeg fills what it cannot decode with grey and only warns. Its warnings count as damage here.
+
     Raises
     ------
     UnreadablePhotographError
@@ -83,14 +90,12 @@ def decode_samples(path: Path, data: bytes, transform: ColourTransform | None = 
         raise UnreadablePhotographError(
             path, f"a JPEG that says it is {frame.width}x{frame.height} px in {len(data)} bytes: damaged"
         )
-    stored, wanted = _colour_spaces(frame, transform)
-    try:
-        samples: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data, colorspace=stored, outcolorspace=wanted)
-    except Exception as error:  # the decoder's own exception classes differ between versions
-        raise UnreadablePhotographError(path, f"damaged JPEG ({error})") from None
+    samples = _decoded(
+        path, coloured(data, transform or colour_transform(data, frame)), len(frame.components)
+    )
     if samples.shape[:2] != (frame.height, frame.width):
         raise UnreadablePhotographError(path, "a JPEG whose headers contradict each other: damaged")
-    return samples
+    return samples[..., 0] if len(frame.components) == 1 else samples
 
 
 def encode(photograph: Photograph, pages: tuple[Samples, ...], *, whole: bool = False) -> bytes:
@@ -220,18 +225,33 @@ def _inverted(data: bytes, page: Page) -> bool:
     return page.colours is Colours.CMYK and has_adobe_marker(data)
 
 
-def _colour_spaces(frame: Frame, transform: ColourTransform | None) -> tuple[str | None, str | None]:
-    """What libjpeg is told of its input, and what it is asked for."""
-    if transform is None:
-        return None, None
-    if len(frame.components) == 1:
-        return "GRAYSCALE", "GRAYSCALE"
-    stored = {
-        ColourTransform.NONE: "RGB" if len(frame.components) == 3 else "CMYK",
-        ColourTransform.YCBCR: "YCBCR",
-        ColourTransform.YCCK: "YCCK",
-    }[transform]
-    return stored, "RGB" if len(frame.components) == 3 else "CMYK"
+def _decoded(path: Path, data: bytes, channels: int) -> NDArray[np.uint8]:
+    """(H, W, channels) of a JPEG without metadata."""
+    colours = _CHANNELS[channels]
+    try:
+        try:
+            return np.asarray(simplejpeg.decode_jpeg(data, colours))
+        except ValueError as error:
+            mended, strict = _mended(data, str(error))
+            return np.asarray(simplejpeg.decode_jpeg(mended, colours, strict=strict))
+    except ValueError as error:
+        raise UnreadablePhotographError(
+            path, f"the picture data of the JPEG is damaged or incomplete ({error}); look for a better copy"
+        ) from None
+
+
+def _mended(data: bytes, warning: str) -> tuple[bytes, bool]:
+    """What to decode after libjpeg's first warning, and whether the next one counts: the same file again unless it
+    is known to be harmless."""
+    if warning == _ODD_SCAN:  # some telephones write it: Samsung's
+        return data, False
+    picture, end = data[:-2], data[-2:]
+    if warning == _ENDS_EARLY:  # some scanners leave the last, partly filled byte out
+        return picture + b"\0" + end, True
+    surplus = _SURPLUS.fullmatch(warning)
+    if surplus and (count := int(surplus[1])) <= _MAX_PADDING and not any(picture[-count:]):
+        return picture[:-count] + end, True
+    return data, True
 
 
 def _spliced(source: bytes, scans: bytes) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.errors import StorageError, UnreadablePhotographError
-from archive_restore.photos.jpeg_segments import APP0, COM, ColourTransform, iterate_segments
+from archive_restore.photos.jpeg_segments import ColourTransform, bare
 
 # (block rows, block columns, 8, 8): quantised coefficients in natural order, vertical frequency first.
 Blocks = NDArray[np.int16]
@@ -48,7 +48,7 @@ def read_blocks(path: Path, data: bytes, components: int) -> list[Blocks]:
     try:
         with _reader_lock, TemporaryDirectory(prefix="archive-restore-") as folder:
             source = Path(folder) / "source.jpg"
-            source.write_bytes(_bare(data))
+            source.write_bytes(bare(data))
             jpeglib.version.set(_READER)
             stored = jpeglib.read_dct(str(source))
             stored.load()
@@ -106,16 +106,6 @@ def transplant(
         coefficients[:, 0, 0] = constant
         result[at] = coefficients.astype(np.int16)
     return result
-
-
-def _bare(data: bytes) -> bytes:
-    """The JPEG without metadata, which the reader would copy and keeps fixed room for."""
-    kept = [
-        data[segment.start : segment.end]
-        for segment in iterate_segments(data)
-        if segment.marker != COM and not APP0 <= segment.marker < APP0 + 16
-    ]
-    return b"".join(kept)
 
 
 def touched(changed: NDArray[np.bool_], shape: tuple[int, int], steps: tuple[int, int]) -> NDArray[np.bool_]:

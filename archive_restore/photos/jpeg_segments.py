@@ -32,6 +32,9 @@ class ColourTransform(StrEnum):
     YCCK = "YCCK"  # of CMYK: 255 - CMY as YCbCr, and K
 
 
+_ADOBE_CODES = {ColourTransform.NONE: 0, ColourTransform.YCBCR: 1, ColourTransform.YCCK: 2}
+
+
 @dataclass(frozen=True)
 class Segment:
     """One marker segment, `data[start:end]`; a scan includes its entropy-coded data."""
@@ -153,7 +156,7 @@ def colour_transform(data: bytes, frame: Frame) -> ColourTransform:
     """How the components stand for colours, by the rules that libjpeg goes by."""
     adobe = _adobe_transform(data)
     if len(frame.components) == 4:
-        return ColourTransform.YCCK if adobe == 2 else ColourTransform.NONE
+        return ColourTransform.YCCK if adobe else ColourTransform.NONE
     if len(frame.components) != 3:
         return ColourTransform.NONE
     if any(
@@ -165,6 +168,23 @@ def colour_transform(data: bytes, frame: Frame) -> ColourTransform:
         return ColourTransform.YCBCR if adobe else ColourTransform.NONE
     named_rgb = bytes(component.identifier for component in frame.components) == b"RGB"
     return ColourTransform.NONE if named_rgb else ColourTransform.YCBCR
+
+
+def bare(data: bytes) -> bytes:
+    """The JPEG without metadata: no application segments, no comments, nothing behind its end marker."""
+    kept = [
+        data[segment.start : segment.end]
+        for segment in iterate_segments(data)
+        if segment.marker != COM and not APP0 <= segment.marker < APP0 + 16
+    ]
+    return b"".join(kept)
+
+
+def coloured(data: bytes, transform: ColourTransform) -> bytes:
+    """The bare JPEG, ended by its marker, with Adobe's segment saying how its components stand for colours."""
+    adobe = struct.pack(">BBH5sHHHB", 0xFF, APP14, 14, b"Adobe", 100, 0, 0, _ADOBE_CODES[transform])
+    picture = bare(data)
+    return picture[:2] + adobe + picture[2:] + (b"" if picture.endswith(b"\xff\xd9") else b"\xff\xd9")
 
 
 def _adobe_transform(data: bytes) -> int | None:
