@@ -142,7 +142,7 @@ def rows(report: Report, ledger: Ledger) -> Iterator[Row]:
     ):
         yield Row(
             original=printable(job.path),
-            restored=printable(job.output) if job.output is not None else "",
+            restored=printable(job.output) if job.state is State.DONE and job.output is not None else "",
             state=job.state,
             finished_at=job.finished_at or "",
             damage=", ".join(f"{kind} {count}" for kind, count in _kinds(job, ledger)),
@@ -218,7 +218,7 @@ def _shown(job: Job, root: int, ledger: Ledger, home: Home, pictured: bool) -> S
         name=printable(os.fsdecode(job.relative)),
         root=root,
         relative=job.relative,
-        restored=job.output,
+        restored=job.output if job.state is State.DONE else None,
         mask=home.mask(job.sha256) if job.sha256 is not None else None,
         state=job.state,
         kinds=_kinds(job, ledger),

@@ -52,11 +52,7 @@ def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = F
     """
     summary = RevertSummary()
     with WorkerLock(home.worker_lock):
-        jobs = [
-            job
-            for state in (State.DONE, State.REJECTED)
-            for job in ledger.jobs(state=state, also_missing=True)
-        ]
+        jobs = [*ledger.restored(), *ledger.jobs(state=State.REJECTED, also_missing=True)]
         held = ledger.counts().states[State.HELD]
         for job in _chosen(paths, jobs, again=again):
             if job.state is State.REJECTED:  # there is no output of it
@@ -96,7 +92,7 @@ def _chosen(paths: Sequence[Path], jobs: list[Job], *, again: bool) -> list[Job]
             raise InputError(
                 f"Nothing at {printable(path)} was restored. See archive-restore status, or name the original."
             )
-        taken = [job for job in found if again or job.state is State.DONE]
+        taken = [job for job in found if again or job.state is not State.REJECTED]
         if not taken:
             raise InputError(
                 f"What was restored at {printable(path)} was reverted before. To restore it again, add --again."
@@ -110,7 +106,8 @@ def _reason_to_keep(job: Job) -> str | None:
     if job.output is None or job.output == job.path:
         return "the ledger does not say where it is"
     try:
-        if file_sha256(job.output) != job.output_sha256:
+        # The second is that of a run that was killed before it could say so.
+        if file_sha256(job.output) not in (job.output_sha256, job.intended_sha256):
             return "it was changed after it was restored; remove it by hand if it is not wanted"
     except FileNotFoundError:
         return None

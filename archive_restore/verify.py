@@ -38,6 +38,7 @@ class VerifySummary:
 
     originals: int = 0  # read again
     outputs: int = 0  # read again, and compared with their originals if those are as they were
+    waiting: int = 0  # of the outputs, those that are to be restored anew: only their hashes are looked at
     gone: int = 0  # photographs that are not there any more, and were never restored
     unreadable: int = 0  # that no scan could read, so that there is nothing to compare them with
     unreachable: int = 0  # folders and links that the last scan could not open: nobody knows what is in there
@@ -84,7 +85,7 @@ class _Verification:
         known = ledger.known_files(self.archive.id)
         restored = {
             job.file_id: job
-            for job in ledger.jobs(archive=self.archive.id, state=State.DONE, also_missing=True)
+            for job in ledger.restored(self.archive.id)
         }
         photographs = {path: file for path, file in known.items() if file.sha256}
         read, faults = self.summary.originals, len(self.summary.faults)
@@ -128,7 +129,9 @@ class _Verification:
         else:
             if digest == file.sha256:
                 self.summary.originals += 1
-                if job is not None:
+                if job is not None and job.state is not State.DONE:
+                    self._waiting(job)
+                elif job is not None:
                     self.summary.outputs += _output(job).exists()
                     self.summary.faults += faults_of(job, self.home, max_pixels=self.max_pixels)
                 return
@@ -138,6 +141,12 @@ class _Verification:
                 self.summary.originals += 1
                 self._fault(path, "the original has changed since the scan; scan again")
         if job is not None:
+            self._result(job)
+
+    def _waiting(self, job: Job) -> None:
+        """What was restored by a mask that has changed since."""
+        if _output(job).exists():
+            self.summary.waiting += 1
             self._result(job)
 
     def _replaced(self, job: Job, now: KnownFile | None) -> None:

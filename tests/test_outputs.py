@@ -8,6 +8,8 @@ import pytest
 from archive_restore.ledger import Ledger, State, open_ledger
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.records import read_record, record_path
+from tests.restored_archive import add as restored_archive_add
+from tests.restored_archive import restored_archive
 from tests.tried_archive import Tried, add, photograph, prepared
 
 __all__ = ["prepared"]  # a fixture
@@ -75,6 +77,21 @@ def test_what_was_restored_follows_an_original_that_was_moved(prepared: Callable
     assert record is not None
     assert record.original.name == "sub/000.png"
     assert tried.run().followed == 0
+
+
+def test_what_waits_to_be_restored_by_another_mask_follows_too(tmp_path: Path) -> None:
+    archive = restored_archive(tmp_path)
+    archive.remask(b"sub/a.png")
+    (archive.root / "sub" / "a.png").rename(archive.root / "b.png")
+    with archive.ledger() as ledger:
+        ledger.mark_missing(1, [b"sub/a.png"])
+        restored_archive_add(ledger, archive, b"b.png")
+    assert archive.run().restored == 1
+    assert not (archive.output / "sub").exists()
+    record = read_record(archive.output / "b.png")
+    assert record is not None
+    assert record.original.name == "b.png"
+    assert archive.job(b"b.png").output == archive.output / "b.png"
 
 
 def test_a_folder_that_is_left_empty_goes(prepared: Callable[[int], Tried]) -> None:

@@ -72,6 +72,28 @@ def test_again_with_a_mask_that_is_large_by_now_is_held(archive: RestoredArchive
     assert (summary.queued, summary.held) == (0, 1)
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_what_waits_to_be_restored_by_another_mask_can_be_reverted(
+    archive: RestoredArchive, again: bool
+) -> None:
+    archive.remask(b"a.jpg")
+    output = archive.output / "a.jpg"
+    summary = reverted(archive, archive.root / "a.jpg", again=again)
+    assert (summary.reverted, summary.queued, output.exists()) == ([output], int(again), False)
+    assert archive.job(b"a.jpg").state is (State.QUEUED if again else State.REJECTED)
+    assert archive.run().restored == int(again)
+
+
+def test_what_a_killed_run_holds_can_be_reverted(archive: RestoredArchive) -> None:
+    archive.remask(b"a.jpg")
+    output = archive.output / "a.jpg"
+    with archive.ledger() as ledger:
+        [job] = ledger.claim("killed", 1)
+        assert ledger.write_intent(job, "0" * 64, output, "small")
+    assert reverted(archive, output).reverted == [output]
+    assert archive.job(b"a.jpg").state is State.REJECTED
+
+
 def test_what_was_made_of_an_original_that_is_gone_can_be_reverted(archive: RestoredArchive) -> None:
     (archive.root / "a.tif").unlink()
     with archive.ledger() as ledger:

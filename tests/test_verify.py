@@ -53,6 +53,20 @@ def test_no_records_leaves_none(tmp_path: Path) -> None:
     assert faults(archive) == {}
 
 
+def test_what_waits_to_be_restored_by_another_mask_is_looked_at_as_far_as_it_can_be(
+    archive: RestoredArchive,
+) -> None:
+    archive.remask(b"a.jpg")
+    summary = verified(archive)
+    assert (summary.outputs, summary.waiting, summary.faults) == (3, 1, [])
+    with (archive.output / "a.jpg").open("ab") as file:
+        file.write(b"\0")
+    assert "changed after it was restored" in faults(archive)["a.jpg"]
+    (archive.output / "a.jpg").unlink()
+    summary = verified(archive)
+    assert (summary.outputs, summary.waiting, summary.faults) == (2, 0, [])
+
+
 def test_a_changed_original_is_named(archive: RestoredArchive) -> None:
     with (archive.root / "a.jpg").open("ab") as file:
         file.write(b"\0")

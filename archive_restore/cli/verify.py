@@ -25,6 +25,11 @@ def verify(archive: OptionalArchive = None, max_pixels: MaxPixels = DEFAULT_MAX_
         f"Read {counted(summary.originals, 'original')} and {counted(summary.outputs, 'restored photograph')} in "
         f"{duration(summary.seconds)}."
     )
+    if summary.waiting:
+        say(
+            f"{summary.waiting:,} of them {either(summary.waiting, 'is', 'are')} to be restored anew by another mask; "
+            "only what they hash to was looked at."
+        )
     if summary.gone:
         say(
             f"{counted(summary.gone, 'photograph')}, never restored, {either(summary.gone, 'is', 'are')} gone."

@@ -147,7 +147,7 @@ class Job:
     reason: str | None  # why it failed, or failed last, in words
     intended_sha256: str | None  # of the output that this attempt was about to write
     intended_output: Path | None  # where; its photograph may have moved since
-    output: Path | None  # the restored photograph, once done
+    output: Path | None  # the restored photograph; that of before where it is to be restored anew
     output_sha256: str | None
     model: str | None
     linked: str | None  # how the output came from that of a duplicate: "linked", "copied"; None: restored

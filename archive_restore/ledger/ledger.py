@@ -82,15 +82,16 @@ class Ledger(MaskVerbs, RunVerbs, CareVerbs, Questions):
             return Retried(queued=changed - newly, to_scan=to_scan[0]["count"], held=newly)
 
     def revert(self, job: Job, *, again: bool) -> bool:
-        """The output of a done job was removed: with `again` it is queued, else it is not wanted any more.
+        """The output of a job was removed: with `again` it is queued, else it is not wanted any more.
 
-        With `again`, what was not wanted any more is queued as well. False, changing nothing: the job is not any
-        more what it was.
+        With `again`, what was not wanted any more is queued as well. The caller holds the worker lock, so what is
+        leased is that of a run that was killed. False, changing nothing: the job is not any more what it was.
         """
         return bool(
             self._connection.execute(
-                "UPDATE jobs SET state = :state, reason = :reason, output_id = NULL, finished_at = :now "
-                "WHERE id = :id AND attempts = :attempts AND (state = 'done' OR (:again AND state = 'rejected'))",
+                "UPDATE jobs SET state = :state, stage = NULL, worker = NULL, reason = :reason, output_id = NULL, "
+                "failures = 0, crashes = 0, not_before = NULL, finished_at = :now WHERE id = :id "
+                "AND attempts = :attempts AND (output_id IS NOT NULL OR (:again AND state = 'rejected'))",
                 {
                     "id": job.id,
                     "attempts": job.attempts,

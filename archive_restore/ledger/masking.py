@@ -104,9 +104,9 @@ class MaskVerbs(ScanVerbs):
         regions : the damage in it
         by_hand : somebody painted it
         unsure : there are faint specks all over it, and nobody said what they are
-        again : what was restored with another mask is queued, to be restored anew; also what a run that was
-            killed still holds, so the caller holds the worker lock; and what was rejected, if somebody painted
-            a mask for it
+        again : what was restored with another mask is queued, to be restored anew, and keeps its output until
+            then; also what a run that was killed still holds, so the caller holds the worker lock; and what was
+            rejected, if somebody painted a mask for it
 
         Returns
         -------
@@ -136,7 +136,7 @@ class MaskVerbs(ScanVerbs):
                     values,
                 )
                 requeued = self._connection.execute(
-                    "UPDATE jobs SET state = 'queued', output_id = NULL, reason = NULL, queued_at = :now, "
+                    "UPDATE jobs SET state = 'queued', reason = NULL, queued_at = :now, "
                     f"failures = 0, crashes = 0, not_before = NULL WHERE {of_it} "
                     "AND (state = 'done' OR (state = 'rejected' AND :by_hand AND :covered > 0))",
                     values,

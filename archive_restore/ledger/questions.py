@@ -67,6 +67,15 @@ class Questions(Verbs):
             {"archive": archive, "state": state, "since": since},
         )
 
+    def restored(self, archive: int | None = None) -> list[Job]:
+        """Jobs of which a restored photograph was written that nothing has replaced, oldest first: those that are
+        done, and those that are to be restored anew. Also of files that are not there."""
+        return self._jobs(
+            "WHERE jobs.output_id IS NOT NULL AND (:archive IS NULL OR jobs.archive_id = :archive) "
+            "ORDER BY jobs.id",
+            {"archive": archive},
+        )
+
     def regions(self, photograph_id: int) -> list[RegionRow]:
         """The damage found in one photograph."""
         rows = self._connection.rows(

@@ -157,8 +157,8 @@ class RunVerbs(Verbs):
                 {**held, "output": rows[0]["id"]},
             )
             self._connection.execute(
-                "UPDATE jobs SET state = 'queued', output_id = NULL WHERE state = 'done' AND id <> ? "
-                "AND output_id IN (SELECT id FROM outputs WHERE path = ?)",
+                "UPDATE jobs SET state = CASE state WHEN 'done' THEN 'queued' ELSE state END, output_id = NULL "
+                "WHERE id <> ? AND output_id IN (SELECT id FROM outputs WHERE path = ?)",
                 (job.id, os.fsencode(output)),
             )
             return True
@@ -217,9 +217,9 @@ class RunVerbs(Verbs):
         )
 
     def astray(self, archive_id: int, folder: Path) -> list[Job]:
-        """Jobs that are done, whose original is there, and whose output has another path than it below `folder`."""
+        """Jobs with an output, whose original is there, and whose output has another path than it below `folder`."""
         return self._jobs(
-            "WHERE jobs.archive_id = :archive AND jobs.state = 'done' AND jobs.missing = 0 "
+            "WHERE jobs.archive_id = :archive AND jobs.output_id IS NOT NULL AND jobs.missing = 0 "
             "AND written.path <> CAST(:below || files.relative AS BLOB) ORDER BY jobs.id",
             {"archive": archive_id, "below": os.fsencode(folder) + os.fsencode(os.sep)},
         )
