@@ -7,7 +7,7 @@ is scanned again, rescored, moved or renamed, and nothing but another import or 
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,8 @@ from archive_restore.progress import Progress
 from archive_restore.scanned import scanned_archives
 
 LIST: Final = "archive-restore-masks.jsonl"
-"""In the folder of masks: of which archive they are, and for each its photograph's sha256 and its fingerprint."""
+"""In the folder of masks: of which archive they are, and for each its photograph's sha256, its fingerprint, and
+whether somebody had painted it by then."""
 
 SUFFIX: Final = b".png"
 """Appended to the whole name of a photograph, so that a.jpg and a.tif keep two masks."""
@@ -50,14 +51,25 @@ class MasksSummary:
     left_alone: list[LeftAlone] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Exported:
+    """A mask that was written to a folder of masks."""
+
+    photograph: str  # sha256
+    fingerprint: str
+    by_hand: bool = False
+
+
 @dataclass
 class _List:
     """What is known of a folder of masks."""
 
     archive: Path | None = None
-    masks: dict[bytes, tuple[str, str]] = field(
-        default_factory=dict
-    )  # sha256 and fingerprint, by path in the folder
+    masks: dict[bytes, "_Exported"] = field(default_factory=dict)  # by path in the folder
+
+    def fingerprint(self, path: bytes) -> str | None:
+        """Of the mask that was last written there; None if none was."""
+        return self.masks[path].fingerprint if path in self.masks else None
 
     @classmethod
     def read(cls, folder: Path) -> "_List":
@@ -67,7 +79,7 @@ class _List:
             head, *rows = [json.loads(line) for line in lines if line]
             return cls(
                 Path(head["archive"]),
-                {os.fsencode(row["mask"]): (row["photograph"], row["fingerprint"]) for row in rows},
+                {os.fsencode(row.pop("mask")): _Exported(**row) for row in rows},
             )
         except FileNotFoundError:
             return cls()
@@ -80,8 +92,7 @@ class _List:
     def write(self, folder: Path) -> None:
         head: dict[str, str] = {"archive": os.fspath(self.archive or "")}
         rows = [
-            {"mask": os.fsdecode(path), "photograph": sha256, "fingerprint": told}
-            for path, (sha256, told) in sorted(self.masks.items())
+            {"mask": os.fsdecode(path), **asdict(exported)} for path, exported in sorted(self.masks.items())
         ]
         text = "".join(json.dumps(row) + "\n" for row in [head, *rows])
         write_durably(folder / LIST, text.encode("ascii"))
@@ -113,7 +124,7 @@ def export_masks(
     summary = MasksSummary()
     progress.start("Exporting masks", sum(1 for _ in _exported(archive, ledger, every=every)))
     tasks = (
-        Painting(out / os.fsdecode(path), photograph, home, listed.masks.get(path, ("", None))[1])
+        Painting(out / os.fsdecode(path), photograph, home, listed.fingerprint(path))
         for photograph in _exported(archive, ledger, every=every)
         for path in [photograph.relative + SUFFIX]
     )
@@ -123,7 +134,9 @@ def export_masks(
             if isinstance(result, Written):
                 summary.masks += 1
                 path = task.photograph.relative + SUFFIX
-                listed.masks[path] = task.photograph.sha256, result.fingerprint
+                listed.masks[path] = _Exported(
+                    task.photograph.sha256, result.fingerprint, task.photograph.by_hand
+                )
             else:
                 reason = (
                     "it was edited and is not imported yet; it is kept"
@@ -198,8 +211,9 @@ def _paintings(
         if photograph is None:
             summary.left_alone.append(LeftAlone(path, reason))
             continue
-        exported = listed.masks.get(found.relative, ("", None))[1]
-        yield Painting(path, photograph, home, exported)
+        # What somebody had painted already is wanted again where a reset has taken it back.
+        by_hand = found.relative in listed.masks and listed.masks[found.relative].by_hand
+        yield Painting(path, photograph, home, None if by_hand else listed.fingerprint(found.relative))
 
 
 def _photograph_of(
@@ -209,7 +223,7 @@ def _photograph_of(
     if not found.relative.lower().endswith(SUFFIX):
         return None, "it is no PNG; save the mask as PNG"
     if found.relative in listed.masks:
-        sha256: str | None = listed.masks[found.relative][0]
+        sha256: str | None = listed.masks[found.relative].photograph
     else:
         relative = found.relative[: -len(SUFFIX)]
         known = ledger.known_at(archive.id, [relative]).get(relative)

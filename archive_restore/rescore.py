@@ -45,6 +45,7 @@ class RescoreSummary:
     held: int = 0  # files that are held for a look, after it
     restored: int = 0  # restored files for which there is another mask now
     requeued: int = 0  # of them, those that are restored anew
+    elsewhere: int = 0  # restored files of the same photographs that lie outside what was to change, likewise
     by_hand: int = 0  # files whose masks somebody painted, which stay
     unscored: int = 0  # files without a score map; the next scan reads them
 
@@ -154,6 +155,7 @@ class _Rescoring:
             return
         if photograph.restored and result.changed:
             self.summary.restored += _done(photograph)
+            self.summary.elsewhere += photograph.restored - _done(photograph)
             if not self.again:
                 self._stays(photograph)
                 if self.decided and photograph.unsure and not self.dry_run:
@@ -166,7 +168,7 @@ class _Rescoring:
         known = photograph.policy == self.policy.text and photograph.unsure == unsure
         if self.dry_run or (known and not result.changed):
             return
-        redo = photograph.restored and result.changed
+        redo = photograph.restored > 0 and result.changed
         self.ledger.remask(
             photograph.id,
             policy=self.policy.text,

@@ -83,10 +83,7 @@ class _Verification:
 
     def go_through(self, ledger: Ledger, progress: Progress) -> None:
         known = ledger.known_files(self.archive.id)
-        restored = {
-            job.file_id: job
-            for job in ledger.restored(self.archive.id)
-        }
+        restored = {job.file_id: job for job in ledger.restored(self.archive.id)}
         photographs = {path: file for path, file in known.items() if file.sha256}
         read, faults = self.summary.originals, len(self.summary.faults)
         self.summary.unreadable += len(known) - len(photographs)

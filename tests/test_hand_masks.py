@@ -220,6 +220,19 @@ def test_a_reset_gives_the_mask_back_to_the_detectors_by_the_present_choice(
     assert reset(archive).masks == 0
 
 
+def test_what_was_exported_by_hand_is_taken_over_again_after_a_reset(
+    archive: ScoredArchive, out: Path
+) -> None:
+    mask = paint(out / "b.jpg.png")
+    imported(archive, out)
+    exported(archive, out)
+    assert (imported(archive, out).masks, imported(archive, out).unchanged) == (0, 2)
+    reset(archive)
+    told = imported(archive, out)
+    assert (told.masks, told.unchanged) == (1, 1)  # that of the detectors is no mask by hand
+    assert (archive.mask("b.jpg") == mask).all()
+
+
 def test_who_paints_a_mask_has_decided_on_faint_specks_until_it_is_reset(
     archive: ScoredArchive, out: Path
 ) -> None:

@@ -41,9 +41,8 @@ def rescored(
     progress: NullProgress | None = None,
 ) -> RescoreSummary:
     with archive.ledger() as ledger:
-        [known] = ledger.archives()
         return rescore(
-            known,
+            ledger.archives()[0],
             under,
             ledger=ledger,
             home=archive.home,
@@ -178,6 +177,20 @@ def test_what_is_restored_is_restored_anew_only_if_its_mask_changes_and_it_is_wa
     assert (told.restored, told.requeued, told.joining) == (1, 1, 2)
     assert archive.states() == {"sure": State.DONE, "faint": State.QUEUED, "stained": State.QUEUED}
     assert archive.mask("stained").mean() > 0.15
+
+
+def test_what_is_queued_again_outside_of_the_part_is_told(archive: ScoredArchive) -> None:
+    with archive.ledger() as ledger:
+        ledger.adopt(1, b"sub/copy", 1, 1, "stained")
+        ledger.adopt(ledger.add_archive(archive.root.with_name("other")), b"third", 1, 1, "stained")
+    for _ in range(3):  # one after the other: they are the same content
+        archive.restore("sure", "stained", "sub/copy", "third")
+    told = rescored(archive, HIGH, under=b"sub", dry_run=True)
+    assert (told.restored, told.elsewhere) == (1, 2)
+    told = rescored(archive, HIGH, under=b"sub", again=True)
+    assert (told.requeued, told.elsewhere) == (1, 2)
+    with archive.ledger() as ledger:
+        assert [job.state for job in ledger.jobs() if job.sha256 == "stained"] == [State.HELD] * 3
 
 
 def test_what_was_restored_and_has_no_damage_any_more_becomes_its_original(archive: ScoredArchive) -> None:

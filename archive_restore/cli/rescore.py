@@ -129,15 +129,16 @@ def _show(summary: "RescoreSummary", *, again: bool, dry_run: bool) -> None:
         f"{summary.held:,} {verb(summary.held, 'is', 'are', 'would be')} held for a look."
     )
     where = shlex.quote(printable(summary.archive))
-    if summary.restored and not again:
+    also = f", with {summary.elsewhere:,} of the same elsewhere" if summary.elsewhere else ""
+    if (summary.restored or summary.elsewhere) and not again:
         say(
-            f"{counted(summary.restored, 'restored photograph')} would get another mask, and "
+            f"{counted(summary.restored, 'restored photograph')}{also} would get another mask, and "
             f"{either(summary.restored, 'stays as it is', 'stay as they are')}. To restore anew, give the same command "
             "with --again."
         )
-    if summary.requeued:
+    elif summary.requeued or summary.elsewhere:
         are = verb(summary.requeued, "is", "are", "would be")
-        say(f"{counted(summary.requeued, 'restored photograph')} {are} queued again.")
+        say(f"{counted(summary.requeued, 'restored photograph')}{also} {are} queued again.")
     if summary.by_hand:
         stay = either(summary.by_hand, "mask by hand stays as it is", "masks by hand stay as they are")
         say(f"{summary.by_hand:,} {stay}.")

@@ -102,7 +102,7 @@ class MaskedPhotograph:
     relative: bytes  # one of its places in the archive
     files: int  # how many places there are
     states: tuple[State, ...]  # of the jobs there
-    restored: bool  # or about to be, in any archive: what was repainted there is what the mask says
+    restored: int  # files, or about to be, in any archive: what was repainted there is what the mask says
 
     @property
     def pixels(self) -> int:

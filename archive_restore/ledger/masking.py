@@ -13,8 +13,8 @@ BELOW: Final = "(relative = :under OR (relative > :below AND relative < :beyond)
 MASKED: Final = """
 SELECT photographs.id, sha256, width, height, policy, covered, allowed, by_hand, unsure,
     min(relative) AS relative, count(*) AS files, group_concat(state) AS states,
-    EXISTS (SELECT 1 FROM files AS place JOIN jobs AS job ON job.file_id = place.id
-            WHERE place.photograph_id = photographs.id AND job.state IN ('done', 'leased')) AS restored
+    (SELECT count(*) FROM files AS place JOIN jobs AS job ON job.file_id = place.id
+     WHERE place.photograph_id = photographs.id AND job.state IN ('done', 'leased')) AS restored
 FROM photographs JOIN files ON files.photograph_id = photographs.id LEFT JOIN jobs ON jobs.file_id = files.id
 WHERE files.archive_id = :archive AND missing_since IS NULL"""
 """The photographs of an archive; a condition on them may follow, and they are to be grouped by their ids."""
@@ -182,7 +182,6 @@ def _masked(row: Row) -> MaskedPhotograph:
             **row,
             "by_hand": bool(row["by_hand"]),
             "unsure": bool(row["unsure"]),
-            "restored": bool(row["restored"]),
         },
         states=tuple(State(state) for state in states.split(",")) if states else (),
     )
