@@ -62,7 +62,7 @@ class Outputs:
 
         Returns
         -------
-        Where it is now; None if nothing was kept. What `job` itself wrote there earlier may be replaced.
+        Where it is now; None if nothing was kept. What was made of the same photograph may be replaced.
 
         Raises
         ------
@@ -122,7 +122,8 @@ class Outputs:
                 folder.rmdir()
 
     def _keep(self, path: Path, *, but_of: Job | None = None) -> Path | None:
-        """Gives the output at `path` another name beside it; None if there is none, or it is an output of `but_of`."""
+        """Gives the output at `path` another name beside it; None if there is none, or it was made of the photograph of
+        `but_of`."""
         try:
             digest = file_sha256(path)
         except OSError:

@@ -13,6 +13,7 @@ from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Counts, KindCount, Ledger, Unreachable, WorkerLock
 from archive_restore.log import Log, NullLog
+from archive_restore.moved_archive import take_over
 from archive_restore.photos.archive import check_archive, check_output, output_folder
 from archive_restore.progress import Progress
 from archive_restore.recording import Recorder, examine_all
@@ -43,6 +44,7 @@ class ScanSummary:
     reduced: int = 0  # photographs of this scan that a thorough one would have looked at more closely
     newly_thorough: bool = False  # the scans before it were not
     unsure: tuple[Path, ...] = ()  # photographs of the whole archive with faint specks all over
+    moved_from: Path | None = None  # where the archive lay before it was renamed or moved
 
     @property
     def found(self) -> int:
@@ -66,7 +68,7 @@ def scan(
     InputError
         The archive cannot be read, or lies where outputs go.
     LockedError
-        Another scan is at work; or a run, and all is to be searched anew.
+        Another scan is at work; or a run, and all is to be searched anew, or the archive has moved.
     StorageError
         Score maps, masks or the ledger cannot be written. What was recorded stays.
     """
@@ -75,6 +77,7 @@ def scan(
     with WorkerLock(home.root / "scan.lock", work="scan"):
         for folder in (home.root / "scores", home.root / "masks", home.root / "edited-masks"):
             remove_stray_temporaries(folder)
+        moved_from = take_over(archive, ledger, home)
         archive_id = ledger.add_archive(archive)
         (known,) = [one for one in ledger.archives() if one.id == archive_id]
         policy, share = _choose(known, ledger, options)
@@ -109,6 +112,7 @@ def scan(
         reduced=recorder.reduced,
         newly_thorough=bool(options.thorough and not known.thorough),
         unsure=tuple(ledger.unsure(archive_id)),
+        moved_from=moved_from,
     )
 
 

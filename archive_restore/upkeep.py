@@ -15,6 +15,7 @@ from archive_restore.photos.archive import check_archive, output_folder, walk
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.progress import Progress
 from archive_restore.records import Record, read_record
+from archive_restore.scanned import scanned_archives, scanned_ledger
 
 UNKNOWN_POLICY: Final = "normal"
 """Records do not say by which one a mask was made; the next scan that asks for another says so."""
@@ -66,7 +67,8 @@ def rebuild(archives: Sequence[Path], *, home: Home, progress: Progress) -> Rebu
     """Makes a new ledger that knows what was restored, from the records beside the restored photographs.
 
     Nothing is restored twice for it. What was found in the other photographs is not in the records: a scan
-    of each archive reads them again. The former ledger is kept beside the new one.
+    of each archive reads them again. The former ledger is kept beside the new one, and if it is sound, what it knows
+    of other archives, and what was chosen and reverted in these, is known to the new one as well.
 
     Raises
     ------
@@ -82,7 +84,13 @@ def rebuild(archives: Sequence[Path], *, home: Home, progress: Progress) -> Rebu
     with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
         new = home.ledger.with_name(f"{home.ledger.stem}-new.db")
         _remove(new)
+        _copy_if_sound(home.ledger, new)
         with open_ledger(new, clock=time) as ledger:
+            for job in ledger.leased():  # of a run that was killed
+                ledger.release(job, crashed=True)
+            for archive in ledger.archives():
+                if archive.root in roots:
+                    ledger.forget_files(archive.id)
             for root in roots:
                 _remember(root, ledger, home, time, summary, progress)
                 time.now = datetime.now(UTC)
@@ -91,6 +99,28 @@ def rebuild(archives: Sequence[Path], *, home: Home, progress: Progress) -> Rebu
             _move(home.ledger, summary.replaced)
         _move(new, home.ledger)
     return summary
+
+
+def forget(archive: Path, *, home: Home) -> int:
+    """Removes an archive from the ledger. Nothing on the disk is touched.
+
+    Returns
+    -------
+    The photographs that were known of it.
+
+    Raises
+    ------
+    InputError
+        It was not scanned.
+    LockedError
+        A scan or a run is at work.
+    """
+    with scanned_ledger(home) as ledger:
+        [known] = scanned_archives(ledger, archive)
+        with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+            counts = ledger.counts(known.id)
+            ledger.forget_archive(known.id)
+    return counts.photographs + counts.missing
 
 
 @dataclass
@@ -123,8 +153,15 @@ def _remember(
                 )
                 continue
             ledger.record(archive_id, photograph, regions)
-            for job in ledger.claim("rebuild", 1, archive_id):
-                ledger.finish(job, output=path, output_sha256=record.restored.sha256, model=record.model.name)
+            jobs = ledger.claim("rebuild", 1, archive_id)
+            if not jobs:
+                summary.skipped.append(
+                    Skipped(
+                        path, "it was reverted before. To have it anew: archive-restore revert --again on it"
+                    )
+                )
+                continue
+            ledger.finish(jobs[0], output=path, output_sha256=record.restored.sha256, model=record.model.name)
             summary.remembered += 1
             if photograph.modified_ns == 0:
                 summary.gone += 1
@@ -175,6 +212,18 @@ def _scanned(
         for region in record.repainted.regions
     ]
     return photograph, regions
+
+
+def _copy_if_sound(ledger: Path, target: Path) -> None:
+    """A copy of a ledger in which nothing is wrong; nothing, if there is none or something is."""
+    if not ledger.exists():
+        return
+    try:
+        with open_ledger(ledger) as opened:
+            if not opened.faults():
+                opened.backup(target)
+    except LedgerError:
+        return
 
 
 def _stamp() -> str:

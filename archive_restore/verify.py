@@ -90,7 +90,8 @@ class _Verification:
         self.summary.unreachable += ledger.counts(self.archive.id).unreachable
         is_there = _holds_something(self.archive.root)
         none_there = (
-            f"not one of its {len(photographs):,} photographs is there. If they lie on a disk, mount it"
+            f"not one of its {len(photographs):,} photographs is there. If they lie on a disk, mount it; if they were "
+            "moved, scan them at their new place; if it is wanted no more: archive-restore ledger forget on it"
         )
         if photographs and not is_there:
             self._fault(self.archive.root, none_there)

@@ -8,11 +8,11 @@ import typer
 from archive_restore.errors import ExitCode, InputError, printable
 
 What = Annotated[
-    Literal["check", "backup", "rebuild"],
+    Literal["check", "backup", "rebuild", "forget"],
     typer.Argument(
-        metavar="check|backup|rebuild",
-        help="Read all of it and say whether it is sound; copy it; or make it anew from the records beside "
-        "restored photographs.",
+        metavar="check|backup|rebuild|forget",
+        help="Read all of it and say whether it is sound; copy it; make it anew from the records beside "
+        "restored photographs; or remove archives from it.",
         show_default=False,
     ),
 ]
@@ -20,14 +20,14 @@ Paths = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="PATHS",
-        help="backup: the file to write [default: one in the home's folder backups]; rebuild: the archives.",
+        help="backup: the file to write [default: one in the home's folder backups]; rebuild and forget: the archives.",
         show_default=False,
     ),
 ]
 
 
 def ledger(what: What, paths: Paths = None) -> None:
-    """Check, copy or rebuild the ledger, in which all scans and runs are remembered.
+    """Check, copy, rebuild or prune the ledger, in which all scans and runs are remembered.
 
     Exit code of check: 0 if it is sound, 7 if not.
     """
@@ -38,6 +38,8 @@ def ledger(what: What, paths: Paths = None) -> None:
             _backup(paths or [])
         case "rebuild":
             _rebuild(paths or [])
+        case "forget":
+            _forget(paths or [])
 
 
 def _check() -> None:
@@ -96,3 +98,19 @@ def _rebuild(paths: list[Path]) -> None:
     show_next_step(f"archive-restore scan {printable(paths[0])}")
     if summary.skipped:
         raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _forget(paths: list[Path]) -> None:
+    from archive_restore.cli.telling import counted
+    from archive_restore.console import say
+    from archive_restore.home import default_home
+    from archive_restore.upkeep import forget
+
+    if not paths:
+        raise typer.BadParameter("name the archives: archive-restore ledger forget ARCHIVE...")
+    for path in paths:
+        known = forget(path, home=default_home())
+        say(
+            f"{printable(path)} is forgotten, with {counted(known, 'photograph')}. Originals and restored photographs "
+            "stay where they are."
+        )

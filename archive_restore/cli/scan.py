@@ -102,6 +102,10 @@ def scan(
     if quiet:
         _show_unread(summary)
         return
+    if summary.moved_from is not None:
+        say(
+            f"{printable(summary.moved_from)} is gone and its photographs are here: it was moved, and stays known."
+        )
     if summary.found:
         _show_damage(summary)
     else:

@@ -208,10 +208,12 @@ class RunVerbs(Verbs):
         return self._connection.rows("SELECT 1 FROM outputs WHERE sha256 = ? LIMIT 1", (sha256,)) != []
 
     def wrote_for(self, job: Job, sha256: str) -> bool:
-        """Whether a file of this content is an output of this very job, of any attempt."""
+        """Whether a file of this content was made of the same photograph as this job's, here or in another place."""
         return (
             self._connection.rows(
-                "SELECT 1 FROM outputs WHERE sha256 = ? AND job_id = ? LIMIT 1", (sha256, job.id)
+                "SELECT 1 FROM outputs WHERE sha256 = :sha256 AND (job_id = :id OR job_id IN (SELECT jobs.id "
+                "FROM files JOIN jobs ON jobs.file_id = files.id WHERE photograph_id = :photograph)) LIMIT 1",
+                {"sha256": sha256, "id": job.id, "photograph": job.photograph_id},
             )
             != []
         )

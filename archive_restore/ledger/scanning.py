@@ -43,6 +43,60 @@ class ScanVerbs(Verbs):
         )
         return int(rows[0]["id"])
 
+    def some_files(self, archive_id: int, limit: int) -> list[tuple[bytes, int]]:
+        """Paths and sizes (bytes) of up to `limit` photographs that the last scan found in an archive."""
+        rows = self._connection.tuples(
+            "SELECT relative, size FROM files WHERE archive_id = ? AND missing_since IS NULL "
+            "AND photograph_id IS NOT NULL LIMIT ?",
+            (archive_id, limit),
+        )
+        return [(relative, size) for relative, size in rows]
+
+    def move_archive(self, archive_id: int, root: Path, *, outputs: tuple[Path, Path] | None) -> None:
+        """The archive lies at `root` (resolved) now; its restored photographs, if they moved as well, in the second
+        instead of the first of these folders."""
+        with self._connection.transaction():
+            self._connection.execute(
+                "UPDATE archives SET root = ?, name = ? WHERE id = ?",
+                (os.fsencode(root), printable(root), archive_id),
+            )
+            if outputs is None:
+                return
+            before, now = outputs
+            rows = self._connection.tuples(
+                "SELECT id, path FROM outputs WHERE job_id IN (SELECT id FROM jobs WHERE archive_id = ?)",
+                (archive_id,),
+            )
+            paths = ((number, Path(os.fsdecode(path))) for number, path in rows if path is not None)
+            moved = [
+                (now / path.relative_to(before), number)
+                for number, path in paths
+                if path.is_relative_to(before)
+            ]
+            self._connection.execute_many(
+                "UPDATE outputs SET path = ?, name = ? WHERE id = ?",
+                [(os.fsencode(path), printable(path), number) for path, number in moved],
+            )
+
+    def forget_archive(self, archive_id: int) -> None:
+        """Removes an archive with all that is known of its files; what was found in their contents stays, for they may
+        lie elsewhere, and so does the list of everything that was ever written."""
+        with self._connection.transaction():
+            for table in ("jobs", "files", "kind_totals", "unreachable"):  # files change the totals
+                self._connection.execute(f"DELETE FROM {table} WHERE archive_id = ?", (archive_id,))
+            self._connection.execute("DELETE FROM archives WHERE id = ?", (archive_id,))
+
+    def forget_files(self, archive_id: int) -> None:
+        """Removes what is known of an archive's files, but for those that were reverted; its choices stay."""
+        with self._connection.transaction():
+            self._connection.execute(
+                "DELETE FROM jobs WHERE archive_id = ? AND state <> 'rejected'", (archive_id,)
+            )
+            self._connection.execute(
+                "DELETE FROM files WHERE archive_id = ? AND id NOT IN (SELECT file_id FROM jobs)",
+                (archive_id,),
+            )
+
     def known_files(self, archive_id: int) -> dict[bytes, KnownFile]:
         """Every path at which something was found; of several contents the present one, else the latest."""
         rows = self._connection.tuples(

@@ -1,0 +1,61 @@
+"""An archive whose folder was renamed or moved, with or without its restored photographs, is the same archive."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from archive_restore.home import Home
+from archive_restore.ledger import Archive, Ledger, WorkerLock
+from archive_restore.photos.archive import output_folder
+
+LOOKED_AT: Final = 100
+"""Files of a known archive that are looked for in a new place."""
+
+SHARE: Final = 0.5
+"""Of them, that have to lie there with the size that is known of them."""
+
+
+def take_over(root: Path, ledger: Ledger, home: Home) -> Path | None:
+    """Tells the ledger that an archive that it knows at a place that is gone lies at `root` (resolved) now.
+
+    What was chosen, found, restored and reverted there stays known. Restored photographs that came along are known
+    at their new place; those that stayed behind follow with the next run.
+
+    Returns
+    -------
+    The former place; None if `root` is known, or is no place of what is missing elsewhere.
+
+    Raises
+    ------
+    LockedError
+        A run is at work.
+    """
+    archives = ledger.archives()
+    if any(archive.root == root for archive in archives):
+        return None
+    likeness = {archive.id: _likeness(archive, root, ledger) for archive in archives}
+    found = max(archives, key=lambda archive: likeness[archive.id], default=None)
+    if found is None or likeness[found.id] < SHARE:
+        return None
+    before, now = output_folder(found.root), output_folder(root)
+    with WorkerLock(home.worker_lock):
+        ledger.move_archive(
+            found.id, root, outputs=(before, now) if now.is_dir() and not before.exists() else None
+        )
+    return found.root
+
+
+def _likeness(archive: Archive, root: Path, ledger: Ledger) -> float:
+    """The share of an archive that is gone from its place and that lies at `root`."""
+    if archive.root.exists():
+        return 0.0
+    known = ledger.some_files(archive.id, LOOKED_AT)
+    there = sum(_size(root / os.fsdecode(relative)) == size for relative, size in known)
+    return there / max(1, len(known))
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

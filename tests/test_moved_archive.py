@@ -1,0 +1,151 @@
+"""Archives whose folders were renamed, moved, copied, forgotten."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from archive_restore.cli import app
+from archive_restore.errors import LockedError
+from archive_restore.examine import ScanOptions
+from archive_restore.home import HOME_VARIABLE
+from archive_restore.ledger import State, WorkerLock
+from archive_restore.progress import NullProgress
+from archive_restore.revert import revert
+from archive_restore.scan import ScanSummary, scan
+from archive_restore.upkeep import forget, rebuild
+from archive_restore.verify import verify
+from tests.restored_archive import RestoredArchive, restored_archive
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> RestoredArchive:
+    """One photograph of it was reverted, and its owner chose a sensitivity."""
+    made = restored_archive(tmp_path)
+    with made.ledger() as ledger:
+        revert([made.root / "a.tif"], ledger=ledger, home=made.home)
+        ledger.choose(1, policy="low", max_coverage=0.3)
+    return made
+
+
+def scanned(archive: RestoredArchive, root: Path) -> ScanSummary:
+    with archive.ledger() as ledger:
+        return scan(
+            root, ledger=ledger, home=archive.home, options=ScanOptions(jobs=1), progress=NullProgress()
+        )
+
+
+def known_copy(archive: RestoredArchive, root: Path) -> None:
+    """A copy of the archive's photographs at `root`, as a scan that recognises them leaves it."""
+    if not root.exists():
+        shutil.copytree(archive.root, root)
+    with archive.ledger() as ledger:
+        copy = ledger.add_archive(root)
+        for relative, file in ledger.known_files(1).items():
+            status = (root / os.fsdecode(relative)).stat()
+            assert file.sha256 is not None
+            ledger.adopt(copy, relative, status.st_size, status.st_mtime_ns, file.sha256)
+
+
+def faults(archive: RestoredArchive) -> list[str]:
+    with archive.ledger() as ledger:
+        summary = verify(ledger.archives(), ledger=ledger, home=archive.home, progress=NullProgress())
+    return [fault.reason for fault in summary.faults]
+
+
+def files(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_ino for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("with_outputs", [True, False])
+def test_a_renamed_archive_stays_what_it_was(
+    archive: RestoredArchive, tmp_path: Path, with_outputs: bool
+) -> None:
+    album, before = tmp_path / "album", files(archive.output)
+    archive.root.rename(album)
+    if with_outputs:
+        archive.output.rename(tmp_path / "album-restored")
+    told = scanned(archive, album)
+    assert (told.moved_from, told.unchanged, told.policy.text, told.share) == (archive.root, 4, "low", 0.3)
+    summary = archive.run()
+    assert (summary.restored, summary.linked, summary.followed) == (0, 0, 0 if with_outputs else 2)
+    assert files(tmp_path / "album-restored").keys() == before.keys()
+    assert archive.states() == {State.DONE: 2, State.REJECTED: 1}
+    assert faults(archive) == []
+    with archive.ledger() as ledger:
+        assert [one.root for one in ledger.archives()] == [album]
+        assert ledger.faults() == []
+
+
+def test_a_copy_or_another_archive_is_one_of_its_own(archive: RestoredArchive, tmp_path: Path) -> None:
+    shutil.copytree(archive.root, tmp_path / "copy")
+    assert scanned(archive, tmp_path / "copy").moved_from is None
+    shutil.rmtree(archive.root)
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(tmp_path / "copy" / "a.jpg", other / "a.jpg")  # one of four
+    assert scanned(archive, other).moved_from is None
+    with archive.ledger() as ledger:
+        assert len(ledger.archives()) == 3
+
+
+def test_what_was_made_of_the_same_photograph_for_another_archive_is_replaced(
+    archive: RestoredArchive, tmp_path: Path
+) -> None:
+    """As where a disk was copied with its restored photographs, while the first is not mounted."""
+    for folder in (archive.root, archive.output):
+        shutil.copytree(folder, tmp_path / folder.name.replace("photos", "copy"))
+    known_copy(archive, tmp_path / "copy")
+    shutil.rmtree(archive.output)
+    assert archive.run().restored == 3  # also what was reverted in the other
+    assert sorted(files(tmp_path / "copy-restored")) == sorted(
+        f"{name}{suffix}" for name in ("a.jpg", "a.tif", "sub/a.png") for suffix in ("", ".json")
+    )
+
+
+def test_while_a_run_is_at_work_no_archive_moves(archive: RestoredArchive, tmp_path: Path) -> None:
+    archive.root.rename(tmp_path / "album")
+    with WorkerLock(archive.home.worker_lock), pytest.raises(LockedError):
+        scanned(archive, tmp_path / "album")
+    assert scanned(archive, tmp_path / "album").moved_from == archive.root
+
+
+def test_an_archive_can_be_forgotten_and_nothing_on_the_disk_is(
+    archive: RestoredArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known_copy(archive, tmp_path / "copy")
+    before = files(archive.root) | files(archive.output)
+    monkeypatch.setenv(HOME_VARIABLE, str(archive.home.root))
+    shutil.rmtree(tmp_path / "copy")
+    assert "ledger forget" in " ".join(faults(archive))
+    told = CliRunner().invoke(app, ["ledger", "forget", str(tmp_path / "copy")])
+    assert told.exit_code == 0
+    assert "4 photographs" in told.output
+    assert faults(archive) == []
+    with archive.ledger() as ledger:
+        assert ledger.faults() == []
+        assert [one.root for one in ledger.archives()] == [archive.root]
+    forget(archive.root, home=archive.home)
+    assert files(archive.root) | files(archive.output) == before
+    with archive.ledger() as ledger:
+        assert (ledger.archives(), ledger.kinds(), ledger.counts().photographs) == ([], [], 0)
+
+
+def test_a_sound_ledger_that_is_made_anew_keeps_the_other_archives_and_what_was_chosen(
+    archive: RestoredArchive, tmp_path: Path
+) -> None:
+    known_copy(archive, tmp_path / "copy")
+    with archive.ledger() as ledger:
+        assert ledger.claim("killed", 1, 2)
+    summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+    assert (summary.remembered, summary.skipped) == (2, [])
+    with archive.ledger() as ledger:
+        assert ledger.faults() == []
+        assert [one.policy for one in ledger.archives()] == ["low", None]
+        assert ledger.counts(1).states[State.REJECTED] == 1
+        assert ledger.counts(2).photographs == 4
+    told = scanned(archive, archive.root)
+    assert (told.counts.states[State.DONE], told.counts.states[State.REJECTED]) == (2, 1)
+    assert told.counts.states[State.QUEUED] == 0
