@@ -57,7 +57,7 @@ def write_durably(path: Path, data: bytes | mmap.mmap, *, like: Path | None = No
         This name cannot be written there; others may.
     """
     temporary = path.with_name(TEMPORARY_PREFIX + secrets.token_hex(8))
-    with _explained(path):
+    with writing(path):
         _make_folders(path.parent)
         try:
             _write_synced(temporary, data, like)
@@ -77,7 +77,7 @@ def move_durably(path: Path, target: Path) -> None:
     StorageError, PhotographError
         As `write_durably`, of `target`.
     """
-    with _explained(target):
+    with writing(target):
         path.replace(target)
         for folder in {path.parent, target.parent}:
             _sync_folder(folder)
@@ -101,13 +101,13 @@ def mirror_folders(path: Path, original: Path, *, depth: int) -> None:
     StorageError, PhotographError
         As `write_durably`.
     """
-    with _explained(path):
+    with writing(path):
         _make_folders(path.parent, dict(zip(path.parents[: depth + 1], original.parents, strict=False)))
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """What an OSError means for this file, or for all."""
+def writing(path: Path) -> Iterator[None]:
+    """Around writing `path`: says what an OSError means for this file (PhotographError), or for all (StorageError)."""
     try:
         yield
     except OSError as error:

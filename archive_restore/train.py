@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from archive_restore.errors import InputError, printable
 from archive_restore.networks.architectures import DEFAULT, Settings, build_generator
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.progress import Progress
@@ -100,6 +101,11 @@ def train_network(
         entries, held_out = split(entries)
     else:
         held_out = find_entries(validation)
+    if not entries:
+        raise InputError(
+            f"{printable(held_out[0].name)} is the only photograph, and one is held out to judge by. Add photographs, "
+            "or name others to judge by with --validation."
+        )
     objective = objective_for(architecture, settings, read_shapes(artefacts) if artefacts else NO_SHAPES)
     trainer = resumed(Trainer(objective, options, device, world), folder)
     judge = HeldOut(objective, Photographs(held_out), folder)

@@ -1,9 +1,12 @@
 import json
 import math
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -305,6 +308,42 @@ def test_train_takes_deeper_networks_and_their_card_says_so(tmp_path: Path):
     refused = CliRunner().invoke(app, [*command, "--architecture", CENTRE, "--blocks", "2"])
     assert refused.exit_code == ExitCode.WEIGHTS
     assert "no setting blocks" in refused.output
+
+
+def test_what_keeps_a_training_from_going_on_is_said(tmp_path: Path):
+    draw_photographs(tmp_path / "data")
+    single = tmp_path / "single"
+    single.mkdir()
+    photograph = next((tmp_path / "data").rglob("*.png"))
+    shutil.copy(photograph, single)
+    (tmp_path / "file").touch()
+
+    def told(data: Path, *options: str) -> tuple[int, str]:
+        command = ["train", str(data), "--out", str(tmp_path / "t"), "--samples", "4", "--device", "cpu"]
+        finished = CliRunner().invoke(app, [*command, *options])
+        assert finished.exception is None or isinstance(finished.exception, SystemExit)
+        return finished.exit_code, " ".join(finished.output.split())
+
+    code, output = told(single)
+    assert (code, "is the only photograph" in output) == (ExitCode.INPUT, True)
+    code, output = told(tmp_path / "data", "--out", str(tmp_path / "file"))
+    assert (code, "a file has the name of its folder" in output) == (ExitCode.INPUT, True)
+    code, output = told(tmp_path / "data", "--export", str(tmp_path / "file"))
+    assert (code, "is a file; name a folder" in output) == (ExitCode.USAGE, True)
+    assert not (tmp_path / "t").exists()
+    for name, content in (("empty.png", b""), ("huge.png", huge_png()), ("torn.png", b"\x89PNG")):
+        broken = single / name
+        broken.write_bytes(content)
+        code, output = told(single)
+        assert (code, f"{name} cannot be decoded" in output) == (ExitCode.INPUT, True)
+        broken.unlink()
+
+
+def huge_png() -> bytes:
+    """The head of a picture of 60,000 x 60,000 px."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    chunk = struct.pack(">I", len(head) - 4) + head + struct.pack(">I", zlib.crc32(head))
+    return b"\x89PNG\r\n\x1a\n" + chunk + b"\0\0\0\0IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
 
 
 def test_the_papers_networks_are_not_trained_with_artefacts(tmp_path: Path):

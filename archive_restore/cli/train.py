@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from archive_restore.cli.options import Device, Gpu, device_name
+from archive_restore.errors import printable
 
 Data = Annotated[
     list[Path],
@@ -103,6 +104,8 @@ def train(
     given = {"bottleneck": bottleneck, "blocks": blocks, "depth": depth}
     settings = {name: value for name, value in given.items() if value is not None}
     check_apart(out, default_home())
+    if export is not None and export.exists() and not export.is_dir():
+        raise typer.BadParameter(f"--export: {printable(export)} is a file; name a folder")
     chosen = own_gpu(device_name(gpu, device))
     place = choose_device(chosen)
     with joined(place.type == "cuda") as world, TerminalProgress() as shown:

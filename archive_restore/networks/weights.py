@@ -165,7 +165,6 @@ def save_model(module: nn.Module, folder: Path, card: ModelCard, *, make_default
         **{**asdict(card), "file": f"{card.name}.safetensors", "sha256": hashlib.sha256(data).hexdigest()}
     )
     default, cards = read_manifest(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     write_durably(folder / written.file, data)
     others = [other for other in cards if other.name != card.name]
     write_manifest(folder, card.name if make_default or default is None else default, [*others, written])

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from types import TracebackType
 
+from archive_restore.durable import writing
+
 CURVES = "curves.jsonl"
 TENSORBOARD = "tensorboard"
 """Folder beside the curves, for `tensorboard --logdir`."""
@@ -20,7 +22,9 @@ class Curves:
     """
 
     def __init__(self, folder: Path, *, writes: bool = True) -> None:
-        self._file = (folder / CURVES).open("a", encoding="utf-8") if writes else None
+        self._path = folder / CURVES
+        with writing(self._path):
+            self._file = self._path.open("a", encoding="utf-8") if writes else None
         self._board = None
         if writes and importlib.util.find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
@@ -41,8 +45,9 @@ class Curves:
     def add(self, samples: int, step: int, figures: dict[str, float]) -> None:
         """One entry: figures by name at `samples` seen after `step` steps."""
         if self._file is not None:
-            self._file.write(json.dumps({"samples": samples, "step": step} | figures) + "\n")
-            self._file.flush()
+            with writing(self._path):
+                self._file.write(json.dumps({"samples": samples, "step": step} | figures) + "\n")
+                self._file.flush()
         if self._board is not None:
             for name, value in figures.items():
                 self._board.add_scalar(name, value, samples)

@@ -8,6 +8,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from archive_restore.durable import writing
 from archive_restore.training.objectives import Batch
 
 UNLOADABLE = ("nms", "qnms")
@@ -48,5 +49,8 @@ def save_grid(path: Path, batch: Batch, composite: Tensor, rows: int = 8) -> Non
     truth, mask = batch["truth"][:rows].cpu(), batch["mask"][:rows].cpu()
     cropped = truth * (1 - mask) + mask
     triples = torch.stack((truth, cropped, composite[:rows].float().cpu()), dim=1).flatten(0, 1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    VISION.save_image(triples.clamp(-1, 1), str(path), nrow=3, padding=2, normalize=True, value_range=(-1, 1))
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        VISION.save_image(
+            triples.clamp(-1, 1), str(path), nrow=3, padding=2, normalize=True, value_range=(-1, 1)
+        )

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from archive_restore.durable import writing
 from archive_restore.interrupts import stop_on_interrupt
 from archive_restore.progress import Progress
 from archive_restore.training.curves import Curves
@@ -63,8 +64,9 @@ def train(
     the last good checkpoint stays.
     """
     options = trainer.options
-    folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / CHECKPOINT
+    with writing(checkpoint):
+        folder.mkdir(parents=True, exist_ok=True)
     saved_at, started_at, started_with = time.monotonic(), time.monotonic(), trainer.samples
     progress.start("training", options.samples, done=min(trainer.samples, options.samples))
     leads = trainer.world.leads
