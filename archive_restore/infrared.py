@@ -47,4 +47,6 @@ def score_pages(
         found = score(view, verifier, thorough=thorough)
         maps.append(with_infrared(found, view, kept[number]) if number in kept else found)
     verdicts = [said.verdict for said in seen.values()]
+    if companion is not None and not any(channel.beside for channel in channels.values()):
+        verdicts.append(Verdict.UNFIT)
     return maps, min(verdicts, key=list(Verdict).index, default=None)

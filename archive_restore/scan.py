@@ -41,6 +41,7 @@ class ScanSummary:
     pixels: int
     infrared_used: int = 0  # photographs of this scan whose infrared picture showed the dust
     infrared_opaque: int = 0  # and those whose film stops infrared, so that it was not used
+    infrared_unfit: int = 0  # and those whose file of that name is none of theirs
     reduced: int = 0  # photographs of this scan that a thorough one would have looked at more closely
     newly_thorough: bool = False  # the scans before it were not
     unsure: tuple[Path, ...] = ()  # photographs of the whole archive with faint specks all over
@@ -109,6 +110,7 @@ def scan(
         pixels=ledger.pixels(archive_id),
         infrared_used=recorder.infrared[Verdict.USED],
         infrared_opaque=recorder.infrared[Verdict.OPAQUE],
+        infrared_unfit=recorder.infrared[Verdict.UNFIT],
         reduced=recorder.reduced,
         newly_thorough=bool(options.thorough and not known.thorough),
         unsure=tuple(ledger.unsure(archive_id)),

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import os
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from archive_restore.errors import (
 )
 from archive_restore.photos import codecs
 from archive_restore.photos.codecs import Format
+from archive_restore.photos.mask_files import read_mask
 from tests.formats import (
     EXACT,
     HEIGHT,
@@ -382,3 +384,14 @@ def test_hashes_are_of_the_content(tmp_path: Path) -> None:
 def test_decoders_agree_on_a_lossy_webp(tmp_path: Path) -> None:
     path = webp(tmp_path / "a.webp", lossless=False)
     assert np.array_equal(codecs.decode(path).pixels, imagecodecs.webp_decode(path.read_bytes()))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_the_place_of_a_photograph_is_refused_at_once(tmp_path: Path):
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(UnreadablePhotographError, match="a pipe or a device"):
+        codecs.decode(tmp_path / "a.jpg")
+    with pytest.raises(OSError, match="a pipe or a device"):
+        codecs.file_sha256(tmp_path / "a.jpg")
+    with pytest.raises(UnreadablePhotographError, match="a pipe or a device"):
+        read_mask(tmp_path / "a.jpg", (4, 4))

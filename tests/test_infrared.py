@@ -12,12 +12,17 @@ from archive_restore.detection import Kind, ScoreMap, threshold
 from archive_restore.detection.film import displacement, film_area
 from archive_restore.detection.infrared import Seen, Verdict, look, with_infrared
 from archive_restore.detection.regions import KINDS
+from archive_restore.examine import Detector, ScanOptions
+from archive_restore.home import Home
 from archive_restore.infrared import score_pages
+from archive_restore.ledger import open_ledger
 from archive_restore.photos.archive import walk
 from archive_restore.photos.codecs import decode, encode
 from archive_restore.photos.companions import infrared_beside, infrared_of_file
 from archive_restore.photos.fidelity import compare
 from archive_restore.photos.infrared import infrared_of
+from archive_restore.progress import NullProgress
+from archive_restore.scan import scan as scan_archive
 from tests.film import HEIGHT, WIDTH, Scan, hdri, rgbi, scanned
 
 
@@ -209,6 +214,23 @@ def test_an_infrared_file_that_cannot_be_read_is_none(content: bytes, tmp_path: 
     photograph = decode(rgbi(tmp_path / "a.tif", scanned()))
     [channel] = infrared_of(photograph, tmp_path / "a_ir.tif")
     assert np.array_equal(channel.plane, scanned().infrared)
+
+
+def test_an_infrared_file_of_other_proportions_is_told(tmp_path: Path) -> None:
+    scan = scanned()
+    tifffile.imwrite(tmp_path / "a.tif", scan.visible, photometric="rgb", metadata=None)
+    tifffile.imwrite(tmp_path / "a_ir.tif", scan.infrared[: HEIGHT // 2], metadata=None)
+    _, verdict = score_pages(decode(tmp_path / "a.tif"), None, tmp_path / "a_ir.tif")
+    assert verdict is Verdict.UNFIT
+    with open_ledger(tmp_path / "home" / "ledger.db") as ledger:
+        told = scan_archive(
+            tmp_path,
+            ledger=ledger,
+            home=Home(tmp_path / "home"),
+            options=ScanOptions(jobs=1, detector=Detector.HEURISTIC),
+            progress=NullProgress(),
+        )
+    assert (told.found, told.infrared_unfit) == (1, 1)
 
 
 @pytest.mark.parametrize("make", [rgbi, hdri])

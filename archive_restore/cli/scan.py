@@ -146,6 +146,13 @@ def _show_infrared(summary: "ScanSummary") -> None:
             "film and Kodachrome; there the other detectors decided."
         )
 
+    if summary.infrared_unfit:
+        are = either(summary.infrared_unfit, "file is", "files are")
+        say(
+            f"{summary.infrared_unfit:,} {are} called as the infrared picture of a photograph (a_ir.tif of a.tif) and "
+            "cannot be it. To have such a file looked at itself, give it another name."
+        )
+
 
 def _show_closer_look(summary: "ScanSummary", *, anew: bool) -> None:
     from archive_restore.console import say

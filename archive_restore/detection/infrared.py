@@ -66,6 +66,7 @@ class Verdict(StrEnum):
     USED = "used"
     OPAQUE = "opaque"  # the film stops infrared: silver, or Kodachrome
     OTHER = "other"  # it is no infrared picture of this film
+    UNFIT = "unfit"  # the file beside the photograph cannot be read, or has other proportions
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,7 @@ def added_suffix(path: Path) -> str:
     """What a restored photograph's name gets behind that of its original: nothing, or that of the other format
     that it is written in. Told by the content; nothing as well where that cannot be read."""
     try:
-        with path.open("rb") as file:
+        with large.open_file(path) as file:
             return heif.ADDED_SUFFIX if heif.format_of(file.read(_ENOUGH_TO_TELL)) is not None else ""
     except OSError:
         return ""
@@ -182,8 +182,8 @@ def sha256(data: Data) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """`sha256` of a file's content, read piece by piece. OSError passes through."""
-    with path.open("rb") as file:
+    """`sha256` of a file's content, read piece by piece. OSError as of `large.open_file`."""
+    with large.open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

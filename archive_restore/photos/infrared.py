@@ -45,6 +45,7 @@ class Infrared:
     plane: Samples  # (H, W) uint8 or uint16
     marked: bool  # the file says so; else it may be something else
     page: int | None = None  # the page that it is, where it is one
+    beside: bool = False  # it has a file of its own
 
 
 def infrared_of(photograph: Photograph, companion: Path | None = None) -> list[Infrared]:
@@ -59,7 +60,7 @@ def infrared_of(photograph: Photograph, companion: Path | None = None) -> list[I
     if companion is not None:
         beside = _read(companion, pages[0])
         if beside is not None:
-            return [Infrared(0, beside, marked=True)]
+            return [Infrared(0, beside, marked=True, beside=True)]
     if photograph.header.format is not Format.TIFF:
         return []
     path, data = photograph.path, photograph.source

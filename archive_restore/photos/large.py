@@ -7,7 +7,9 @@ folder has no room for them, NoScratchError says so.
 import errno
 import mmap
 import os
+import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from typing import IO
@@ -28,9 +30,16 @@ Data = bytes | mmap.mmap
 """The content of a file; a large one mapped, which reads like bytes."""
 
 
+def open_file(path: Path) -> BufferedReader:
+    """A file to be read; OSError also for a pipe or a device, from which nothing may ever come."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is a folder, a pipe or a device, not a file")
+    return path.open("rb")
+
+
 def read(path: Path) -> Data:
-    """A file's content. OSError passes through."""
-    with path.open("rb") as file:
+    """A file's content. OSError as of `open_file`."""
+    with open_file(path) as file:
         if os.fstat(file.fileno()).st_size < LARGE:
             return file.read()
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from archive_restore.durable import write_durably
 from archive_restore.errors import PhotographError, UnreadablePhotographError
 from archive_restore.photos import png
+from archive_restore.photos.large import open_file
 
 MASK_THRESHOLD = 128  # a sample from here on means damaged; masks drawn by hand have soft edges
 MASK_MAX_PIXELS = 1_000_000_000  # for a mask whose photograph was refused anyway
@@ -30,7 +31,8 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         It is missing, no PNG, damaged, too dark, or of another size than the photograph.
     """
     try:
-        data = path.read_bytes()
+        with open_file(path) as file:
+            data = file.read()
     except FileNotFoundError:
         raise PhotographError(path, "the mask is missing") from None
     except OSError as error:
