@@ -150,7 +150,9 @@ class Stage:
 
     def line(self, now: float, figures: dict[str, float]) -> str:
         """Count, rate, time left and figures, e.g. `12 of 80   3.4/s   20 s left   loss 0.12`."""
-        parts = [f"{self.done:,} of {self.total:,}" if self.total is not None else f"{self.done:,}"]
+        # The queue may grow meanwhile.
+        most = None if self.total is None else max(self.total, self.done)
+        parts = [f"{self.done:,}" if most is None else f"{self.done:,} of {most:,}"]
         rate, left = self.rate(now), self.seconds_left(now)
         if rate is not None:
             parts.append(per_time(rate))

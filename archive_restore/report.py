@@ -170,12 +170,12 @@ def _harmless(cell: str | float) -> str | float:
 
 def write_report(
     report: Report, page: Path, *, ledger: Ledger, home: Home, progress: Progress, limit: int = DEFAULT_LIMIT
-) -> int:
+) -> tuple[int, int]:
     """Writes the page of before and after, with the pictures of the `limit` photographs restored last.
 
     Returns
     -------
-    The number of photographs with pictures.
+    How many of them are shown, and how many cannot be; the page says why.
     """
     newest = sorted(report.done, key=lambda job: job.finished_at or "", reverse=True)
     pictured = {job.id for job in newest[:limit]}
@@ -196,10 +196,10 @@ def write_report(
     )
     progress.start("Writing the page", len(pictured))
     try:
-        write_page(contents, page, progress)
+        shown = write_page(contents, page, progress)
     finally:
         progress.stop()
-    return len(pictured)
+    return shown, len(pictured) - shown
 
 
 def _timeline(jobs: Sequence[Job]) -> tuple[tuple[str, int, int], ...]:

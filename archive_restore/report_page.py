@@ -101,18 +101,23 @@ class _View:
     caption: str
 
 
-def write_page(contents: Contents, page: Path, progress: Progress) -> None:
+def write_page(contents: Contents, page: Path, progress: Progress) -> int:
     """Writes the report as one self-contained HTML file, replacing it in one step.
 
     The facts of all photographs are one table of JSON, some 200 bytes each, of which the page's script makes
     cards as they come into view. The pictures follow, each in an element of its own that the browser does not
     look into before its card is shown.
 
+    Returns
+    -------
+    How many of the pictured photographs can be shown.
+
     Raises
     ------
     StorageError
         The page cannot be written.
     """
+    shown = 0
     template = files("archive_restore").joinpath("report_page.html").read_text("utf-8")
     head, tail = (
         Template(half).substitute(
@@ -131,8 +136,9 @@ def write_page(contents: Contents, page: Path, progress: Progress) -> None:
             out.write(head)
             for number, item in enumerate(contents.photographs):
                 if item.pictured:
-                    pictures = _json(_pictures(item, contents.roots[item.root]))
-                    out.write(f'<script type="application/json" id="p{number}">{pictures}</script>\n')
+                    pictures = _pictures(item, contents.roots[item.root])
+                    shown += isinstance(pictures, list)
+                    out.write(f'<script type="application/json" id="p{number}">{_json(pictures)}</script>\n')
                     progress.advance()
             out.write(tail)
         temporary.replace(page)
@@ -143,6 +149,7 @@ def write_page(contents: Contents, page: Path, progress: Progress) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+    return shown
 
 
 def _json(value: object) -> str:

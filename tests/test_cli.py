@@ -276,3 +276,10 @@ def test_the_album_holds_6_to_12_photographs_of_every_format_in_grey_and_colour(
     assert sum(path.stat().st_size for path in paths) < 6_000_000
     sources = (bundled_album() / "SOURCES.md").read_text("utf-8")
     assert [p for p in paths if p.relative_to(bundled_album()).as_posix() not in sources] == []
+
+
+def test_an_empty_argument_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    told = CliRunner().invoke(app, ["scan", ""])
+    assert (told.exit_code, "an argument is empty" in told.output) == (ExitCode.USAGE, True)

@@ -86,7 +86,7 @@ def pictures_in(page: Path) -> list[Image.Image]:
     ]
 
 
-def page_of(report: Report, page: Path, ledger: Ledger, home: Home, limit: int = 200) -> int:
+def page_of(report: Report, page: Path, ledger: Ledger, home: Home, limit: int = 200) -> tuple[int, int]:
     return write_report(report, page, ledger=ledger, home=home, progress=NullProgress(), limit=limit)
 
 
@@ -95,7 +95,7 @@ def test_the_page_shows_before_after_and_mask(
 ) -> None:
     restore_one(ledger, home, archive, "a.png", [SCRATCH, SCRATCH])
     page = tmp_path / "report.html"
-    assert page_of(gather(ledger, archive), page, ledger, home) == 1
+    assert page_of(gather(ledger, archive), page, ledger, home) == (1, 0)
     before, after, mask = pictures_in(page)
     assert before.size == after.size == mask.size == (60, 40)
     assert abs(int(np.asarray(before).mean()) - 100) <= 1
@@ -167,7 +167,7 @@ def test_only_the_photographs_restored_last_have_pictures_but_all_are_there(
     for name in ("a.png", "b.png", "c.png"):
         restore_one(ledger, home, archive, name, [SCRATCH])
     page = tmp_path / "report.html"
-    assert page_of(gather(ledger, archive), page, ledger, home, limit=2) == 2
+    assert page_of(gather(ledger, archive), page, ledger, home, limit=2) == (2, 0)
     assert len(views_in(page)) == 2
     assert [row[1] for row in facts_in(page)["photographs"]] == ["a.png", "b.png", "c.png"]
 
@@ -187,7 +187,7 @@ def test_a_photograph_that_is_gone_is_a_line_and_not_the_end(
     restore_one(ledger, home, archive, "b.png", [SCRATCH])
     (archive / "a.png").unlink()
     page = tmp_path / "report.html"
-    page_of(gather(ledger, archive), page, ledger, home)
+    assert page_of(gather(ledger, archive), page, ledger, home) == (1, 1)
     gone, there = views_in(page)
     assert "Cannot be shown" in gone
     assert len(there) == 1

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -156,3 +158,12 @@ def test_what_became_a_png_is_remembered_by_its_original(archive: RestoredArchiv
     summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
     assert (summary.remembered, summary.gone, summary.skipped) == (3, 0, [])
     assert archive.job(b"sub/a.heic").output == output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_a_ledger_in_a_folder_whose_name_is_not_unicode_is_copied(tmp_path: Path) -> None:
+    home = Home(tmp_path / os.fsdecode(b"\xe4lbum"))
+    with open_ledger(home.ledger) as ledger:
+        ledger.add_archive(tmp_path)
+    with open_ledger(backup(home, None)) as ledger:
+        assert [archive.root for archive in ledger.archives()] == [tmp_path]

@@ -62,6 +62,9 @@ class _InWords(TyperCommand):
                     formatter.write_dl(rows)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for before, given in zip(["", *args], args, strict=False):
+            if not given and not before.startswith("-"):  # as a shell gives a variable that is not set
+                raise typer.BadParameter('an argument is empty; the folder that you are in is "."')
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:

@@ -81,9 +81,13 @@ def report(
         else:
             page = out or Path("archive-restore-report.html")
             with TerminalProgress() as progress:
-                shown = write_report(found, page, ledger=ledger, home=home, progress=progress, limit=limit)
+                shown, unseen = write_report(
+                    found, page, ledger=ledger, home=home, progress=progress, limit=limit
+                )
             say(found.summary)
             say(f"{counted(shown, 'photograph')} before and after: {printable(page.resolve())}")
+            if unseen:
+                say(f"{unseen:,} cannot be shown; the page says why.")
 
 
 def _preview(found: "Report", sheet: Path, ledger: "Ledger", home: "Home") -> None:

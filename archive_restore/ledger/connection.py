@@ -94,7 +94,8 @@ class Connection:
             # Two commands may copy it at once, before they migrate it.
             part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
             try:
-                self._database.execute("VACUUM INTO ?", (os.fspath(part),))
+                # A name need not be UTF-8, which text has to be.
+                self._database.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(part),))
                 with part.open("rb+") as written:
                     os.fsync(written.fileno())
                 move_durably(part, target)
