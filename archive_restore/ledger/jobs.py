@@ -122,7 +122,7 @@ class RegionRow:
     score: float  # 0..1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One file to be restored. (id, worker, attempts) is the fence: only its holder can change a lease."""
 
