@@ -70,7 +70,8 @@ def write_durably(path: Path, data: bytes | mmap.mmap, *, like: Path | None = No
 
 
 def move_durably(path: Path, target: Path) -> None:
-    """Renames a file of ours, in whose new folder nothing else has the name, so that it outlives a power cut.
+    """Renames a file of ours, in whose new folder nothing else has the name, so that it outlives a power cut. To
+    another disk it is copied, then removed.
 
     Raises
     ------
@@ -78,7 +79,16 @@ def move_durably(path: Path, target: Path) -> None:
         As `write_durably`, of `target`.
     """
     with writing(target):
-        path.replace(target)
+        try:
+            path.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with path.open("rb") as file:
+                empty = not os.fstat(file.fileno()).st_size  # which nothing can map
+                data = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            write_durably(target, data, like=path)
+            path.unlink()
         for folder in {path.parent, target.parent}:
             _sync_folder(folder)
 

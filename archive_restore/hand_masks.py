@@ -29,6 +29,9 @@ LIST: Final = "archive-restore-masks.jsonl"
 """In the folder of masks: of which archive they are, and for each its photograph's sha256, its fingerprint, and
 whether somebody had painted it by then."""
 
+LOOKED_AT: Final = 100
+"""Masks by which an archive is known again that was moved."""
+
 SUFFIX: Final = b".png"
 """Appended to the whole name of a photograph, so that a.jpg and a.tif keep two masks."""
 
@@ -89,6 +92,19 @@ class _List:
                 "paths."
             ) from None
 
+    def of(self, ledger: Ledger) -> Path | None:
+        """The archive of which they are: where it lies now, if it was moved and is known there."""
+        archives = ledger.archives()
+        if self.archive is None or any(archive.root == self.archive for archive in archives):
+            return self.archive
+        some = list(self.masks.values())[:LOOKED_AT]
+        holding = [
+            sum(ledger.masked_content(archive.id, mask.photograph) is not None for mask in some)
+            for archive in archives
+        ]
+        most = max(holding, default=0)
+        return archives[holding.index(most)].root if most else self.archive
+
     def write(self, folder: Path) -> None:
         head: dict[str, str] = {"archive": os.fspath(self.archive or "")}
         rows = [
@@ -115,7 +131,7 @@ def export_masks(
     for known in ledger.archives():
         check_output(known.root, out)
     listed = _List.read(out)
-    if listed.archive not in (None, archive.root):
+    if listed.archive is not None and listed.of(ledger) != archive.root:
         raise InputError(
             f"{printable(out)} holds masks of {printable(listed.archive or out)}. Name another "
             "folder with --out."
@@ -176,7 +192,7 @@ def import_masks(
     """
     folder = check_archive(folder, "the masks")
     listed = _List.read(folder)
-    known = _archive_of(archive or listed.archive, ledger)
+    known = _archive_of(archive or listed.of(ledger), ledger)
     if folder == known.root or known.root in folder.parents:
         raise InputError(
             f"{printable(folder)} holds the photographs. Name the folder that the masks were exported to."

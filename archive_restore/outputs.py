@@ -21,6 +21,15 @@ def output_path(job: Job, renamed: Mapping[bytes, bytes] | None = None) -> Path:
     return output_folder(job.archive) / os.fsdecode(written(relative, job.path))
 
 
+def _made_of(job: Job, output: Path) -> bool:
+    """Whether the record beside an output names the photograph of this job; the ledger may have forgotten it."""
+    try:
+        record = read_record(output)
+    except PhotographError:
+        return False
+    return record is not None and record.original.sha256 == job.sha256
+
+
 def _one_name(path: Path, other: Path) -> bool:
     """Whether a disk that folds names takes both for the name of one file."""
     try:
@@ -98,12 +107,14 @@ class Outputs:
     def _follow(self, job: Job, path: Path, target: Path, moved: dict[Path, Path]) -> None:
         assert job.output is not None
         assert job.output_sha256 is not None
-        if not os.path.lexists(path):
-            # It is gone, or a run that was killed had moved it and not said so.
-            with suppress(OSError):
-                if file_sha256(target) == job.output_sha256:
-                    self._ledger.relocate(job.output, job.output_sha256, target)
+        # A run that was killed had moved it and not said so, or its owner has copied it.
+        with suppress(OSError):
+            if not _one_name(path, target) and file_sha256(target) == job.output_sha256:
+                self._ledger.relocate(job.output, job.output_sha256, target)
+                if not os.path.lexists(path):
                     remove_record(path)
+                return
+        if not os.path.lexists(path):
             return
         if not _one_name(path, target):
             kept = self._keep(target)
@@ -128,7 +139,9 @@ class Outputs:
             digest = file_sha256(path)
         except OSError:
             return None
-        if not self._ledger.wrote(digest) or (but_of is not None and self._ledger.wrote_for(but_of, digest)):
+        if not self._ledger.wrote(digest):
+            return None
+        if but_of is not None and (self._ledger.wrote_for(but_of, digest) or _made_of(but_of, path)):
             return None
         kept = earlier(path)
         self._rename(path, digest, kept)

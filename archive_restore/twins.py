@@ -11,6 +11,7 @@ from typing import Any
 from archive_restore.durable import TEMPORARY_PREFIX, mirror_folders, move_durably, write_durably
 from archive_restore.errors import PhotographError, StorageError, printable
 from archive_restore.ledger import Job, Ledger
+from archive_restore.photos import large
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.records import read_record, remove_record, write_record
 
@@ -59,7 +60,7 @@ def place(twin: Job, job: Job, output: Path, ledger: Ledger, *, record: bool) ->
         remove_record(output)  # of what is to be replaced
     how = "linked" if _alike(twin.path, job.path) and _link(twin.output, output) else "copied"
     if how == "copied":
-        write_durably(output, twin.output.read_bytes(), like=job.path)
+        write_durably(output, large.read(twin.output), like=job.path)
     done = ledger.finish(job, output=output, output_sha256=twin.output_sha256, model=twin.model, linked=how)
     return how if done else None
 

@@ -10,7 +10,15 @@ from typing import Final
 
 from archive_restore.errors import LedgerError, PhotographError, StorageError, printable
 from archive_restore.home import Home
-from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, WorkerLock, fold_wal, open_ledger
+from archive_restore.ledger import (
+    Ledger,
+    RegionRow,
+    ScannedPhotograph,
+    State,
+    WorkerLock,
+    fold_wal,
+    open_ledger,
+)
 from archive_restore.photos.archive import check_archive, output_folder, walk
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.progress import Progress
@@ -138,6 +146,7 @@ def _remember(
 ) -> None:
     archive_id = ledger.add_archive(root)
     output = output_folder(root)
+    kept = {job.relative: job for job in ledger.jobs(archive=archive_id, also_missing=True)}
     progress.start("Reading records", None)
     try:
         for found in walk(output) if output.is_dir() else ():
@@ -152,16 +161,21 @@ def _remember(
                     Skipped(path, error.reason if isinstance(error, PhotographError) else str(error))
                 )
                 continue
-            ledger.record(archive_id, photograph, regions)
-            jobs = ledger.claim("rebuild", 1, archive_id)
-            if not jobs:
-                summary.skipped.append(
-                    Skipped(
-                        path, "it was reverted before. To have it anew: archive-restore revert --again on it"
-                    )
-                )
+            if photograph.relative in kept:
+                if kept[photograph.relative].state is State.REJECTED:
+                    anew = "it was reverted before. To have it anew: archive-restore revert --again on it"
+                    summary.skipped.append(Skipped(path, anew))
+                else:
+                    summary.remembered += 1
                 continue
-            ledger.finish(jobs[0], output=path, output_sha256=record.restored.sha256, model=record.model.name)
+            ledger.record(archive_id, photograph, regions)
+            for job in ledger.claim("rebuild", len(kept) + 1, archive_id):
+                if job.relative == photograph.relative:
+                    ledger.finish(
+                        job, output=path, output_sha256=record.restored.sha256, model=record.model.name
+                    )
+                else:  # it was queued before
+                    ledger.release(job)
             summary.remembered += 1
             if photograph.modified_ns == 0:
                 summary.gone += 1

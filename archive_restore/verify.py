@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -143,9 +144,16 @@ class _Verification:
 
     def _waiting(self, job: Job) -> None:
         """What was restored by a mask that has changed since."""
-        if _output(job).exists():
-            self.summary.waiting += 1
-            self._result(job)
+        output = _output(job)
+        if not output.exists():
+            return
+        self.summary.waiting += 1
+        with suppress(OSError):
+            # A run that was killed had written it and not said so; the next one does.
+            if job.intended_sha256 is not None and file_sha256(output) == job.intended_sha256:
+                self.summary.outputs += 1
+                return
+        self._result(job)
 
     def _replaced(self, job: Job, now: KnownFile | None) -> None:
         """What was made of a photograph in whose place the scan found another."""

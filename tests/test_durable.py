@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from archive_restore.durable import TEMPORARY_PREFIX, mirror_folders, remove_stray_temporaries, write_durably
+from archive_restore.durable import (
+    TEMPORARY_PREFIX,
+    mirror_folders,
+    move_durably,
+    remove_stray_temporaries,
+    write_durably,
+)
 from archive_restore.errors import PhotographError, StorageError
 
 needs_permissions = pytest.mark.skipif(
@@ -207,3 +213,24 @@ def test_a_drive_that_is_gone_is_told_in_words(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Path, "is_dir", lambda self: False)  # as below Z:\\ without Z:
     with pytest.raises(StorageError, match="No such file"):
         write_durably(tmp_path / "sub" / "a.png", b"data")
+
+
+@pytest.mark.parametrize("content", [b"restored", b""])
+def test_a_move_to_another_disk_is_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    path, target = tmp_path / "a.jpg", tmp_path / "other" / "b.jpg"
+    path.write_bytes(content)
+    os.utime(path, ns=(10**18, 10**18))
+    replace = Path.replace
+
+    def other_disk(self: Path, to: Path) -> Path:
+        if self == path:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", other_disk)
+    move_durably(path, target)
+    assert target.read_bytes() == content
+    assert target.stat().st_mtime_ns == 10**18
+    assert not path.exists()

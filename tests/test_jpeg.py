@@ -401,7 +401,7 @@ def test_a_last_byte_that_is_nearly_all_filling_may_be_missing(tmp_path: Path):
     assert np.array_equal(codecs.decode(sound.path).pages[0], sound.pages[0])
 
 
-def test_odd_parameters_of_a_baseline_scan_are_no_damage(tmp_path: Path):
+def test_odd_parameters_of_a_baseline_scan_are_no_damage_and_hide_none(tmp_path: Path):
     sound = written(tmp_path / "odd.jpg", 1)
     data = bytearray(sound.source)
     scan = next(segment for segment in iterate_segments(data) if segment.marker == SOS)
@@ -410,6 +410,27 @@ def test_odd_parameters_of_a_baseline_scan_are_no_damage(tmp_path: Path):
     data[last] = 0
     sound.path.write_bytes(data)
     assert np.array_equal(codecs.decode(sound.path).pages[0], sound.pages[0])
+    sound.path.write_bytes(data[: len(data) // 2] + b"\xff\xd9")
+    with pytest.raises(UnreadablePhotographError, match="damaged or incomplete"):
+        codecs.decode(sound.path)
+
+
+@pytest.mark.parametrize("surplus", [b"\r\n", b"\1"])
+def test_a_byte_or_two_behind_the_picture_are_no_damage(tmp_path: Path, surplus: bytes):
+    sound = written(tmp_path / "surplus.jpg")
+    data = bytes(sound.source)
+    sound.path.write_bytes(data[:-2] + surplus + data[-2:])
+    assert np.array_equal(codecs.decode(sound.path).pages[0], sound.pages[0])
+
+
+def test_samplings_without_a_name_are_decoded(tmp_path: Path):
+    """Of CMYK, only the first component at full size: TurboJPEG does not know it, libjpeg does."""
+    path = tmp_path / "cmyk.jpg"
+    Image.fromarray(picture(4), "CMYK").save(path, quality=88, subsampling=2)
+    assert read_frame(path, path.read_bytes()).sampling == (2, 2)
+    [samples] = codecs.decode(path).pages
+    seen = np.asarray(Image.open(path))  # of Adobe's, Pillow gives no ink as 0
+    assert np.array_equal(samples, seen)
 
 
 def test_an_unknown_revision_of_jfif_is_no_damage(tmp_path: Path):

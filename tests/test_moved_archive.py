@@ -1,5 +1,6 @@
 """Archives whose folders were renamed, moved, copied, forgotten."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -10,8 +11,11 @@ from typer.testing import CliRunner
 from archive_restore.cli import app
 from archive_restore.errors import LockedError
 from archive_restore.examine import ScanOptions
+from archive_restore.hand_masks import MasksSummary, export_masks, import_masks
 from archive_restore.home import HOME_VARIABLE
 from archive_restore.ledger import State, WorkerLock
+from archive_restore.moved_archive import take_over
+from archive_restore.photos.archive import walk
 from archive_restore.progress import NullProgress
 from archive_restore.revert import revert
 from archive_restore.scan import ScanSummary, scan
@@ -149,3 +153,108 @@ def test_a_sound_ledger_that_is_made_anew_keeps_the_other_archives_and_what_was_
     told = scanned(archive, archive.root)
     assert (told.counts.states[State.DONE], told.counts.states[State.REJECTED]) == (2, 1)
     assert told.counts.states[State.QUEUED] == 0
+
+
+def test_what_waits_to_be_restored_anew_still_waits_in_a_ledger_made_anew(archive: RestoredArchive) -> None:
+    archive.remask(b"a.jpg")
+    before = archive.job(b"a.jpg")
+    summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+    assert (summary.remembered, summary.skipped) == (2, [])
+    after = archive.job(b"a.jpg")
+    assert (after.state, after.output, after.output_sha256) == (
+        State.QUEUED,
+        before.output,
+        before.output_sha256,
+    )
+    assert archive.job(b"sub/a.png").output == archive.output / "sub" / "a.png"
+    assert archive.states() == {State.QUEUED: 1, State.DONE: 1, State.REJECTED: 1}
+
+
+def test_another_album_of_the_same_names_and_sizes_is_none_that_moved(
+    archive: RestoredArchive, tmp_path: Path
+) -> None:
+    """Uncompressed scans of one scanner all are of one size."""
+    album = tmp_path / "album"
+    shutil.copytree(archive.root, album)
+    for path in album.rglob("*.*"):
+        if path.is_file():
+            data = bytearray(path.read_bytes())
+            data[-1] ^= 1
+            path.write_bytes(data)
+    archive.root.rename(tmp_path / "unplugged")
+    with archive.ledger() as ledger:
+        assert take_over(album, ledger, archive.home) is None
+        assert take_over(tmp_path / "unplugged", ledger, archive.home) == archive.root
+
+
+def test_an_archive_where_nobody_may_look_is_not_gone(
+    archive: RestoredArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(archive.root, tmp_path / "copy")
+    stat = Path.stat
+
+    def forbidden(self: Path, **options: bool) -> os.stat_result:
+        if self == archive.root:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(self, **options)
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    with archive.ledger() as ledger:
+        assert take_over(tmp_path / "copy", ledger, archive.home) is None
+    assert list(walk(tmp_path / "copy", exclude=[archive.root]))
+
+
+def test_what_was_forgotten_and_is_scanned_again_is_replaced(archive: RestoredArchive) -> None:
+    before = files(archive.output).keys()
+    with archive.ledger() as ledger:
+        known = {relative: file.sha256 for relative, file in ledger.known_files(1).items()}
+    forget(archive.root, home=archive.home)
+    with archive.ledger() as ledger:
+        again = ledger.add_archive(archive.root)
+        for relative, digest in known.items():
+            status = (archive.root / os.fsdecode(relative)).stat()
+            assert digest is not None
+            ledger.adopt(again, relative, status.st_size, status.st_mtime_ns, digest)
+    assert archive.run().restored == 3
+    assert files(archive.output).keys() == before | {"a.tif", "a.tif.json"}
+
+
+def test_restored_photographs_that_were_copied_along_are_known_there(
+    archive: RestoredArchive, tmp_path: Path
+) -> None:
+    album = tmp_path / "album"
+    archive.root.rename(album)
+    shutil.copytree(archive.output, tmp_path / "album-restored")
+    before = files(tmp_path / "album-restored")
+    scanned(archive, album)
+    archive.run()
+    assert files(tmp_path / "album-restored") == before
+    assert faults(archive) == []
+
+
+def test_masks_that_were_exported_before_an_archive_moved_are_taken(
+    archive: RestoredArchive, tmp_path: Path
+) -> None:
+    def exported() -> MasksSummary:
+        with archive.ledger() as ledger:
+            [known] = ledger.archives()
+            return export_masks(
+                known,
+                tmp_path / "masks",
+                every=False,
+                ledger=ledger,
+                home=archive.home,
+                progress=NullProgress(),
+            )
+
+    with archive.ledger() as ledger:
+        ledger._connection.execute("UPDATE photographs SET covered = 9 WHERE id < 4")
+    assert exported().masks == 3
+    archive.root.rename(tmp_path / "album")
+    scanned(archive, tmp_path / "album")
+    with archive.ledger() as ledger:
+        told = import_masks(
+            tmp_path / "masks", archive=None, ledger=ledger, home=archive.home, progress=NullProgress()
+        )
+    assert (told.unchanged, told.left_alone) == (3, [])
+    assert exported().masks == 3

@@ -12,7 +12,7 @@ from archive_restore.cli import app
 from archive_restore.errors import ExitCode
 from archive_restore.home import HOME_VARIABLE
 from archive_restore.ledger import open_ledger
-from archive_restore.photos.codecs import decode, encode
+from archive_restore.photos.codecs import decode, encode, file_sha256
 from archive_restore.progress import NullProgress
 from archive_restore.records import read_record, record_path
 from archive_restore.revert import revert
@@ -65,6 +65,17 @@ def test_what_waits_to_be_restored_by_another_mask_is_looked_at_as_far_as_it_can
     (archive.output / "a.jpg").unlink()
     summary = verified(archive)
     assert (summary.outputs, summary.waiting, summary.faults) == (2, 0, [])
+
+
+def test_what_a_killed_run_had_written_anew_is_not_called_changed(archive: RestoredArchive) -> None:
+    archive.remask(b"a.jpg")
+    output = archive.output / "a.jpg"
+    with archive.ledger() as ledger:
+        [job] = ledger.claim("killed", 1)
+        output.write_bytes(output.read_bytes() + b"anew")
+        assert ledger.write_intent(job, file_sha256(output), output, "small")
+    summary = verified(archive)
+    assert (summary.outputs, summary.waiting, summary.faults) == (3, 1, [])
 
 
 def test_a_changed_original_is_named(archive: RestoredArchive) -> None:

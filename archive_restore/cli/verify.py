@@ -27,7 +27,7 @@ def verify(archive: OptionalArchive = None, max_pixels: MaxPixels = DEFAULT_MAX_
     )
     if summary.waiting:
         say(
-            f"{summary.waiting:,} of them {either(summary.waiting, 'is', 'are')} to be restored anew by another mask; "
+            f"{summary.waiting:,} of them {either(summary.waiting, 'is', 'are')} to be restored anew, by another mask; "
             "only what they hash to was looked at."
         )
     if summary.gone:

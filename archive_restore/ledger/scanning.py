@@ -43,14 +43,14 @@ class ScanVerbs(Verbs):
         )
         return int(rows[0]["id"])
 
-    def some_files(self, archive_id: int, limit: int) -> list[tuple[bytes, int]]:
-        """Paths and sizes (bytes) of up to `limit` photographs that the last scan found in an archive."""
+    def some_files(self, archive_id: int, limit: int) -> list[tuple[bytes, int, str]]:
+        """Paths, sizes (bytes) and sha256 of up to `limit` photographs that the last scan found in an archive."""
         rows = self._connection.tuples(
-            "SELECT relative, size FROM files WHERE archive_id = ? AND missing_since IS NULL "
-            "AND photograph_id IS NOT NULL LIMIT ?",
+            "SELECT relative, size, sha256 FROM files JOIN photographs ON photographs.id = photograph_id "
+            "WHERE archive_id = ? AND missing_since IS NULL LIMIT ?",
             (archive_id, limit),
         )
-        return [(relative, size) for relative, size in rows]
+        return [(relative, size, digest) for relative, size, digest in rows]
 
     def move_archive(self, archive_id: int, root: Path, *, outputs: tuple[Path, Path] | None) -> None:
         """The archive lies at `root` (resolved) now; its restored photographs, if they moved as well, in the second
@@ -87,10 +87,13 @@ class ScanVerbs(Verbs):
             self._connection.execute("DELETE FROM archives WHERE id = ?", (archive_id,))
 
     def forget_files(self, archive_id: int) -> None:
-        """Removes what is known of an archive's files, but for those that were reverted; its choices stay."""
+        """Removes what is known of an archive's files, but for those that were reverted, or are to be restored anew;
+        its choices stay."""
         with self._connection.transaction():
             self._connection.execute(
-                "DELETE FROM jobs WHERE archive_id = ? AND state <> 'rejected'", (archive_id,)
+                "DELETE FROM jobs WHERE archive_id = ? AND state <> 'rejected' "
+                "AND (state = 'done' OR output_id IS NULL)",
+                (archive_id,),
             )
             self._connection.execute(
                 "DELETE FROM files WHERE archive_id = ? AND id NOT IN (SELECT file_id FROM jobs)",

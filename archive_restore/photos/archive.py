@@ -65,7 +65,7 @@ def walk(
     on_error : callable, optional
         Told each folder or file that could not be looked at. The walk goes on either way.
     """
-    entered = {_identity(path.stat()) for path in exclude if path.exists()}
+    entered = {identity for path in exclude if (identity := _identity_of(path)) is not None}
     # A stack of iterators instead of recursion: archives nest deeper than Python's stack only when made by
     # an attacker or by accident, and then the walk must still end.
     stack = [_listed(os.fsencode(root), b"", entered, on_error)]
@@ -203,6 +203,25 @@ def _is_picture_name(name: bytes) -> bool:
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    """None of what is not there, or where nobody may look."""
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return None
+
+
+def is_gone(path: Path) -> bool:
+    """Whether it is certain that nothing is there: not where nobody may look, or a disk does not answer."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def same(first: Path, second: Path) -> bool:

@@ -4,6 +4,7 @@ and every marker segment but those of the entropy coding stay as they are."""
 import re
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
@@ -37,10 +38,11 @@ _ENTROPY_CODING = frozenset({DHT, DRI, SOS})  # written anew
 _COLOURS = {1: Colours.GREY, 3: Colours.RGB, 4: Colours.CMYK}
 _CHANNELS = {1: "GRAY", 3: "RGB", 4: "CMYK"}  # simplejpeg's names
 # Warnings of libjpeg, jerror.h, that need not mean damage.
-_ODD_SCAN = "Invalid SOS parameters for sequential JPEG"
 _ENDS_EARLY = "Corrupt JPEG data: premature end of data segment"
 _SURPLUS = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
-_MAX_PADDING = 16  # zero bytes behind the picture
+_MAX_SURPLUS = 2  # bytes of any kind behind the picture
+_MAX_PADDING = 16  # zero bytes there
+_UNKNOWN_SAMPLING = "Could not determine subsampling"  # TurboJPEG's
 _BITS_A_BLOCK = 1  # at least: the code of its DC difference
 _APP2, _PROFILE = APP0 + 2, b"ICC_PROFILE\0"  # ICC.1:2022, annex B.4
 
@@ -90,9 +92,8 @@ def decode_samples(path: Path, data: bytes, transform: ColourTransform | None = 
         raise UnreadablePhotographError(
             path, f"a JPEG that says it is {frame.width}x{frame.height} px in {len(data)} bytes: damaged"
         )
-    samples = _decoded(
-        path, coloured(data, transform or colour_transform(data, frame)), len(frame.components)
-    )
+    stream = coloured(data, frame, transform or colour_transform(data, frame))
+    samples = _decoded(path, stream, len(frame.components))
     if samples.shape[:2] != (frame.height, frame.width):
         raise UnreadablePhotographError(path, "a JPEG whose headers contradict each other: damaged")
     return samples[..., 0] if len(frame.components) == 1 else samples
@@ -232,26 +233,38 @@ def _decoded(path: Path, data: bytes, channels: int) -> NDArray[np.uint8]:
         try:
             return np.asarray(simplejpeg.decode_jpeg(data, colours))
         except ValueError as error:
-            mended, strict = _mended(data, str(error))
-            return np.asarray(simplejpeg.decode_jpeg(mended, colours, strict=strict))
+            if _UNKNOWN_SAMPLING in str(error):
+                return _of_any_sampling(path, data, channels)
+            mended = _mended(data, str(error))
+            if mended is None:
+                raise
+            return np.asarray(simplejpeg.decode_jpeg(mended, colours))
     except ValueError as error:
         raise UnreadablePhotographError(
             path, f"the picture data of the JPEG is damaged or incomplete ({error}); look for a better copy"
         ) from None
 
 
-def _mended(data: bytes, warning: str) -> tuple[bytes, bool]:
-    """What to decode after libjpeg's first warning, and whether the next one counts: the same file again unless it
-    is known to be harmless."""
-    if warning == _ODD_SCAN:  # some telephones write it: Samsung's
-        return data, False
+def _of_any_sampling(path: Path, data: bytes, channels: int) -> NDArray[np.uint8]:
+    """The same of a JPEG whose sampling TurboJPEG has no name for, though libjpeg decodes it; without its warnings."""
+    try:
+        samples: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data)
+    except Exception as error:  # the decoder's own exception classes differ between versions
+        raise UnreadablePhotographError(path, f"damaged JPEG ({error})") from None
+    return samples.reshape(*samples.shape[:2], channels)
+
+
+def _mended(data: bytes, warning: str) -> bytes | None:
+    """The JPEG without what libjpeg warned of, where that is known to be harmless."""
     picture, end = data[:-2], data[-2:]
     if warning == _ENDS_EARLY:  # some scanners leave the last, partly filled byte out
-        return picture + b"\0" + end, True
+        return picture + b"\0" + end
     surplus = _SURPLUS.fullmatch(warning)
-    if surplus and (count := int(surplus[1])) <= _MAX_PADDING and not any(picture[-count:]):
-        return picture[:-count] + end, True
-    return data, True
+    if surplus is None:
+        return None
+    count = int(surplus[1])
+    harmless = count <= _MAX_SURPLUS or (count <= _MAX_PADDING and not any(picture[-count:]))
+    return picture[:-count] + end if harmless else None
 
 
 def _spliced(source: bytes, scans: bytes) -> bytes:

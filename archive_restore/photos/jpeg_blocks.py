@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
@@ -45,21 +46,31 @@ def read_blocks(path: Path, data: bytes, components: int) -> list[Blocks]:
     StorageError
         The temporary folder cannot be written: the reader takes files only.
     """
-    try:
-        with _reader_lock, TemporaryDirectory(prefix="archive-restore-") as folder:
-            source = Path(folder) / "source.jpg"
-            source.write_bytes(bare(data))
-            jpeglib.version.set(_READER)
+    with _reader_lock, temporary_folder() as folder:
+        source = folder / "source.jpg"
+        source.write_bytes(bare(data))
+        jpeglib.version.set(_READER)
+        try:
             stored = jpeglib.read_dct(str(source))
             stored.load()
-    except OSError as error:
-        if error.errno is None:  # the reader's own verdict, not the disk's
+        except OSError as error:
+            if error.errno is not None:
+                raise
             raise UnreadablePhotographError(path, f"damaged JPEG ({error})") from error
+    return [stored.Y, stored.Cb, stored.Cr, stored.K][:components]
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """For libjpeg's files; StorageError where the disk refuses them."""
+    try:
+        with TemporaryDirectory(prefix="archive-restore-") as folder:
+            yield Path(folder)
+    except OSError as error:
         raise StorageError(
             f"Cannot use the temporary folder {gettempdir()}: {error}. "
             "Free some space there or set TMPDIR, then run the same command again."
         ) from error
-    return [stored.Y, stored.Cb, stored.Cr, stored.K][:components]
 
 
 def transplant(

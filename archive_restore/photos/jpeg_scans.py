@@ -7,15 +7,14 @@ progressive frames, four components, and coefficients at which libjpeg would end
 import math
 import shutil
 import zlib
-from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 
 import jpeglib
 import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.photos import huffman
-from archive_restore.photos.jpeg_blocks import Blocks
+from archive_restore.photos.jpeg_blocks import Blocks, temporary_folder
 from archive_restore.photos.jpeg_segments import (
     DHT,
     PROGRESSIVE,
@@ -96,8 +95,8 @@ def _sequential_scan(frame: Frame, blocks: list[Blocks], *, typical: bool) -> by
     picture = jpeglib.from_dct(*blocks, qt=100)  # its tables of quantisation are not used
     picture.height, picture.width = frame.height, frame.width
     picture.samp_factor = np.array([[one.vertical, one.horizontal] for one in frame.components])
-    with TemporaryDirectory(prefix="archive-restore-") as folder:
-        file = Path(folder) / "scan.jpg"
+    with temporary_folder() as folder:
+        file = folder / "scan.jpg"
         jpeglib.version.set(_WRITER)
         picture.write_dct(str(file), flags=[] if typical else ["+OPTIMIZE_CODING"])
         data = file.read_bytes()

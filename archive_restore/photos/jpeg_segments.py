@@ -18,6 +18,7 @@ BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 HUFFMAN_FRAMES = frozenset({BASELINE, EXTENDED, PROGRESSIVE})
 ARITHMETIC = frozenset(range(0xC9, 0xD0))  # frames
 
+_SEQUENTIAL = bytes((0, 63, 0))  # Ss, Se, Ah and Al, table B.3
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
 # The next marker after entropy-coded data: FF, neither stuffed (00), nor a restart, nor fill (FF).
@@ -180,10 +181,19 @@ def bare(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def coloured(data: bytes, transform: ColourTransform) -> bytes:
-    """The bare JPEG, ended by its marker, with Adobe's segment saying how its components stand for colours."""
+def coloured(data: bytes, frame: Frame, transform: ColourTransform) -> bytes:
+    """The bare JPEG, ended by its marker, with Adobe's segment saying how its components stand for colours. Of a
+    sequential frame the scans' parameters, which say nothing there and are wrong in some telephones' files, are right.
+    """
     adobe = struct.pack(">BBH5sHHHB", 0xFF, APP14, 14, b"Adobe", 100, 0, 0, _ADOBE_CODES[transform])
     picture = bare(data)
+    if frame.marker != PROGRESSIVE:
+        patched = bytearray(picture)
+        for scan in iterate_segments(picture):
+            if scan.marker == SOS and scan.body < scan.end:
+                at = scan.body + 1 + 2 * picture[scan.body]
+                patched[at : at + 3] = _SEQUENTIAL
+        picture = bytes(patched)
     return picture[:2] + adobe + picture[2:] + (b"" if picture.endswith(b"\xff\xd9") else b"\xff\xd9")
 
 

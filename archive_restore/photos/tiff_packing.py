@@ -66,6 +66,10 @@ def unpack(packed: bytes, layout: Layout, rows: int, columns: int, size: int) ->
         packed = bytes(imagecodecs.bitorder_decode(packed))
     if layout.compression in FAX:
         return _fax_decoded(packed, layout, rows, columns)
+    if layout.compression in (PACKBITS, ZSTD):
+        # Their decoders refuse a last strip that is filled up to the height of the others.
+        whole = -(-size // rows) * layout.segment_height
+        return bytes(_UNPACK[layout.compression](packed, whole)[:size])
     return bytes(_UNPACK[layout.compression](packed, size))
 
 

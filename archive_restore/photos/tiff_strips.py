@@ -84,6 +84,7 @@ def replace_segments(
     whole : in JPEG strips, all blocks are encoded anew
     """
     offsets, lengths = list(layout.offsets), list(layout.lengths)
+    shared = _overlapping(layout)
     for segment in segments(layout):
         old, new = segment.window(before), segment.window(after)
         if np.array_equal(old, new):
@@ -97,10 +98,23 @@ def replace_segments(
             stored = read_segment(path, source, layout, segment)
             stored[: segment.height, : segment.width] = new // new.dtype.type(layout.step)
             packed = compress(stored, layout)
-        if layout.compression == NONE:
+        if layout.compression == NONE and segment.index not in shared:
             file.write(offsets[segment.index], packed)
             continue
         offsets[segment.index], lengths[segment.index] = file.append(packed), len(packed)
     if tuple(offsets) != layout.offsets:
         patch(file, layout.directory, TILE_OFFSETS if layout.tiled else STRIP_OFFSETS, offsets)
         patch(file, layout.directory, TILE_BYTES if layout.tiled else STRIP_BYTES, lengths)
+
+
+def _overlapping(layout: Layout) -> set[int]:
+    """The strips or tiles that have bytes in common with others, as writers share empty ones."""
+    placed = sorted(zip(layout.offsets, layout.lengths, range(len(layout.offsets)), strict=True))
+    found: set[int] = set()
+    end, last = 0, -1
+    for offset, length, index in placed:
+        if offset < end:
+            found |= {last, index}
+        if offset + length > end:
+            end, last = offset + length, index
+    return found

@@ -113,6 +113,8 @@ def _refusal_of_compression(data: Data, directory: Directory, bits: int, samples
         return f"a TIFF with {name} compression; save it with LZW, Deflate or no compression first"
     if compression == JPEG and (bits != 8 or samples not in (1, 3, 4) or photometric == PALETTE):
         return "a JPEG-compressed TIFF of unusual depth or channels; save it with LZW first"
+    if photometric == YCBCR and one(data, directory, PLANAR, 1) != 1:
+        return "a YCbCr TIFF whose channels are apart; save it as RGB first"
     if photometric == YCBCR and compression != JPEG:
         return "a YCbCr TIFF without JPEG compression; save it as RGB first"
     predictor = one(data, directory, PREDICTOR, 1)
