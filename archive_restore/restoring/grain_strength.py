@@ -80,8 +80,9 @@ def strength_beside(energy: Floats, hole: Floats, reach: int) -> Floats:
         )
         for plane in (outside, energy * outside)
     )
+    # Running sums leave a little less than nothing where there is nothing.
     variance = np.where(
-        known > SPOT_KNOWN, np.minimum(total / np.maximum(known, 1e-6), CEILING**2), CEILING**2
+        known > SPOT_KNOWN, np.clip(total / np.maximum(known, 1e-6), 0, CEILING**2), CEILING**2
     )
     around = np.ones((2 * (reach // SPOT) + 1,) * 2, np.uint8)
     flattest = cv2.blur(np.sqrt(cv2.erode(variance, around)), (3, 3))

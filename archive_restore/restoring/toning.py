@@ -32,7 +32,7 @@ squares: toned prints have 0.15 to 0.17, few photographs of one colour (sunsets,
 CELL_PX = 4
 """Side of the cells whose means tell the tone of the surroundings; what touches the mask, or such a cell, does not."""
 
-REACHES = (6, 20)
+REACHES = (6, 20, 60, 160)
 """Cells to each side that do; further ones where near ones tell too little."""
 
 FLAT = 30.0
