@@ -2,8 +2,6 @@
 if it restores held-out photographs of that archive better.
 """
 
-import hashlib
-import os
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -92,7 +90,7 @@ def finetune(
         If the archive is too small (with the figures), or training diverges.
     """
     archive = the_archive(ledger, options.archive)
-    folder = home.root / "finetune" / hashlib.sha256(os.fsencode(archive.root)).hexdigest()[:16]
+    folder = home.finetuning(archive.root)
     world = world or World()
     lock = WorkerLock(home.root / LOCK, work="finetuning") if world.leads else nullcontext()
     with lock:

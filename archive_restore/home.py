@@ -1,5 +1,6 @@
 """Where the tool keeps what it knows: the ledger, score maps, masks, adopted weights. Never in an archive."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,10 @@ class Home:
     def detected_mask(self, sha256: str) -> Path:
         """What the detectors would have repainted."""
         return self.root / "masks" / sha256[:2] / f"{sha256}.png"
+
+    def finetuning(self, archive: Path) -> Path:
+        """What a finetuning on the archive at this place cut out of it, and its checkpoint."""
+        return self.root / "finetune" / hashlib.sha256(os.fsencode(archive)).hexdigest()[:16]
 
     def edited_mask(self, sha256: str) -> Path:
         """What somebody painted instead. Only `masks import` writes here."""

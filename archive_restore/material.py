@@ -10,12 +10,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from archive_restore.durable import write_durably
+from archive_restore.detection import Policy, Sensitivity, threshold
+from archive_restore.durable import remove_file, write_durably
 from archive_restore.errors import PhotographError
 from archive_restore.home import Home
-from archive_restore.ledger import Archive, Ledger
-from archive_restore.photos.codecs import decode, sha256
+from archive_restore.ledger import Archive, Ledger, MaskedPhotograph
+from archive_restore.masking import read_score_map
+from archive_restore.photos.codecs import decode, file_sha256, sha256
 from archive_restore.photos.mask_files import read_mask
 from archive_restore.photos.rendering import viewable
 from archive_restore.progress import Progress
@@ -30,6 +33,12 @@ FEWEST_TILES = 64
 
 HELD_OUT_SHARE = 0.25
 """Of the photographs."""
+
+FEWEST_HELD_OUT = 3
+"""Photographs that judge. Chance may give an archive fewer than its quarter."""
+
+SHA256_LETTERS = 64
+"""With which the names of all that is cut out of a photograph begin."""
 
 SHAPES_A_PHOTOGRAPH = 8
 """Damage shapes taken from one mask, the largest first."""
@@ -53,6 +62,10 @@ class Material:
                 f"only {self.photographs + self.held_out} photographs have undamaged parts of 128 px or more; "
                 f"finetuning wants {FEWEST_PHOTOGRAPHS}"
             )
+        if self.held_out < FEWEST_HELD_OUT:
+            return (
+                f"only {self.held_out} of them fall to those that judge; finetuning wants {FEWEST_HELD_OUT}"
+            )
         if self.tiles < FEWEST_TILES:
             return f"the undamaged parts give only {self.tiles} squares to train on; finetuning wants {FEWEST_TILES}"
         return None
@@ -66,58 +79,65 @@ def gather(
     max_pixels: int,
     progress: Progress,
 ) -> Material:
-    """Cuts undamaged squares out of the archive's photographs into `folder`, once for each content.
+    """Cuts undamaged squares out of the archive's photographs into `folder`, once for each content and mask.
 
-    A photograph is held out or not by its hash, so that it never changes sides.
+    A photograph is held out or not by its hash, so that it never changes sides. What was cut out of others that are
+    not there any more, or of damage that is known by now, is removed.
     """
-    contents = {
-        known.sha256: relative
-        for relative, known in sorted(ledger.known_files(archive.id).items())
-        if known.sha256 is not None and not known.missing
-    }
-    held_out = held_out_of(sorted(contents))
-    progress.start("cutting out undamaged parts", len(contents))
-    counts = {"train": 0, "held-out": 0}
+    photographs = list(ledger.masked(archive.id))
+    progress.start("cutting out undamaged parts", len(photographs))
+    counts, contents = {"train": 0, "held-out": 0}, {"train": set[str](), "held-out": set[str]()}
     tiles = set_aside = shapes = 0
-    for content, relative in contents.items():
-        part = "held-out" if content in held_out else "train"
+    for photograph in photographs:
+        part = "held-out" if is_held_out(photograph.sha256) else "train"
+        path = archive.root / os.fsdecode(photograph.relative)
         try:
-            found, drawn = cut_out(
-                archive.root / os.fsdecode(relative), content, home, folder / part, max_pixels
-            )
+            found, drawn = cut_out(path, photograph, home, folder / part, max_pixels)
         except PhotographError as error:
             progress.note(str(error))
             set_aside += 1
             continue
         finally:
             progress.advance()
+        contents[part].add(photograph.sha256)
         counts[part] += found > 0
         tiles += found if part == "train" else 0
         shapes += drawn if part == "train" else 0
+    for part, known in contents.items():
+        for file in (*(folder / part).glob("*.*"), *(folder / part / "shapes").glob("*.*")):
+            if file.name[:SHA256_LETTERS] not in known:
+                remove_file(file)
     progress.stop()
     return Material(tiles, counts["train"], counts["held-out"], shapes, set_aside)
 
 
-def held_out_of(contents: list[str]) -> set[str]:
-    """The quarter of the photographs that judges: those with the smallest hash of their hash."""
-    order = sorted(contents, key=lambda content: hashlib.sha256(content.encode()).hexdigest())
-    return set(order[: max(1, round(HELD_OUT_SHARE * len(order)))])
+def is_held_out(content: str) -> bool:
+    """Whether the photograph of this sha256 judges: every fourth does, by the hash of its hash."""
+    return hashlib.sha256(content.encode()).digest()[0] < HELD_OUT_SHARE * 256
 
 
-def cut_out(path: Path, content: str, home: Home, part: Path, max_pixels: int) -> tuple[int, int]:
-    """Writes one photograph's tiles and damage shapes, unless an earlier call did; returns how many of each."""
+def cut_out(
+    path: Path, photograph: MaskedPhotograph, home: Home, part: Path, max_pixels: int
+) -> tuple[int, int]:
+    """Writes one photograph's tiles and damage shapes, unless an earlier call did, by the same mask; returns how many
+    of each."""
+    content = photograph.sha256
     record = part / f"{content}.json"
+    told = _told(photograph, home)
     if record.exists():
         known = json.loads(record.read_text(encoding="utf-8"))
-        return known["tiles"], known["shapes"]
-    photograph = decode(path, max_pixels=max_pixels)
-    if sha256(photograph.source) != content:
+        if known.get("damage") == told:
+            return known["tiles"], known["shapes"]
+        remove_file(record)
+        for file in (*part.glob(f"{content}-*.png"), *(part / "shapes").glob(f"{content}-*.png")):
+            remove_file(file)
+    loaded = decode(path, max_pixels=max_pixels)
+    if sha256(loaded.source) != content:
         raise PhotographError(path, "it has changed since the scan; scan again")
-    pixels = viewable(photograph)
+    pixels = viewable(loaded)
     mask_file = home.mask(content)
     mask = read_mask(mask_file, pixels.shape) if mask_file.exists() else np.zeros(pixels.shape[:2], bool)
-    seed = int(content[:12], 16)
-    tiles = undamaged_tiles(mask, np.random.default_rng(seed))
+    tiles = undamaged_tiles(mask | _doubtful(photograph, home), np.random.default_rng(int(content[:12], 16)))
     for tile in tiles:
         square = pixels[tile.slices]
         encoded = cv2.imencode(".png", square if square.ndim == 2 else square[..., ::-1])[1]
@@ -126,9 +146,26 @@ def cut_out(path: Path, content: str, home: Home, part: Path, max_pixels: int) -
     for number, shape in enumerate(shapes):
         encoded = cv2.imencode(".png", shape.astype(np.uint8) * 255)[1]
         write_durably(part / "shapes" / f"{content}-{number}.png", encoded.tobytes())
-    figures = {"tiles": len(tiles), "shapes": len(shapes)}
+    figures = {"tiles": len(tiles), "shapes": len(shapes), "damage": told}
     write_durably(record, json.dumps(figures).encode())
     return len(tiles), len(shapes)
+
+
+def _told(photograph: MaskedPhotograph, home: Home) -> str:
+    """What decides which parts of a photograph are taken for undamaged, in a line."""
+    mask = home.mask(photograph.sha256)
+    return f"{file_sha256(mask) if mask.exists() else ''} {photograph.policy} {photograph.unsure}"
+
+
+def _doubtful(photograph: MaskedPhotograph, home: Home) -> NDArray[np.bool_]:
+    """(H, W), what is not to be repainted and may yet be damage: of kinds that the archive's owner skips, and all that
+    a high sensitivity finds where there are faint specks all over. Nothing where somebody has painted the mask."""
+    shape = (photograph.height, photograph.width)
+    scores = None if photograph.by_hand else read_score_map(home.score_map(photograph.sha256))
+    if scores is None:
+        return np.zeros(shape, np.bool_)
+    level = Sensitivity.HIGH if photograph.unsure else Policy.parsed(photograph.policy).level
+    return threshold(scores, level, shape)[0]
 
 
 def tiles_in(part: Path) -> Photographs:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +47,8 @@ def take_over(root: Path, ledger: Ledger, home: Home) -> Path | None:
     came_along = now.is_dir() and is_gone(before)
     with WorkerLock(home.worker_lock):
         ledger.move_archive(found.id, root, outputs=(before, now) if came_along else None)
+    with suppress(OSError):  # else it is cut out anew
+        home.finetuning(found.root).replace(home.finetuning(root))
     return found.root
 
 
