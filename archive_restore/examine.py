@@ -149,12 +149,9 @@ def verifier(detector: Detector, device: str | None) -> Verifier | None:
     if detector is Detector.HEURISTIC:
         return None
     # Takes seconds to import, and the heuristics do without.
-    import torch
-
     from archive_restore.networks.detector import load_detector
     from archive_restore.networks.devices import choose_device
 
-    torch.set_num_threads(1)  # the processes share the cores
     return load_detector(choose_device(device or "cpu"))
 
 
@@ -187,7 +184,7 @@ def examine(task: Examination) -> Examined | Refused:
     StorageError
         They cannot be written; the next photograph would fare no better.
     """
-    cv2.setNumThreads(1)  # the processes share the cores
+    _share_cores(task.options.detector)
     try:
         found = _detect(task)
         by_hand = None
@@ -221,6 +218,15 @@ def examine(task: Examination) -> Examined | Refused:
         reduced=found.reduced,
         unsure=found.unsure and by_hand is None,
     )
+
+
+def _share_cores(detector: Detector) -> None:
+    """One thread for each of the processes."""
+    cv2.setNumThreads(1)
+    if detector is not Detector.HEURISTIC:
+        import torch
+
+        torch.set_num_threads(1)
 
 
 def _edited(found: "_Detection", home: Home) -> NDArray[np.bool_] | None:

@@ -85,7 +85,8 @@ def train_network(
     Parameters
     ----------
     data : folders or tar files of photographs
-    validation : a folder of photographs to judge on; by default one in a hundred of `data` is held out
+    validation : a folder of photographs to judge on, which are taken out of `data`; by default one in a hundred of
+        that is held out
     artefacts : a folder of real ones, as `read_shapes` takes it, to draw damage with
     until : asked after each step whether to stop early
 
@@ -101,6 +102,12 @@ def train_network(
         entries, held_out = split(entries)
     else:
         held_out = find_entries(validation)
+        judging = {_content(entry) for entry in held_out}
+        entries = [entry for entry in entries if _content(entry) not in judging]
+    if not entries and validation is not None:
+        raise InputError(
+            f"{printable(validation)} holds all photographs there are: none is left to train on."
+        )
     if not entries:
         raise InputError(
             f"{printable(held_out[0].name)} is the only photograph, and one is held out to judge by. Add photographs, "
@@ -111,6 +118,11 @@ def train_network(
     judge = HeldOut(objective, Photographs(held_out), folder)
     train(trainer, Photographs(entries), folder, progress=progress, reporter=judge, until=until)
     return TrainSummary(folder, trainer.samples, judge.psnr, len(entries), trainer.samples >= options.samples)
+
+
+def _content(entry: Entry) -> tuple[Path, int]:
+    """What two entries of one photograph have in common, however its file is named."""
+    return entry.container.resolve(), max(0, entry.offset)
 
 
 def options_for(

@@ -21,9 +21,10 @@ from typer.testing import CliRunner
 
 from archive_restore.cli import app
 from archive_restore.errors import ExitCode, InputError, TrainingError
-from archive_restore.networks.architectures import CENTRE
+from archive_restore.networks.architectures import CENTRE, DEFAULT
 from archive_restore.networks.weights import read_manifest
 from archive_restore.progress import NullProgress
+from archive_restore.train import train_network
 from archive_restore.training import crops, grids, loop
 from archive_restore.training.curves import CURVES, Curves
 from archive_restore.training.loop import resumed, train
@@ -308,6 +309,31 @@ def test_train_takes_deeper_networks_and_their_card_says_so(tmp_path: Path):
     refused = CliRunner().invoke(app, [*command, "--architecture", CENTRE, "--blocks", "2"])
     assert refused.exit_code == ExitCode.WEIGHTS
     assert "no setting blocks" in refused.output
+
+
+def test_photographs_that_judge_are_not_trained_on(tmp_path: Path):
+    draw_photographs(tmp_path / "data")
+    all_of_them = sorted(path for path in (tmp_path / "data").rglob("*") if path.is_file())
+    (tmp_path / "judges").mkdir()
+    (tmp_path / "judges" / "same.png").symlink_to(all_of_them[0])
+    four = TrainingOptions(samples=4)
+
+    def trained_on(validation: Path) -> int:
+        summary = train_network(
+            [tmp_path / "data"],
+            architecture=DEFAULT,
+            settings={},
+            options=four,
+            device=torch.device("cpu"),
+            folder=tmp_path / "t",
+            progress=NullProgress(),
+            validation=validation,
+        )
+        return summary.photographs
+
+    assert trained_on(tmp_path / "judges") == len(all_of_them) - 1
+    with pytest.raises(InputError, match="none is left to train on"):
+        trained_on(tmp_path / "data")
 
 
 def test_what_keeps_a_training_from_going_on_is_said(tmp_path: Path):

@@ -234,3 +234,28 @@ def test_kinds_of_a_later_version_are_refused():
     unknown.kinds[0, 0] = len(KINDS)
     with pytest.raises(ValueError, match="does not know"):
         ScoreMap.from_png(unknown.to_png())
+
+
+@pytest.mark.parametrize("factor", [2, 8])
+def test_regions_of_a_reduced_score_map_are_pieces_of_the_photograph_s_mask(factor: int):
+    scores = np.zeros((60, 80), np.uint8)
+    scores[10:30, 20:40] = 220
+    scores[45, 5:60] = 200
+    score_map = ScoreMap(scores, np.zeros_like(scores))
+    mask, regions = threshold(score_map, shape=(60 * factor, 80 * factor))
+    assert len(regions) == 2
+    assert sum(region.area for region in regions) == pytest.approx(mask.sum(), rel=0.01)
+    for region in regions:
+        box = np.s_[region.top : region.top + region.height, region.left : region.left + region.width]
+        assert mask[box].sum() == pytest.approx(region.area, rel=0.02)
+        inside = np.argwhere(mask[box])
+        assert (inside.min(axis=0) < factor).all()
+        assert (inside.max(axis=0) >= np.array(mask[box].shape) - factor).all()
+
+
+def test_what_is_lost_between_the_pixels_of_a_score_map_is_no_region():
+    scores = np.zeros((60, 80), np.uint8)
+    scores[30, 40] = 188  # half of it at even reductions
+    mask, regions = threshold(ScoreMap(scores, np.zeros_like(scores)), shape=(120, 160))
+    assert not mask.any()
+    assert regions == []

@@ -194,13 +194,14 @@ def threshold(
     if not core.any():
         return np.zeros(shape, bool), []
     grown = dilated(core, disc(2 * BLUR_MARGIN_PX + 1))
-    regions = _regions(grown, core, score_map, shape)
     if grown.shape == shape:
-        return grown > 0, regions
+        return grown > 0, _regions(grown, grown * 255, core, score_map, shape)
     # Between the pixels of the score map an edge lies where the score, linear between them, reaches the level.
     near = np.where(dilated(core, square(3)) > 0, score_map.scores, 0).astype(np.uint8)
     fine = (stretched(near, shape) >= levels.reach).view(np.uint8)
-    return dilated(fine, disc(2 * BLUR_MARGIN_PX + 1)).view(np.bool_), regions
+    mask = dilated(fine, disc(2 * BLUR_MARGIN_PX + 1))
+    covered = cv2.resize(mask * 255, grown.shape[::-1], interpolation=cv2.INTER_AREA)
+    return mask.view(np.bool_), _regions(grown, np.asarray(covered, np.uint8), core, score_map, shape)
 
 
 def followed(scores: NDArray[np.uint8], levels: Hysteresis) -> NDArray[np.bool_]:
@@ -217,10 +218,16 @@ def followed(scores: NDArray[np.uint8], levels: Hysteresis) -> NDArray[np.bool_]
 
 
 def _regions(
-    mask: NDArray[np.uint8], core: NDArray[np.uint8], score_map: ScoreMap, shape: tuple[int, int]
+    grown: NDArray[np.uint8],
+    covered: NDArray[np.uint8],
+    core: NDArray[np.uint8],
+    score_map: ScoreMap,
+    shape: tuple[int, int],
 ) -> list[Region]:
-    labels, boxes = components(mask)
-    count = len(boxes)
+    """The pieces of a mask (h, w), in a photograph of `shape`: of `grown` pieces of the score map, those that have
+    something of the mask, which covers so much of each of the map's pixels (of 255)."""
+    labels, _ = components(grown)
+    count = int(labels.max()) + 1
     inside = core > 0
     found = labels[inside]
     votes = np.bincount(found * len(KINDS) + score_map.kinds[inside], minlength=count * len(KINDS)).reshape(
@@ -228,12 +235,21 @@ def _regions(
     )
     surest = np.zeros(count, np.uint8)
     np.maximum.at(surest, found, score_map.scores[inside])
-    down, across = shape[0] / mask.shape[0], shape[1] / mask.shape[1]
+    rows, columns = np.nonzero((covered > 0) & (labels > 0))
+    there = labels[rows, columns]
+    areas = np.bincount(there, covered[rows, columns] / 255, count)
+    first = np.full((2, count), np.iinfo(np.intp).max, np.intp)
+    last = np.full((2, count), -1, np.intp)
+    for axis, places in enumerate((rows, columns)):
+        np.minimum.at(first[axis], there, places)
+        np.maximum.at(last[axis], there, places)
+    down, across = shape[0] / grown.shape[0], shape[1] / grown.shape[1]
     regions = []
-    for label, box in enumerate(boxes[1:], start=1):
-        left, top = int(box[cv2.CC_STAT_LEFT] * across), int(box[cv2.CC_STAT_TOP] * down)
-        right = ceil((box[cv2.CC_STAT_LEFT] + box[cv2.CC_STAT_WIDTH]) * across)
-        bottom = ceil((box[cv2.CC_STAT_TOP] + box[cv2.CC_STAT_HEIGHT]) * down)
+    for label in range(1, count):
+        if areas[label] == 0:
+            continue
+        top, left = int(first[0, label] * down), int(first[1, label] * across)
+        bottom, right = ceil((last[0, label] + 1) * down), ceil((last[1, label] + 1) * across)
         regions.append(
             Region(
                 kind=KINDS[int(votes[label].argmax())],
@@ -241,7 +257,7 @@ def _regions(
                 top=top,
                 width=min(right, shape[1]) - left,
                 height=min(bottom, shape[0]) - top,
-                area=round(float(box[cv2.CC_STAT_AREA]) * down * across),
+                area=max(1, round(float(areas[label]) * down * across)),
                 score=float(surest[label]) / 255,
             )
         )

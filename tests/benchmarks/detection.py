@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from archive_restore.detection import Sensitivity, Verifier, score, threshold
@@ -159,6 +160,7 @@ def main() -> int:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     decides = verifier(arguments.detector, None)
+    torch.set_num_threads(1)  # as each of a scan's processes has
     for folder in arguments.folders:
         measure(
             folder,
