@@ -32,6 +32,7 @@ class RunSummary:
 
     restored: int = 0
     linked: int = 0  # duplicates that took what was restored in another place
+    found: int = 0  # that lay in their places as they would have been written, and are known now
     followed: int = 0  # restored photographs that were moved after their originals
     recovered: int = 0  # written by a run that was killed, now recorded as done
     set_aside: list[SetAside] = field(default_factory=list)

@@ -13,9 +13,9 @@ from archive_restore.home import Home
 from archive_restore.ledger import Archive, Job, Ledger
 from archive_restore.networks.weights import ModelCard
 from archive_restore.outputs import Outputs
-from archive_restore.photos.codecs import Samples, encode, sha256
+from archive_restore.photos.codecs import Samples, encode, file_sha256, sha256
 from archive_restore.photos.mask_files import read_mask
-from archive_restore.records import describe, remove_record, withdraw_record, write_record
+from archive_restore.records import describe, read_record, remove_record, withdraw_record, write_record
 from archive_restore.restoring.parts import Loaded
 from archive_restore.restoring.pipeline import write_checked
 from archive_restore.twins import place, serves
@@ -126,6 +126,29 @@ class Handling:
             raise PhotographError(job.path, "another worker has taken it over")
         return "; ".join(record.notes)
 
+    def found(self, job: Job) -> bool:
+        """Whether what would be written lies in its place already, by its record: of this original and mask, by this
+        model with these settings. A ledger that has forgotten it, or is another, knows it then."""
+        output = self._outputs.place(job)
+        try:
+            record = read_record(output)
+            alike = (
+                record is not None
+                and record.original.sha256 == job.sha256
+                and record.repainted.mask_sha256 == file_sha256(self._home.mask(str(job.sha256)))
+                and (record.model.sha256, dict(record.settings)) == (self._model.sha256, self._settings())
+                and record.restored.sha256 == file_sha256(output)
+                and file_sha256(job.path) == job.sha256
+            )
+        except (OSError, PhotographError):
+            return False
+        if record is None or not alike:
+            return False
+        digest, model = record.restored.sha256, self._model.name
+        return self._ledger.write_intent(job, digest, output, model) and self._ledger.finish(
+            job, output=output, output_sha256=digest, model=model
+        )
+
     def link(self, job: Job, since: str) -> tuple[str, Path] | None:
         """How, and from which original's, a duplicate that is done served this photograph as well; None if none can.
 
@@ -161,7 +184,8 @@ class Handling:
         except OSError:
             pass
         raise ArchiveGoneError(
-            f"The archive {printable(self.archive.root)} is gone. Mount its disk, then run the same command again."
+            f"The archive {printable(self.archive.root)} is gone. Mount its disk, then run the same command again; or "
+            "scan it where it lies now."
         ) from None
 
     def _settings(self) -> dict[str, bool | None]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from archive_restore.home import Home
-from archive_restore.ledger import Archive, Ledger, WorkerLock
+from archive_restore.ledger import Archive, Ledger
 from archive_restore.photos.archive import is_gone, output_folder
 from archive_restore.photos.codecs import file_sha256
 
@@ -18,38 +18,31 @@ SHARE: Final = 0.5
 """Of them, that have to lie there with the size that is known of them."""
 
 READ: Final = 5
-"""Of these, that are read: each has to have the content that is known of it."""
+"""Of these, that are read: most have to have the content that is known of them."""
 
 
-def take_over(root: Path, ledger: Ledger, home: Home) -> Path | None:
-    """Tells the ledger that an archive that it knows at a place that is gone lies at `root` (resolved) now.
-
-    What was chosen, found, restored and reverted there stays known. Restored photographs that came along are known
-    at their new place; those that stayed behind follow with the next run.
-
-    Returns
-    -------
-    The former place; None if `root` is known, or is no place of what is missing elsewhere.
-
-    Raises
-    ------
-    LockedError
-        A run is at work.
-    """
+def moved_to(root: Path, ledger: Ledger) -> Archive | None:
+    """The archive that is gone from where the ledger knows it and that lies at `root` (resolved) now; None if `root` is
+    known, or is no such place."""
     archives = ledger.archives()
     if any(archive.root == root for archive in archives):
         return None
     likeness = {archive.id: _likeness(archive, root, ledger) for archive in archives}
     found = max(archives, key=lambda archive: likeness[archive.id], default=None)
-    if found is None or likeness[found.id] < SHARE:
-        return None
-    before, now = output_folder(found.root), output_folder(root)
+    return found if found is not None and likeness[found.id] >= SHARE else None
+
+
+def take_over(archive: Archive, root: Path, ledger: Ledger, home: Home) -> None:
+    """Tells the ledger that an archive lies at `root` now. The caller holds the worker lock.
+
+    What was chosen, found, restored and reverted there stays known. Restored photographs that came along are known
+    at their new place; those that stayed behind follow with the next run.
+    """
+    before, now = output_folder(archive.root), output_folder(root)
     came_along = now.is_dir() and is_gone(before)
-    with WorkerLock(home.worker_lock):
-        ledger.move_archive(found.id, root, outputs=(before, now) if came_along else None)
+    ledger.move_archive(archive.id, root, outputs=(before, now) if came_along else None)
     with suppress(OSError):  # else it is cut out anew
-        home.finetuning(found.root).replace(home.finetuning(root))
-    return found.root
+        home.finetuning(archive.root).replace(home.finetuning(root))
 
 
 def _likeness(archive: Archive, root: Path, ledger: Ledger) -> float:
@@ -58,8 +51,9 @@ def _likeness(archive: Archive, root: Path, ledger: Ledger) -> float:
         return 0.0
     known = ledger.some_files(archive.id, LOOKED_AT)
     there = [(place, digest) for place, size, digest in _at(root, known) if _size(place) == size]
-    # Scans of one scanner are called alike and are of one size.
-    if any(_content(place) != digest for place, digest in there[:READ]):
+    # Scans of one scanner are called alike and are of one size; some may have been edited.
+    read = there[:READ]
+    if 2 * sum(_content(place) == digest for place, digest in read) <= len(read):
         return 0.0
     return len(there) / max(1, len(known))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from archive_restore.durable import mirror_folders, move_durably
 from archive_restore.errors import PhotographError, printable
 from archive_restore.ledger import Archive, Job, Ledger
-from archive_restore.photos.archive import output_folder
+from archive_restore.photos.archive import OUTPUT_SUFFIX, output_folder
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.photos.names import apart, earlier, folded, folds, written
 from archive_restore.records import read_record, record_path, remove_record, write_record
@@ -21,13 +21,14 @@ def output_path(job: Job, renamed: Mapping[bytes, bytes] | None = None) -> Path:
     return output_folder(job.archive) / os.fsdecode(written(relative, job.path))
 
 
-def _made_of(job: Job, output: Path) -> bool:
-    """Whether the record beside an output names the photograph of this job; the ledger may have forgotten it."""
+def _made_of(job: Job, output: Path, digest: str) -> bool:
+    """Whether the record beside an output of this sha256 says that it was made of the photograph of this job; the
+    ledger may have forgotten it, or be another."""
     try:
         record = read_record(output)
     except PhotographError:
         return False
-    return record is not None and record.original.sha256 == job.sha256
+    return record is not None and (record.original.sha256, record.restored.sha256) == (job.sha256, digest)
 
 
 def _one_name(path: Path, other: Path) -> bool:
@@ -54,7 +55,8 @@ class Outputs:
         """The same; PhotographError unless it is free, or holds what an earlier run wrote there."""
         output = self.place(job)
         try:
-            if self._ledger.wrote(file_sha256(output)):
+            digest = file_sha256(output)
+            if self._ledger.wrote(digest) or _made_of(job, output, digest):
                 return output
             reason = "is not a file that this program wrote"
         except (FileNotFoundError, NotADirectoryError):
@@ -127,10 +129,12 @@ class Outputs:
         moved[job.output] = target
         root = output_folder(job.archive)
         for folder in path.parents:
-            if root not in folder.parents:
+            if folder == root:
                 break
             with suppress(OSError):  # others lie there
                 folder.rmdir()
+            if folder.name.endswith(OUTPUT_SUFFIX):  # where the archive lay before it was moved
+                break
 
     def _keep(self, path: Path, *, but_of: Job | None = None) -> Path | None:
         """Gives the output at `path` another name beside it; None if there is none, or it was made of the photograph of
@@ -141,7 +145,7 @@ class Outputs:
             return None
         if not self._ledger.wrote(digest):
             return None
-        if but_of is not None and (self._ledger.wrote_for(but_of, digest) or _made_of(but_of, path)):
+        if but_of is not None and (self._ledger.wrote_for(but_of, digest) or _made_of(but_of, path, digest)):
             return None
         kept = earlier(path)
         self._rename(path, digest, kept)

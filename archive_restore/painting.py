@@ -99,6 +99,8 @@ def export(task: Painting) -> Written | Edited | Useless:
         write_mask(task.path, mask)
     except PhotographError as error:
         return Useless(error.reason)
+    except OSError as error:  # its name may be too long with .png behind it
+        return Useless(f"it cannot be written: {error.strerror}")
     return Written(told)
 
 
@@ -111,6 +113,8 @@ def read(task: Painting) -> Painted | Unchanged | Useless:
         return Useless(error.reason)
     if fingerprint(mask) == task.exported:
         return Unchanged()
+    if mask.all():
+        return Useless("all of the photograph is marked, so that there is nothing to restore it from")
     in_use = task.home.mask(photograph.sha256)
     known = photograph.by_hand == (in_use == task.home.edited_mask(photograph.sha256))
     if known and np.array_equal(mask, mask_at(in_use, shape)):

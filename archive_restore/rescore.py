@@ -203,7 +203,7 @@ class _Rescoring:
             summary.held += (waiting + joining) if large else 0
         else:
             summary.joining += again
-            summary.leaving += waiting
+            summary.leaving += waiting - photograph.anew
 
 
 def _done(photograph: MaskedPhotograph) -> int:

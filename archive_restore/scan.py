@@ -13,7 +13,7 @@ from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Counts, KindCount, Ledger, Unreachable, WorkerLock
 from archive_restore.log import Log, NullLog
-from archive_restore.moved_archive import take_over
+from archive_restore.moved_archive import moved_to, take_over
 from archive_restore.photos.archive import check_archive, check_output, output_folder
 from archive_restore.progress import Progress
 from archive_restore.recording import Recorder, examine_all
@@ -78,7 +78,10 @@ def scan(
     with WorkerLock(home.root / "scan.lock", work="scan"):
         for folder in (home.root / "scores", home.root / "masks", home.root / "edited-masks"):
             remove_stray_temporaries(folder)
-        moved_from = take_over(archive, ledger, home)
+        moved = moved_to(archive, ledger)
+        if moved is not None:
+            with WorkerLock(home.worker_lock):
+                take_over(moved, archive, ledger, home)
         archive_id = ledger.add_archive(archive)
         (known,) = [one for one in ledger.archives() if one.id == archive_id]
         policy, share = _choose(known, ledger, options)
@@ -114,7 +117,7 @@ def scan(
         reduced=recorder.reduced,
         newly_thorough=bool(options.thorough and not known.thorough),
         unsure=tuple(ledger.unsure(archive_id)),
-        moved_from=moved_from,
+        moved_from=moved.root if moved is not None else None,
     )
 
 

@@ -31,6 +31,13 @@ class Tally:
         )
         self._progress.advance()
 
+    def found(self, job: Job) -> None:
+        """What would be written lay there already."""
+        self._summary.found += 1
+        self._note_output(job)
+        self._log.event("found", {"path": printable(job.path)})
+        self._progress.advance()
+
     def linked(self, job: Job, how: str, twin: Path) -> None:
         """A duplicate that is done served this photograph as well: "linked" or "copied"."""
         self._summary.linked += 1

@@ -19,11 +19,12 @@ from archive_restore.ledger import (
     fold_wal,
     open_ledger,
 )
+from archive_restore.moved_archive import moved_to, take_over
 from archive_restore.photos.archive import check_archive, output_folder, walk
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.progress import Progress
 from archive_restore.records import Record, read_record
-from archive_restore.scanned import scanned_archives, scanned_ledger
+from archive_restore.scanned import check_apart, scanned_archives, scanned_ledger
 
 UNKNOWN_POLICY: Final = "normal"
 """Records do not say by which one a mask was made; the next scan that asks for another says so."""
@@ -55,12 +56,16 @@ def backup(home: Home, target: Path | None) -> Path:
 
     Raises
     ------
+    InputError
+        It would lie among the photographs of an archive.
     LedgerError, StorageError
         There is no ledger, or the copy cannot be written.
     """
     if not home.ledger.exists():
         raise LedgerError("There is no ledger yet. It comes with the first: archive-restore scan ARCHIVE")
-    if target is None:
+    if target is not None:
+        check_apart(target.absolute().parent, home)
+    else:
         target = home.root / "backups" / f"ledger-{_stamp()}.db"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +101,10 @@ def rebuild(archives: Sequence[Path], *, home: Home, progress: Progress) -> Rebu
         with open_ledger(new, clock=time) as ledger:
             for job in ledger.leased():  # of a run that was killed
                 ledger.release(job, crashed=True)
+            for root in roots:
+                moved = moved_to(root, ledger)
+                if moved is not None:
+                    take_over(moved, root, ledger, home)
             for archive in ledger.archives():
                 if archive.root in roots:
                     ledger.forget_files(archive.id)

@@ -189,11 +189,14 @@ class Worker:
                 return
             self._left -= 1
             self._claimed += 1
-            if not self._linked(jobs[0]):
+            if not self._done_already(jobs[0]):
                 yield jobs[0]
 
-    def _linked(self, job: Job) -> bool:
-        """Whether a duplicate that is done served this photograph as well."""
+    def _done_already(self, job: Job) -> bool:
+        """Whether it lies in its place, or a duplicate that is done served this photograph as well."""
+        if self._handling.found(job):
+            self._tally.found(job)
+            return True
         linked = self._handling.link(job, self._began_at)
         if linked is None:
             return False

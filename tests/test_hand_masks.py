@@ -233,6 +233,12 @@ def test_what_was_exported_by_hand_is_taken_over_again_after_a_reset(
     assert (archive.mask("b.jpg") == mask).all()
 
 
+def test_a_mask_that_leaves_nothing_is_not_taken(archive: ScoredArchive, out: Path) -> None:
+    paint(out / "b.jpg.png", rows=slice(None))
+    [left] = imported(archive, out).left_alone
+    assert "nothing to restore it from" in left.reason
+
+
 def test_who_paints_a_mask_has_decided_on_faint_specks_until_it_is_reset(
     archive: ScoredArchive, out: Path
 ) -> None:

@@ -364,14 +364,46 @@ def test_a_picture_that_is_cut_and_ended_all_the_same_is_damaged(tmp_path: Path,
     data = bytes(written(path, **options).source)
     start = data.index(b"\xff\xda")
     path.write_bytes(data[: start + int(share * (len(data) - start))] + b"\xff\xd9")
-    with pytest.raises(UnreadablePhotographError, match=r"damaged or incomplete.*look for a better copy"):
+    with pytest.raises(UnreadablePhotographError, match="damaged or incomplete|truncated"):
         codecs.decode(path)
 
 
+def test_a_progressive_picture_that_is_cut_between_two_scans_is_truncated(tmp_path: Path):
+    sound = written(tmp_path / "cut.jpg", progressive=True)
+    data = bytes(sound.source)
+    scans = [segment for segment in iterate_segments(data) if segment.marker == SOS]
+    assert len(scans) > 5
+    for scan in scans[:-1]:
+        sound.path.write_bytes(data[: scan.end] + b"\xff\xd9")
+        with pytest.raises(UnreadablePhotographError, match="last scans of the JPEG are missing"):
+            codecs.decode(sound.path)
+
+
+@pytest.mark.parametrize("where", [0.4, 0.5, 0.6, 0.7, 0.8])
+@pytest.mark.parametrize("quality", [75, 95])
+def test_zeros_in_the_data_of_typical_tables_are_a_lost_sector(tmp_path: Path, where: float, quality: int):
+    sound = written(tmp_path / "sector.jpg", quality=quality)
+    data = bytearray(sound.source)
+    start = int(where * len(data))
+    data[start : start + 512] = bytes(512)
+    sound.path.write_bytes(data)
+    with pytest.raises(UnreadablePhotographError, match="look for a better copy"):
+        codecs.decode(sound.path)
+
+
+@pytest.mark.parametrize("optimize", [False, True])
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_even_pictures_are_sound(tmp_path: Path, level: int, optimize: bool):
+    """With fitted tables their data may be zeros throughout."""
+    path = tmp_path / "even.jpg"
+    Image.new("RGB", (800, 600), (level,) * 3).save(path, optimize=optimize)
+    assert (codecs.decode(path).pages[0] == level).all()
+
+
 @pytest.mark.parametrize("lost", [slice(3000, 3512), slice(3000, -2)], ids=str)
-def test_a_picture_with_lost_sectors_is_damaged(tmp_path: Path, lost: slice):
+def test_a_picture_with_lost_sectors_is_damaged_with_any_tables(tmp_path: Path, lost: slice):
     path = tmp_path / "hole.jpg"
-    data = bytearray(written(path).source)
+    data = bytearray(written(path, optimize=True).source)
     data[lost] = bytes(len(data[lost]))
     path.write_bytes(data)
     with pytest.raises(UnreadablePhotographError, match="damaged or incomplete"):

@@ -117,7 +117,9 @@ def test_masks_go_out_come_back_and_are_reset(archive: Path, tmp_path: Path) -> 
     assert "1 mask in" in exported.stdout
     assert f"archive-restore masks import {out}" in exported.stdout
     assert "0 masks by hand were taken over, 1 is unchanged" in typed("masks", "import", out).stdout
-    Image.new("RGB", (480, 360), (255, 255, 255)).save(out / "damaged.png.png")
+    painted = Image.new("RGB", (480, 360), (255, 255, 255))
+    painted.putpixel((0, 0), (0, 0, 0))
+    painted.save(out / "damaged.png.png")
     assert "1 mask by hand was taken over, 0 are unchanged" in typed("masks", "import", out).stdout
     assert told(archive)["masks_by_hand"] == 1
     assert f"Masks by hand in {archive}: 1" in typed("status").stdout

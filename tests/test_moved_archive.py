@@ -14,14 +14,18 @@ from archive_restore.examine import ScanOptions
 from archive_restore.hand_masks import MasksSummary, export_masks, import_masks
 from archive_restore.home import HOME_VARIABLE
 from archive_restore.ledger import State, WorkerLock
-from archive_restore.moved_archive import take_over
+from archive_restore.moved_archive import moved_to
+from archive_restore.networks.generator import Generator
+from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.photos.archive import walk
 from archive_restore.progress import NullProgress
 from archive_restore.revert import revert
 from archive_restore.scan import ScanSummary, scan
 from archive_restore.upkeep import forget, rebuild
 from archive_restore.verify import verify
-from tests.restored_archive import RestoredArchive, restored_archive
+from tests.restored_archive import RestoredArchive, add, restored_archive
+
+CARD = ModelCard("small", "", "", "context-encoder-convolutional", {"blocks": 0})
 
 
 @pytest.fixture
@@ -70,12 +74,15 @@ def test_a_renamed_archive_stays_what_it_was(
     album, before = tmp_path / "album", files(archive.output)
     archive.root.rename(album)
     if with_outputs:
+        archive.root.mkdir()  # as the place is where a disk is mounted
+    if with_outputs:
         archive.output.rename(tmp_path / "album-restored")
     told = scanned(archive, album)
     assert (told.moved_from, told.unchanged, told.policy.text, told.share) == (archive.root, 4, "low", 0.3)
     summary = archive.run()
     assert (summary.restored, summary.linked, summary.followed) == (0, 0, 0 if with_outputs else 2)
     assert files(tmp_path / "album-restored").keys() == before.keys()
+    assert not archive.output.exists()
     assert archive.states() == {State.DONE: 2, State.REJECTED: 1}
     assert faults(archive) == []
     with archive.ledger() as ledger:
@@ -95,7 +102,7 @@ def test_a_copy_or_another_archive_is_one_of_its_own(archive: RestoredArchive, t
         assert len(ledger.archives()) == 3
 
 
-def test_what_was_made_of_the_same_photograph_for_another_archive_is_replaced(
+def test_what_was_made_of_the_same_photograph_for_another_archive_is_found(
     archive: RestoredArchive, tmp_path: Path
 ) -> None:
     """As where a disk was copied with its restored photographs, while the first is not mounted."""
@@ -103,7 +110,8 @@ def test_what_was_made_of_the_same_photograph_for_another_archive_is_replaced(
         shutil.copytree(folder, tmp_path / folder.name.replace("photos", "copy"))
     known_copy(archive, tmp_path / "copy")
     shutil.rmtree(archive.output)
-    assert archive.run().restored == 3  # also what was reverted in the other
+    summary = archive.run()
+    assert (summary.found, summary.restored) == (2, 1)  # what was reverted in the other is not there
     assert sorted(files(tmp_path / "copy-restored")) == sorted(
         f"{name}{suffix}" for name in ("a.jpg", "a.tif", "sub/a.png") for suffix in ("", ".json")
     )
@@ -135,6 +143,17 @@ def test_an_archive_can_be_forgotten_and_nothing_on_the_disk_is(
     assert files(archive.root) | files(archive.output) == before
     with archive.ledger() as ledger:
         assert (ledger.archives(), ledger.kinds(), ledger.counts().photographs) == ([], [], 0)
+
+
+def test_a_ledger_made_anew_knows_a_moved_archive(archive: RestoredArchive, tmp_path: Path) -> None:
+    archive.root.rename(tmp_path / "album")
+    archive.output.rename(tmp_path / "album-restored")
+    summary = rebuild([tmp_path / "album"], home=archive.home, progress=NullProgress())
+    assert summary.remembered == 2
+    with archive.ledger() as ledger:
+        [known] = ledger.archives()
+        assert (known.root, known.policy) == (tmp_path / "album", "low")
+        assert ledger.counts().states[State.REJECTED] == 1
 
 
 def test_a_sound_ledger_that_is_made_anew_keeps_the_other_archives_and_what_was_chosen(
@@ -183,24 +202,26 @@ def test_another_album_of_the_same_names_and_sizes_is_none_that_moved(
             path.write_bytes(data)
     archive.root.rename(tmp_path / "unplugged")
     with archive.ledger() as ledger:
-        assert take_over(album, ledger, archive.home) is None
-        assert take_over(tmp_path / "unplugged", ledger, archive.home) == archive.root
+        assert moved_to(album, ledger) is None
+        found = moved_to(tmp_path / "unplugged", ledger)
+        assert found is not None
+        assert found.root == archive.root
 
 
 def test_an_archive_where_nobody_may_look_is_not_gone(
     archive: RestoredArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(archive.root, tmp_path / "copy")
-    stat = Path.stat
+    scandir, stat = os.scandir, Path.stat
 
-    def forbidden(self: Path, **options: bool) -> os.stat_result:
-        if self == archive.root:
+    def closed(path: Path) -> None:
+        if path == archive.root:
             raise PermissionError(errno.EACCES, "Permission denied")
-        return stat(self, **options)
 
-    monkeypatch.setattr(Path, "stat", forbidden)
+    monkeypatch.setattr(os, "scandir", lambda path: closed(path) or scandir(path))
+    monkeypatch.setattr(Path, "stat", lambda self, **options: closed(self) or stat(self, **options))
     with archive.ledger() as ledger:
-        assert take_over(tmp_path / "copy", ledger, archive.home) is None
+        assert moved_to(tmp_path / "copy", ledger) is None
     assert list(walk(tmp_path / "copy", exclude=[archive.root]))
 
 
@@ -215,8 +236,28 @@ def test_what_was_forgotten_and_is_scanned_again_is_replaced(archive: RestoredAr
             status = (archive.root / os.fsdecode(relative)).stat()
             assert digest is not None
             ledger.adopt(again, relative, status.st_size, status.st_mtime_ns, digest)
-    assert archive.run().restored == 3
+    summary = archive.run()
+    assert (summary.found, summary.restored) == (2, 1)
     assert files(archive.output).keys() == before | {"a.tif", "a.tif.json"}
+
+
+@pytest.mark.parametrize("other_model", [False, True])
+def test_what_a_lost_ledger_knew_is_known_again(archive: RestoredArchive, other_model: bool) -> None:
+    before = files(archive.output)
+    with archive.ledger() as ledger:
+        known = {relative: file.sha256 for relative, file in ledger.known_files(1).items()}
+    for path in archive.home.root.glob("ledger.db*"):
+        path.unlink()
+    with archive.ledger() as ledger:
+        for relative in known:
+            add(ledger, archive, relative, damaged=relative != b"undamaged.png")
+    if other_model:
+        save_model(Generator(blocks=0), archive.home.models, CARD)
+    summary = archive.run()
+    assert (summary.found, summary.restored) == ((0, 3) if other_model else (2, 1))
+    now = files(archive.output)
+    assert now.keys() == before.keys() | {"a.tif", "a.tif.json"}
+    assert all(now[name] == before[name] for name in before) != other_model
 
 
 def test_restored_photographs_that_were_copied_along_are_known_there(

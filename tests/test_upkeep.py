@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_restore.errors import LedgerError, StorageError
+from archive_restore.errors import InputError, LedgerError, StorageError
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import State, fold_wal, open_ledger
@@ -30,6 +30,11 @@ def test_a_backup_is_a_ledger_and_replaces_nothing(archive: RestoredArchive, tmp
     with pytest.raises(LedgerError, match="exists already"):
         backup(archive.home, tmp_path / "copy.db")
     assert backup(archive.home, None).parent == archive.home.root / "backups"
+
+
+def test_a_backup_never_lies_among_the_originals(archive: RestoredArchive) -> None:
+    with pytest.raises(InputError, match="lies among the photographs"):
+        backup(archive.home, archive.root / "sub" / "copy.db")
 
 
 def test_without_a_ledger_there_is_nothing_to_copy(tmp_path: Path) -> None:

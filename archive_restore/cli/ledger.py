@@ -1,5 +1,6 @@
 """`archive-restore ledger`: look after the ledger's file."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -95,7 +96,8 @@ def _rebuild(paths: list[Path]) -> None:
     if summary.replaced is not None:
         say(f"The former ledger is {printable(summary.replaced)}.")
     show_set_aside([(one.path, one.reason) for one in summary.skipped], remembered=False)
-    show_next_step(f"archive-restore scan {printable(paths[0])}")
+    for path in paths:
+        show_next_step(f"archive-restore scan {shlex.quote(printable(path))}")
     if summary.skipped:
         raise typer.Exit(ExitCode.SOME_FAILED)
 

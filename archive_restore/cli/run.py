@@ -152,7 +152,7 @@ def _show(summary: "RunSummary", held: int, *, quiet: bool) -> ExitCode:
         show_next_step("archive-restore run")
     elif summary.set_aside:
         show_next_step("archive-restore retry")
-    elif summary.restored or summary.recovered or summary.linked:
+    elif summary.restored or summary.recovered or summary.linked or summary.found:
         show_next_step("archive-restore report")
     if summary.interrupted:
         return ExitCode.INTERRUPTED
@@ -174,6 +174,9 @@ def _show_done(summary: "RunSummary") -> None:
             f"Restored {counted(summary.restored, 'photograph')} ({summary.megapixels:,.1f} megapixels) in "
             f"{duration(summary.seconds)} on {summary.device}."
         )
+    if summary.found:
+        lay = either(summary.found, "restored photograph lay", "restored photographs lay")
+        say(f"{summary.found:,} {lay} there already, as a record beside each says; known again.")
     if summary.linked:
         duplicates = counted(summary.linked, "duplicate")
         say(f"{duplicates} took what was restored in another place, as links or copies.")
@@ -184,7 +187,12 @@ def _show_done(summary: "RunSummary") -> None:
     elif summary.time_up:
         say("The time is up.")
     elif not (
-        summary.followed or summary.restored or summary.recovered or summary.linked or summary.set_aside
+        summary.followed
+        or summary.restored
+        or summary.recovered
+        or summary.linked
+        or summary.found
+        or summary.set_aside
     ):
         say("Nothing is queued. Scan an archive first, or again: archive-restore scan ARCHIVE")
     if summary.queued:

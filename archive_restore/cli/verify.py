@@ -27,8 +27,8 @@ def verify(archive: OptionalArchive = None, max_pixels: MaxPixels = DEFAULT_MAX_
     )
     if summary.waiting:
         say(
-            f"{summary.waiting:,} of them {either(summary.waiting, 'is', 'are')} to be restored anew, by another mask; "
-            "only what they hash to was looked at."
+            f"{summary.waiting:,} of them {either(summary.waiting, 'was', 'were')} made by another mask than there is "
+            "now; only what they hash to was looked at. See: archive-restore status"
         )
     if summary.gone:
         say(

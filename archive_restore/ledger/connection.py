@@ -198,7 +198,7 @@ class Connection:
             )
         if "malformed" in what or "not a database" in what:
             return LedgerError(
-                f"{where}: the ledger is damaged ({what}). Put a copy of it back, or move it away and scan "
-                "again; originals and restored photographs are untouched."
+                f"{where}: the ledger is damaged ({what}). Put a copy of it back, or run: archive-restore ledger "
+                "rebuild ARCHIVE... Originals and restored photographs are untouched."
             )
         return LedgerError(f"{where}: {what}")

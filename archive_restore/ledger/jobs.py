@@ -102,6 +102,7 @@ class MaskedPhotograph:
     relative: bytes  # one of its places in the archive
     files: int  # how many places there are
     states: tuple[State, ...]  # of the jobs there
+    anew: int  # of them, those that wait and were restored before
     restored: int  # files, or about to be, in any archive: what was repainted there is what the mask says
 
     @property

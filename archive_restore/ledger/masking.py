@@ -13,6 +13,7 @@ BELOW: Final = "(relative = :under OR (relative > :below AND relative < :beyond)
 MASKED: Final = """
 SELECT photographs.id, sha256, width, height, policy, covered, allowed, by_hand, unsure,
     min(relative) AS relative, count(*) AS files, group_concat(state) AS states,
+    coalesce(sum(output_id IS NOT NULL AND state IN ('queued', 'held')), 0) AS anew,
     (SELECT count(*) FROM files AS place JOIN jobs AS job ON job.file_id = place.id
      WHERE place.photograph_id = photographs.id AND job.state IN ('done', 'leased')) AS restored
 FROM photographs JOIN files ON files.photograph_id = photographs.id LEFT JOIN jobs ON jobs.file_id = files.id

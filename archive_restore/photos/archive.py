@@ -213,15 +213,16 @@ def _identity_of(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def is_gone(path: Path) -> bool:
-    """Whether it is certain that nothing is there: not where nobody may look, or a disk does not answer."""
+def is_gone(folder: Path) -> bool:
+    """Whether it is certain that nothing is there: no folder, or an empty one, as the place is where a disk is mounted.
+    Not where nobody may look, or a disk does not answer."""
     try:
-        path.stat()
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
         return False
-    return False
 
 
 def same(first: Path, second: Path) -> bool:

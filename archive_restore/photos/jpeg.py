@@ -26,7 +26,9 @@ from archive_restore.photos.jpeg_segments import (
     colour_transform,
     coloured,
     has_adobe_marker,
+    has_lost_sectors,
     iterate_segments,
+    lacks_scans,
     quantisation_tables,
     read_frame,
 )
@@ -69,6 +71,15 @@ def decode(path: Path, data: bytes, header: Header) -> tuple[Samples, ...]:
         raise UnreadablePhotographError(path, "the JPEG ends before its end marker: truncated")
     if SOS not in markers:
         raise UnreadablePhotographError(path, "a JPEG without picture data: truncated or damaged")
+    frame = read_frame(path, data)
+    if lacks_scans(data, frame):
+        raise UnreadablePhotographError(
+            path, "the last scans of the JPEG are missing: truncated; look for a better copy"
+        )
+    if has_typical_tables(data) and has_lost_sectors(data, frame):
+        raise UnreadablePhotographError(
+            path, "a part of the JPEG's picture data is lost, and zeros stand for it; look for a better copy"
+        )
     (page,) = header.pages
     samples = decode_samples(path, data).reshape(page.shape)
     return (np.invert(samples) if _inverted(data, page) else samples,)

@@ -18,6 +18,7 @@ BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 HUFFMAN_FRAMES = frozenset({BASELINE, EXTENDED, PROGRESSIVE})
 ARITHMETIC = frozenset(range(0xC9, 0xD0))  # frames
 
+_LOST = bytes(64)  # of the 512 or more of a sector
 _SEQUENTIAL = bytes((0, 63, 0))  # Ss, Se, Ah and Al, table B.3
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
@@ -169,6 +170,36 @@ def colour_transform(data: bytes, frame: Frame) -> ColourTransform:
         return ColourTransform.YCBCR if adobe else ColourTransform.NONE
     named_rgb = bytes(component.identifier for component in frame.components) == b"RGB"
     return ColourTransform.NONE if named_rgb else ColourTransform.YCBCR
+
+
+def lacks_scans(data: bytes, frame: Frame) -> bool:
+    """Whether a progressive JPEG has not sent every coefficient of every component to its last bit, as all encoders
+    do: it was cut between two scans, of which decoders say nothing."""
+    if frame.marker != PROGRESSIVE:
+        return False
+    left = {component.identifier: set(range(64)) for component in frame.components}
+    for segment in iterate_segments(data):
+        count = data[segment.body] if segment.marker == SOS and segment.body < segment.end else 0
+        parameters = data[segment.body + 1 + 2 * count : segment.body + 4 + 2 * count]
+        if not count or len(parameters) < 3 or parameters[2] & 15:  # Al: not the last bit
+            continue
+        for number in range(count):
+            sent = left.get(data[segment.body + 1 + 2 * number])
+            if sent is not None:
+                sent -= set(range(parameters[0], parameters[1] + 1))
+    return any(left.values())
+
+
+def has_lost_sectors(data: bytes, frame: Frame) -> bool:
+    """Whether the data of a sequential JPEG with T.81's typical Huffman tables holds a run of zeros: there, one code in
+    two has a one, but for a scan of chroma alone."""
+    if frame.marker == PROGRESSIVE:
+        return False
+    return any(
+        data.find(_LOST, segment.body, segment.end) >= 0
+        for segment in iterate_segments(data)
+        if segment.marker == SOS and data[segment.body] == len(frame.components)
+    )
 
 
 def bare(data: bytes) -> bytes:
