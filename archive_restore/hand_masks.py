@@ -284,6 +284,8 @@ def reset_masks(
 
     Raises
     ------
+    InputError
+        There is no photograph at one of them.
     LockedError
         A scan or a run is at work.
     StorageError
@@ -295,10 +297,15 @@ def reset_masks(
         try:
             for archive, under in places:
                 policy = Policy() if archive.policy is None else Policy.parsed(archive.policy)
+                known = False
                 for photograph in ledger.masked(archive.id, under):
+                    known = True
                     if photograph.by_hand or home.edited_mask(photograph.sha256).exists():
                         _reset(Masking(photograph, policy, home, write=True), archive, ledger, summary)
                         progress.advance()
+                if not known:
+                    there = archive.root if under is None else archive.root / os.fsdecode(under)
+                    raise InputError(f"There is no photograph at {printable(there)} that was scanned.")
         finally:
             progress.stop()
     return summary

@@ -218,6 +218,8 @@ def test_a_reset_gives_the_mask_back_to_the_detectors_by_the_present_choice(
     assert archive.states()["b.jpg"] is State.HELD
     assert archive.kinds() == {"scratches": 1, "dust": 1, "spots": 1}
     assert reset(archive).masks == 0
+    with pytest.raises(InputError, match=r"no photograph at .*nowhere\.jpg"):
+        reset(archive, b"nowhere.jpg")
 
 
 def test_what_was_exported_by_hand_is_taken_over_again_after_a_reset(

@@ -364,7 +364,7 @@ def test_a_picture_that_is_cut_and_ended_all_the_same_is_damaged(tmp_path: Path,
     data = bytes(written(path, **options).source)
     start = data.index(b"\xff\xda")
     path.write_bytes(data[: start + int(share * (len(data) - start))] + b"\xff\xd9")
-    with pytest.raises(UnreadablePhotographError, match="damaged or incomplete|truncated"):
+    with pytest.raises(UnreadablePhotographError, match=r"damaged or incomplete|truncated"):
         codecs.decode(path)
 
 

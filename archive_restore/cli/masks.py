@@ -94,7 +94,7 @@ def _show(summary: "MasksSummary", action: str, out: Path | None) -> None:
         say(f"{counted(summary.masks, 'mask')} {either(summary.masks, 'is', 'are')} the detectors' again.")
     if summary.requeued:
         now = either(summary.requeued, "has another mask now, and is", "have another mask now, and are")
-        say(f"{counted(summary.requeued, 'restored photograph')} {now} queued again.")
+        say(f"{counted(summary.requeued, 'photograph')}, restored before, {now} queued again.")
         show_next_step("archive-restore run")
     if summary.left_alone:
         show_table(
