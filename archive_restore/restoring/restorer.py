@@ -37,7 +37,7 @@ GPU_BATCH = 256
 GPU_BYTES_PER_WINDOW = 32 << 20
 """Of free GPU memory, generously; a window of 80 px needs some 8 MiB at 16 bits. Too much is not fatal."""
 
-MAX_PIXELS_IN_FLIGHT = 36_000_000
+MAX_PIXELS_IN_FLIGHT = 30_000_000
 """px of the photographs that are being restored side by side. One takes 3 to 12 bytes a pixel; one with fractions
 takes, and counts, four times as much."""
 
