@@ -36,9 +36,6 @@ RATE = 1e-4
 TIMED_STEPS = 6
 """Steps, two of each window size, that tell how many samples fit into --minutes."""
 
-LOCK = "finetune.lock"
-"""Held by the one finetuning at work."""
-
 
 @dataclass(frozen=True)
 class FinetuneOptions:
@@ -92,7 +89,7 @@ def finetune(
     archive = the_archive(ledger, options.archive)
     folder = home.finetuning(archive.root)
     world = world or World()
-    lock = WorkerLock(home.root / LOCK, work="finetuning") if world.leads else nullcontext()
+    lock = WorkerLock(home.finetune_lock, work="finetuning") if world.leads else nullcontext()
     with lock:
         if world.leads:
             remove_leftovers(home, folder)

@@ -293,19 +293,18 @@ def reset_masks(
     """
     summary = MasksSummary()
     with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+        for archive, under in places:  # all of them, before anything changes
+            if next(ledger.masked(archive.id, under), None) is None:
+                there = archive.root if under is None else archive.root / os.fsdecode(under)
+                raise InputError(f"There is no photograph at {printable(there)} that was scanned.")
         progress.start("Resetting masks", None)
         try:
             for archive, under in places:
                 policy = Policy() if archive.policy is None else Policy.parsed(archive.policy)
-                known = False
                 for photograph in ledger.masked(archive.id, under):
-                    known = True
                     if photograph.by_hand or home.edited_mask(photograph.sha256).exists():
                         _reset(Masking(photograph, policy, home, write=True), archive, ledger, summary)
                         progress.advance()
-                if not known:
-                    there = archive.root if under is None else archive.root / os.fsdecode(under)
-                    raise InputError(f"There is no photograph at {printable(there)} that was scanned.")
         finally:
             progress.stop()
     return summary

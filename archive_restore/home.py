@@ -25,6 +25,10 @@ class Home:
         return self.root / "worker.lock"
 
     @property
+    def finetune_lock(self) -> Path:
+        return self.root / "finetune.lock"
+
+    @property
     def models(self) -> Path:
         return self.root / "models"
 

@@ -85,6 +85,7 @@ def gather(
     not there any more, or of damage that is known by now, is removed.
     """
     photographs = list(ledger.masked(archive.id))
+    cut = _cut_before(folder)
     progress.start("cutting out undamaged parts", len(photographs))
     counts, contents = {"train": 0, "held-out": 0}, {"train": set[str](), "held-out": set[str]()}
     tiles = set_aside = shapes = 0
@@ -92,7 +93,8 @@ def gather(
         part = "held-out" if is_held_out(photograph.sha256) else "train"
         path = archive.root / os.fsdecode(photograph.relative)
         try:
-            found, drawn = cut_out(path, photograph, home, folder / part, max_pixels)
+            there = cut.get((part, photograph.sha256), [])
+            found, drawn = cut_out(path, photograph, home, folder / part, max_pixels, there)
         except PhotographError as error:
             progress.note(str(error))
             set_aside += 1
@@ -103,12 +105,21 @@ def gather(
         counts[part] += found > 0
         tiles += found if part == "train" else 0
         shapes += drawn if part == "train" else 0
-    for part, known in contents.items():
-        for file in (*(folder / part).glob("*.*"), *(folder / part / "shapes").glob("*.*")):
-            if file.name[:SHA256_LETTERS] not in known:
+    for (part, content), files in cut.items():
+        if content not in contents[part]:
+            for file in files:
                 remove_file(file)
     progress.stop()
     return Material(tiles, counts["train"], counts["held-out"], shapes, set_aside)
+
+
+def _cut_before(folder: Path) -> dict[tuple[str, str], list[Path]]:
+    """What lies in `folder`, by part and content."""
+    cut: dict[tuple[str, str], list[Path]] = {}
+    for part in ("train", "held-out"):
+        for file in (*(folder / part).glob("*.*"), *(folder / part / "shapes").glob("*.*")):
+            cut.setdefault((part, file.name[:SHA256_LETTERS]), []).append(file)
+    return cut
 
 
 def is_held_out(content: str) -> bool:
@@ -117,10 +128,10 @@ def is_held_out(content: str) -> bool:
 
 
 def cut_out(
-    path: Path, photograph: MaskedPhotograph, home: Home, part: Path, max_pixels: int
+    path: Path, photograph: MaskedPhotograph, home: Home, part: Path, max_pixels: int, there: list[Path]
 ) -> tuple[int, int]:
     """Writes one photograph's tiles and damage shapes, unless an earlier call did, by the same mask; returns how many
-    of each."""
+    of each. `there` is what earlier calls wrote of it."""
     content = photograph.sha256
     record = part / f"{content}.json"
     told = _told(photograph, home)
@@ -128,8 +139,9 @@ def cut_out(
         known = json.loads(record.read_text(encoding="utf-8"))
         if known.get("damage") == told:
             return known["tiles"], known["shapes"]
-        remove_file(record)
-        for file in (*part.glob(f"{content}-*.png"), *(part / "shapes").glob(f"{content}-*.png")):
+    # The record first: killed in between, the next call removes the rest.
+    for file in (record, *there):
+        if file.exists():
             remove_file(file)
     loaded = decode(path, max_pixels=max_pixels)
     if sha256(loaded.source) != content:
@@ -153,8 +165,9 @@ def cut_out(
 
 def _told(photograph: MaskedPhotograph, home: Home) -> str:
     """What decides which parts of a photograph are taken for undamaged, in a line."""
-    mask = home.mask(photograph.sha256)
-    return f"{file_sha256(mask) if mask.exists() else ''} {photograph.policy} {photograph.unsure}"
+    files = home.mask(photograph.sha256), home.score_map(photograph.sha256)
+    told = " ".join(file_sha256(file) if file.exists() else "none" for file in files)
+    return f"{told} {photograph.policy} {photograph.unsure}"
 
 
 def _doubtful(photograph: MaskedPhotograph, home: Home) -> NDArray[np.bool_]:

@@ -6,8 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from archive_restore.errors import LockedError
 from archive_restore.home import Home
-from archive_restore.ledger import Archive, Ledger
+from archive_restore.ledger import Archive, Ledger, WorkerLock
 from archive_restore.photos.archive import is_gone, output_folder
 from archive_restore.photos.codecs import file_sha256
 
@@ -41,7 +42,8 @@ def take_over(archive: Archive, root: Path, ledger: Ledger, home: Home) -> None:
     before, now = output_folder(archive.root), output_folder(root)
     came_along = now.is_dir() and is_gone(before)
     ledger.move_archive(archive.id, root, outputs=(before, now) if came_along else None)
-    with suppress(OSError):  # else it is cut out anew
+    # Else it is cut out anew; while a finetuning is at work there, it stays.
+    with suppress(OSError, LockedError), WorkerLock(home.finetune_lock, work="finetuning"):
         home.finetuning(archive.root).replace(home.finetuning(root))
 
 

@@ -155,7 +155,11 @@ def _remember(
 ) -> None:
     archive_id = ledger.add_archive(root)
     output = output_folder(root)
-    kept = {job.relative: job for job in ledger.jobs(archive=archive_id, also_missing=True)}
+    kept = {(job.relative, job.sha256): job for job in ledger.jobs(archive=archive_id, also_missing=True)}
+    elsewhere = {job.sha256 for job in kept.values() if job.missing}
+    held = []  # so that what is recorded below is all that can be claimed
+    while some := ledger.claim("kept", len(kept) + 1, archive_id):
+        held += some
     progress.start("Reading records", None)
     try:
         for found in walk(output) if output.is_dir() else ():
@@ -170,25 +174,23 @@ def _remember(
                     Skipped(path, error.reason if isinstance(error, PhotographError) else str(error))
                 )
                 continue
-            if photograph.relative in kept:
-                if kept[photograph.relative].state is State.REJECTED:
-                    anew = "it was reverted before. To have it anew: archive-restore revert --again on it"
-                    summary.skipped.append(Skipped(path, anew))
-                else:
-                    summary.remembered += 1
+            job = kept.get((photograph.relative, photograph.sha256))
+            if job is not None and job.state is State.REJECTED:
+                anew = "it was reverted before. To have it anew: archive-restore revert --again on it"
+                summary.skipped.append(Skipped(path, anew))
+                continue
+            if job is not None or photograph.sha256 in elsewhere:
+                summary.remembered += 1
                 continue
             ledger.record(archive_id, photograph, regions)
-            for job in ledger.claim("rebuild", len(kept) + 1, archive_id):
-                if job.relative == photograph.relative:
-                    ledger.finish(
-                        job, output=path, output_sha256=record.restored.sha256, model=record.model.name
-                    )
-                else:  # it was queued before
-                    ledger.release(job)
+            for job in ledger.claim("rebuild", 1, archive_id):
+                ledger.finish(job, output=path, output_sha256=record.restored.sha256, model=record.model.name)
             summary.remembered += 1
             if photograph.modified_ns == 0:
                 summary.gone += 1
                 ledger.mark_missing(archive_id, [photograph.relative])
+        for job in held:
+            ledger.release(job)
     finally:
         progress.stop()
 

@@ -147,6 +147,11 @@ def test_what_is_damage_by_now_or_gone_is_cut_out_no_more(tmp_path: Path, home: 
         ledger.mark_missing(1, [b"02.png"])
     after = gathered()
     assert set(after) == set(contents) - {contents[2]}
+    left = folder / after[contents[1]][0].parent.name / f"{contents[1]}-7-230.png"
+    left.write_bytes(b"of a call that was killed between its record and its tiles")
+    (left.parent / f"{contents[1]}.json").unlink()
+    after = gathered()
+    assert not left.exists()
     assert after[contents[0]] == before[contents[0]]
     tiles = [path for path in after[contents[1]] if path.parent.name != "shapes"]
     assert tiles

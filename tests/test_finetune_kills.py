@@ -9,7 +9,7 @@ import torch
 from archive_restore import adoption
 from archive_restore.adoption import adopt, remove_leftovers
 from archive_restore.errors import LockedError
-from archive_restore.finetune import LOCK, FinetuneOptions, finetune
+from archive_restore.finetune import FinetuneOptions, finetune
 from archive_restore.home import Home
 from archive_restore.ledger import Ledger, WorkerLock, open_ledger
 from archive_restore.networks.weights import load_model, read_manifest
@@ -104,7 +104,7 @@ def test_a_second_finetuning_at_the_same_time_is_refused(tmp_path: Path) -> None
     options = replace(FinetuneOptions(steps=1), archive=archive)
     with (
         open_ledger(home.ledger) as ledger,
-        WorkerLock(home.root / LOCK, work="finetuning"),
+        WorkerLock(home.finetune_lock, work="finetuning"),
         pytest.raises(LockedError, match="Another finetuning is at work"),
     ):
         finetune(ledger=ledger, home=home, options=options, device=CPU, progress=NullProgress())

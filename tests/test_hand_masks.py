@@ -222,6 +222,17 @@ def test_a_reset_gives_the_mask_back_to_the_detectors_by_the_present_choice(
         reset(archive, b"nowhere.jpg")
 
 
+def test_of_several_places_one_that_is_none_keeps_all_as_they_are(archive: ScoredArchive, out: Path) -> None:
+    paint(out / "b.jpg.png")
+    imported(archive, out)
+    with archive.ledger() as ledger:
+        [known] = ledger.archives()
+        places = [(known, b"b.jpg"), (known, b"nowhere.jpg")]
+        with pytest.raises(InputError):
+            reset_masks(places, ledger=ledger, home=archive.home, progress=NullProgress())
+    assert by_hand(archive) == 1
+
+
 def test_what_was_exported_by_hand_is_taken_over_again_after_a_reset(
     archive: ScoredArchive, out: Path
 ) -> None:

@@ -17,6 +17,7 @@ from archive_restore.photos import codecs, huffman
 from archive_restore.photos.jpeg_blocks import read_blocks
 from archive_restore.photos.jpeg_scans import write_scans
 from archive_restore.photos.jpeg_segments import (
+    DHT,
     DQT,
     EOI,
     PROGRESSIVE,
@@ -463,6 +464,31 @@ def test_samplings_without_a_name_are_decoded(tmp_path: Path):
     [samples] = codecs.decode(path).pages
     seen = np.asarray(Image.open(path))  # of Adobe's, Pillow gives no ink as 0
     assert np.array_equal(samples, seen)
+    data = path.read_bytes()
+    for share in (0.3, 0.6, 0.95):
+        path.write_bytes(data[: int(share * len(data))] + b"\xff\xd9")
+        with pytest.raises(UnreadablePhotographError, match="damaged or incomplete"):
+            codecs.decode(path)
+
+
+def test_a_flat_picture_by_the_tables_of_chroma_is_sound(tmp_path: Path):
+    """Their zeros say that nothing changes."""
+    path = tmp_path / "flat.jpg"
+    Image.new("L", (1024, 1024), 128).save(path)
+    data = bytearray(path.read_bytes())
+    scan = next(segment for segment in iterate_segments(bytes(data)) if segment.marker == SOS)
+    blocks = 128 * 128
+    Image.new("RGB", (16, 16)).save(tmp_path / "colour.jpg")  # for its tables
+    tables = [
+        (tmp_path / "colour.jpg").read_bytes()[segment.start : segment.end]
+        for segment in iterate_segments((tmp_path / "colour.jpg").read_bytes())
+        if segment.marker == DHT
+    ]
+    head = bytes(data[: scan.start]) + b"".join(tables)
+    selected = bytearray(data[scan.start : scan.body + 6])
+    selected[6] = 0x11
+    path.write_bytes(head + selected + bytes(blocks * 4 // 8) + b"\xff\xd9")
+    assert (codecs.decode(path).pages[0] == 128).all()
 
 
 def test_an_unknown_revision_of_jfif_is_no_damage(tmp_path: Path):

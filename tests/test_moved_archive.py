@@ -189,6 +189,45 @@ def test_what_waits_to_be_restored_anew_still_waits_in_a_ledger_made_anew(archiv
     assert archive.states() == {State.QUEUED: 1, State.DONE: 1, State.REJECTED: 1}
 
 
+def test_a_photograph_that_replaced_one_that_waits_is_known_in_a_ledger_made_anew(
+    archive: RestoredArchive,
+) -> None:
+    archive.remask(b"a.jpg")
+    waiting = archive.job(b"a.jpg")
+    shutil.copy(archive.root / "sub" / "a.png", archive.root / "b.png")
+    data = (archive.root / "a.jpg").read_bytes()
+    (archive.root / "a.jpg").write_bytes(data + b"edited")
+    with archive.ledger() as ledger:
+        ledger.mark_missing(1, [b"a.jpg"])
+        add(ledger, archive, b"a.jpg")
+    archive.run()
+    assert archive.job(b"a.jpg").state is State.DONE
+    kept = archive.output / "a~earlier.jpg"
+    assert kept.exists()
+    rebuild([archive.root], home=archive.home, progress=NullProgress())
+    with archive.ledger() as ledger:
+        jobs = {job.sha256: job for job in ledger.jobs(also_missing=True)}
+    assert jobs[waiting.sha256].state is State.QUEUED
+    assert jobs[waiting.sha256].output == kept
+    assert archive.job(b"a.jpg").state is State.DONE
+    assert archive.job(b"a.jpg").output == archive.output / "a.jpg"
+
+
+def test_while_a_finetuning_is_at_work_its_folder_stays(archive: RestoredArchive, tmp_path: Path) -> None:
+    folder = archive.home.finetuning(archive.root)
+    folder.mkdir(parents=True)
+    archive.root.rename(tmp_path / "album")
+    with WorkerLock(archive.home.finetune_lock, work="finetuning"):
+        scanned(archive, tmp_path / "album")
+    assert folder.exists()
+    (tmp_path / "album").rename(archive.root)
+    scanned(archive, archive.root)
+    archive.root.rename(tmp_path / "album")
+    scanned(archive, tmp_path / "album")
+    assert archive.home.finetuning(tmp_path / "album").exists()
+    assert not folder.exists()
+
+
 def test_another_album_of_the_same_names_and_sizes_is_none_that_moved(
     archive: RestoredArchive, tmp_path: Path
 ) -> None:

@@ -225,7 +225,8 @@ def _regions(
     shape: tuple[int, int],
 ) -> list[Region]:
     """The pieces of a mask (h, w), in a photograph of `shape`: of `grown` pieces of the score map, those that have
-    something of the mask, which covers so much of each of the map's pixels (of 255)."""
+    something of the mask, which covers so much of each of the map's pixels (of 255). Boxes are exact to such a
+    pixel."""
     labels, _ = components(grown)
     count = int(labels.max()) + 1
     inside = core > 0

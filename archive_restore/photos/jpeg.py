@@ -44,6 +44,7 @@ _ENDS_EARLY = "Corrupt JPEG data: premature end of data segment"
 _SURPLUS = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 _MAX_SURPLUS = 2  # bytes of any kind behind the picture
 _MAX_PADDING = 16  # zero bytes there
+_FILLER = b"\x55" * 64
 _UNKNOWN_SAMPLING = "Could not determine subsampling"  # TurboJPEG's
 _BITS_A_BLOCK = 1  # at least: the code of its DC difference
 _APP2, _PROFILE = APP0 + 2, b"ICC_PROFILE\0"  # ICC.1:2022, annex B.4
@@ -71,15 +72,6 @@ def decode(path: Path, data: bytes, header: Header) -> tuple[Samples, ...]:
         raise UnreadablePhotographError(path, "the JPEG ends before its end marker: truncated")
     if SOS not in markers:
         raise UnreadablePhotographError(path, "a JPEG without picture data: truncated or damaged")
-    frame = read_frame(path, data)
-    if lacks_scans(data, frame):
-        raise UnreadablePhotographError(
-            path, "the last scans of the JPEG are missing: truncated; look for a better copy"
-        )
-    if has_typical_tables(data) and has_lost_sectors(data, frame):
-        raise UnreadablePhotographError(
-            path, "a part of the JPEG's picture data is lost, and zeros stand for it; look for a better copy"
-        )
     (page,) = header.pages
     samples = decode_samples(path, data).reshape(page.shape)
     return (np.invert(samples) if _inverted(data, page) else samples,)
@@ -102,6 +94,14 @@ def decode_samples(path: Path, data: bytes, transform: ColourTransform | None = 
     if blocks * _BITS_A_BLOCK > 8 * len(data):
         raise UnreadablePhotographError(
             path, f"a JPEG that says it is {frame.width}x{frame.height} px in {len(data)} bytes: damaged"
+        )
+    if lacks_scans(data, frame):
+        raise UnreadablePhotographError(
+            path, "the last scans of the JPEG are missing: truncated; look for a better copy"
+        )
+    if has_typical_tables(data) and has_lost_sectors(data, frame):
+        raise UnreadablePhotographError(
+            path, "a part of the JPEG's picture data is lost, and zeros stand for it; look for a better copy"
         )
     stream = coloured(data, frame, transform or colour_transform(data, frame))
     samples = _decoded(path, stream, len(frame.components))
@@ -257,11 +257,17 @@ def _decoded(path: Path, data: bytes, channels: int) -> NDArray[np.uint8]:
 
 
 def _of_any_sampling(path: Path, data: bytes, channels: int) -> NDArray[np.uint8]:
-    """The same of a JPEG whose sampling TurboJPEG has no name for, though libjpeg decodes it; without its warnings."""
+    """The same of a JPEG whose sampling TurboJPEG has no name for, though libjpeg decodes it. Its warnings are lost:
+    what it makes of more bytes than there are tells whether it wants some."""
     try:
         samples: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data)
+        longer: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data[:-2] + _FILLER + data[-2:])
     except Exception as error:  # the decoder's own exception classes differ between versions
         raise UnreadablePhotographError(path, f"damaged JPEG ({error})") from None
+    if not np.array_equal(samples, longer):
+        raise UnreadablePhotographError(
+            path, "the picture data of the JPEG is damaged or incomplete; look for a better copy"
+        )
     return samples.reshape(*samples.shape[:2], channels)
 
 

@@ -173,8 +173,8 @@ def colour_transform(data: bytes, frame: Frame) -> ColourTransform:
 
 
 def lacks_scans(data: bytes, frame: Frame) -> bool:
-    """Whether a progressive JPEG has not sent every coefficient of every component to its last bit, as all encoders
-    do: it was cut between two scans, of which decoders say nothing."""
+    """Whether a progressive JPEG has not sent every coefficient of every component to its last bit, as encoders do: it
+    was cut between two scans. Decoders say nothing, and smooth what they show of it."""
     if frame.marker != PROGRESSIVE:
         return False
     left = {component.identifier: set(range(64)) for component in frame.components}
@@ -191,15 +191,21 @@ def lacks_scans(data: bytes, frame: Frame) -> bool:
 
 
 def has_lost_sectors(data: bytes, frame: Frame) -> bool:
-    """Whether the data of a sequential JPEG with T.81's typical Huffman tables holds a run of zeros: there, one code in
-    two has a one, but for a scan of chroma alone."""
+    """Whether the data of a sequential JPEG with T.81's typical Huffman tables holds a run of zeros: in those of
+    luminance, zeros alone say that every coefficient is -1. In those of chroma they say that nothing changes."""
     if frame.marker == PROGRESSIVE:
         return False
     return any(
         data.find(_LOST, segment.body, segment.end) >= 0
         for segment in iterate_segments(data)
-        if segment.marker == SOS and data[segment.body] == len(frame.components)
+        if segment.marker == SOS and segment.body < segment.end and _has_luminance(data, segment)
     )
+
+
+def _has_luminance(data: bytes, scan: Segment) -> bool:
+    """Whether some component of a scan is coded by the tables of number 0."""
+    selectors = data[scan.body + 2 : scan.body + 1 + 2 * data[scan.body] : 2]
+    return any(selector == 0 for selector in selectors)
 
 
 def bare(data: bytes) -> bytes:

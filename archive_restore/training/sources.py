@@ -78,13 +78,15 @@ class Photographs:
         if kept is not None:
             return kept
         entry = self.entries[index]
+        decoded, reason = None, ""
         try:
             data = np.frombuffer(entry.read(), np.uint8)
-            decoded = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        except (OSError, cv2.error) as error:  # the latter: empty, or larger than OpenCV takes
-            decoded, reason = None, f" ({str(error).splitlines()[0]})"
-        else:
-            reason = ""
+            if data.size:
+                decoded = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        except OSError as error:
+            reason = f" ({error.strerror})"
+        except cv2.error:
+            reason = " (it is too large)"
         if decoded is None:
             raise InputError(f"{printable(entry.name)} cannot be decoded{reason}; remove it and start again")
         photograph = np.ascontiguousarray(np.asarray(decoded, np.uint8)[..., ::-1])

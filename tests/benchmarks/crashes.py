@@ -240,7 +240,7 @@ def kill_finetunings(folder: Path, kills: int, seed: int) -> Outcome:
     with contextlib.suppress(ImportError):  # where it is installed a training imports it, for seconds
         importlib.import_module("torch.utils.tensorboard")
     outcome = Outcome("finetune", TUNED_PHOTOGRAPHS, kills)
-    commands = Commands(home, home.root / finetune.LOCK, judge_kindly)
+    commands = Commands(home, home.finetune_lock, judge_kindly)
     chance, command = random.Random(seed), [*FINETUNE]
     for place, code in outcome.tries(commands, command, chance):
         command[len(FINETUNE) :] = ["--resume"] if chance.random() < 0.5 else []
