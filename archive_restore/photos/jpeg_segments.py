@@ -211,11 +211,13 @@ def _has_luminance(data: bytes, scan: Segment) -> bool:
 def bare(data: bytes) -> bytes:
     """The JPEG without metadata: no application segments, no comments, nothing behind its end marker."""
     kept = [
-        data[segment.start : segment.end]
-        for segment in iterate_segments(data)
-        if segment.marker != COM and not APP0 <= segment.marker < APP0 + 16
+        data[segment.start : segment.end] for segment in iterate_segments(data) if not _is_metadata(segment)
     ]
     return b"".join(kept)
+
+
+def _is_metadata(segment: Segment) -> bool:
+    return segment.marker == COM or APP0 <= segment.marker < APP0 + 16
 
 
 def coloured(data: bytes, frame: Frame, transform: ColourTransform) -> bytes:
@@ -223,15 +225,18 @@ def coloured(data: bytes, frame: Frame, transform: ColourTransform) -> bytes:
     sequential frame the scans' parameters, which say nothing there and are wrong in some telephones' files, are right.
     """
     adobe = struct.pack(">BBH5sHHHB", 0xFF, APP14, 14, b"Adobe", 100, 0, 0, _ADOBE_CODES[transform])
-    picture = bare(data)
-    if frame.marker != PROGRESSIVE:
-        patched = bytearray(picture)
-        for scan in iterate_segments(picture):
-            if scan.marker == SOS and scan.body < scan.end:
-                at = scan.body + 1 + 2 * picture[scan.body]
-                patched[at : at + 3] = _SEQUENTIAL
-        picture = bytes(patched)
-    return picture[:2] + adobe + picture[2:] + (b"" if picture.endswith(b"\xff\xd9") else b"\xff\xd9")
+    view = memoryview(data)
+    parts: list[bytes | memoryview] = [b"\xff\xd8", adobe]
+    for segment in iterate_segments(data):
+        if segment.start == 0 or segment.marker == EOI or _is_metadata(segment):  # at 0 lies SOI
+            continue
+        at = segment.body + 1 + 2 * data[segment.body] if segment.body < segment.end else segment.end
+        odd = data[at : at + len(_SEQUENTIAL)] != _SEQUENTIAL
+        if segment.marker == SOS and frame.marker != PROGRESSIVE and odd:
+            parts += [view[segment.start : at], _SEQUENTIAL, view[at + len(_SEQUENTIAL) : segment.end]]
+        else:
+            parts.append(view[segment.start : segment.end])
+    return b"".join([*parts, b"\xff\xd9"])
 
 
 def _adobe_transform(data: bytes) -> int | None:
