@@ -68,7 +68,7 @@ class _List:
     """What is known of a folder of masks."""
 
     archive: Path | None = None
-    masks: dict[bytes, "_Exported"] = field(default_factory=dict)  # by path in the folder
+    masks: dict[bytes, _Exported] = field(default_factory=dict)  # by path in the folder
 
     def fingerprint(self, path: bytes) -> str | None:
         """Of the mask that was last written there; None if none was."""
@@ -198,7 +198,7 @@ def import_masks(
             f"{printable(folder)} holds the photographs. Name the folder that the masks were exported to."
         )
     summary = MasksSummary()
-    with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+    with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
         progress.start("Importing masks", None)
         try:
             tasks = _paintings(folder, listed, known, ledger, home, summary)
@@ -292,7 +292,7 @@ def reset_masks(
         A mask cannot be written, or removed. The same command goes on.
     """
     summary = MasksSummary()
-    with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+    with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
         for archive, under in places:  # all of them, before anything changes
             if next(ledger.masked(archive.id, under), None) is None:
                 there = archive.root if under is None else archive.root / os.fsdecode(under)

@@ -13,6 +13,7 @@ from archive_restore.home import Home
 from archive_restore.ledger import Archive, Job, Ledger
 from archive_restore.networks.weights import ModelCard
 from archive_restore.outputs import Outputs
+from archive_restore.photos.archive import holds_something
 from archive_restore.photos.codecs import Samples, encode, file_sha256, sha256
 from archive_restore.photos.mask_files import read_mask
 from archive_restore.records import describe, read_record, remove_record, withdraw_record, write_record
@@ -177,16 +178,12 @@ class Handling:
 
     def _refuse_if_gone(self) -> None:
         """ArchiveGoneError if the archive is not there, or empty as the place is where its disk is mounted."""
-        try:
-            with os.scandir(self.archive.root) as entries:
-                if next(entries, None) is not None:
-                    return
-        except OSError:
-            pass
+        if holds_something(self.archive.root):
+            return
         raise ArchiveGoneError(
             f"The archive {printable(self.archive.root)} is gone. Mount its disk, then run the same command again; or "
             "scan it where it lies now."
-        ) from None
+        )
 
     def _settings(self) -> dict[str, bool | None]:
         options = self._options

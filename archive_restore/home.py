@@ -25,6 +25,10 @@ class Home:
         return self.root / "worker.lock"
 
     @property
+    def scan_lock(self) -> Path:
+        return self.root / "scan.lock"
+
+    @property
     def finetune_lock(self) -> Path:
         return self.root / "finetune.lock"
 

@@ -1,7 +1,6 @@
 """An archive whose folder was renamed or moved, with or without its restored photographs, is the same archive."""
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -52,17 +51,13 @@ def _likeness(archive: Archive, root: Path, ledger: Ledger) -> float:
     if not is_gone(archive.root):
         return 0.0
     known = ledger.some_files(archive.id, LOOKED_AT)
-    there = [(place, digest) for place, size, digest in _at(root, known) if _size(place) == size]
+    places = ((root / os.fsdecode(relative), size, digest) for relative, size, digest in known)
+    there = [(place, digest) for place, size, digest in places if _size(place) == size]
     # Scans of one scanner are called alike and are of one size; some may have been edited.
     read = there[:READ]
     if 2 * sum(_content(place) == digest for place, digest in read) <= len(read):
         return 0.0
     return len(there) / max(1, len(known))
-
-
-def _at(root: Path, files: list[tuple[bytes, int, str]]) -> Iterator[tuple[Path, int, str]]:
-    for relative, size, digest in files:
-        yield root / os.fsdecode(relative), size, digest
 
 
 def _content(path: Path) -> str | None:

@@ -85,7 +85,7 @@ def rescore(
     summary = RescoreSummary(
         archive.root, before, policy, pixels, before=Standing(), after=Standing(), under=under
     )
-    with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+    with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
         if not dry_run and under is None:
             ledger.choose(archive.id, policy=policy.text, max_coverage=options.max_coverage)
         decided = under is not None and options.level is None

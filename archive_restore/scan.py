@@ -75,7 +75,7 @@ def scan(
     """
     archive = check_archive(archive)
     outputs = _outputs(archive, ledger)
-    with WorkerLock(home.root / "scan.lock", work="scan"):
+    with WorkerLock(home.scan_lock, work="scan"):
         for folder in (home.root / "scores", home.root / "masks", home.root / "edited-masks"):
             remove_stray_temporaries(folder)
         moved = moved_to(archive, ledger)

@@ -94,7 +94,7 @@ def rebuild(archives: Sequence[Path], *, home: Home, progress: Progress) -> Rebu
     """
     roots = [check_archive(archive) for archive in archives]
     summary, time = RebuildSummary(), _Time()
-    with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+    with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
         new = home.ledger.with_name(f"{home.ledger.stem}-new.db")
         _remove(new)
         _copy_if_sound(home.ledger, new)
@@ -134,7 +134,7 @@ def forget(archive: Path, *, home: Home) -> int:
     """
     with scanned_ledger(home) as ledger:
         [known] = scanned_archives(ledger, archive)
-        with WorkerLock(home.worker_lock), WorkerLock(home.root / "scan.lock", work="scan"):
+        with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
             counts = ledger.counts(known.id)
             ledger.forget_archive(known.id)
     return counts.photographs + counts.missing

@@ -11,6 +11,7 @@ from typing import Final
 from archive_restore.errors import PhotographError
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Job, KnownFile, Ledger, State
+from archive_restore.photos.archive import holds_something
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, decode, file_sha256
 from archive_restore.photos.fidelity import compare
 from archive_restore.photos.mask_files import read_mask
@@ -39,7 +40,9 @@ class VerifySummary:
 
     originals: int = 0  # read again
     outputs: int = 0  # read again, and compared with their originals if those are as they were
-    waiting: int = 0  # of the outputs, those that are to be restored anew: only their hashes are looked at
+    waiting: int = (
+        0  # of the outputs, those made by another mask than there is now: only hashes are looked at
+    )
     gone: int = 0  # photographs that are not there any more, and were never restored
     unreadable: int = 0  # that no scan could read, so that there is nothing to compare them with
     unreachable: int = 0  # folders and links that the last scan could not open: nobody knows what is in there
@@ -89,7 +92,7 @@ class _Verification:
         read, faults = self.summary.originals, len(self.summary.faults)
         self.summary.unreadable += len(known) - len(photographs)
         self.summary.unreachable += ledger.counts(self.archive.id).unreachable
-        is_there = _holds_something(self.archive.root)
+        is_there = holds_something(self.archive.root)
         none_there = (
             f"not one of its {len(photographs):,} photographs is there. If they lie on a disk, mount it; if they were "
             "moved, scan them at their new place; if it is wanted no more: archive-restore ledger forget on it"
@@ -257,12 +260,3 @@ def _output(job: Job) -> Path:
 
 def _unreadable(error: OSError) -> str:
     return f"cannot be read: {error.strerror or error}"
-
-
-def _holds_something(folder: Path) -> bool:
-    """Whether a folder is there and not empty, as the place is where a disk is mounted."""
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except OSError:
-        return False

@@ -145,7 +145,6 @@ def _show_infrared(summary: "ScanSummary") -> None:
             f"The infrared channel of {summary.infrared_opaque:,} {noun} shows the picture itself, as of silver "
             "film and Kodachrome; there the other detectors decided."
         )
-
     if summary.infrared_unfit:
         are = either(summary.infrared_unfit, "file is", "files are")
         say(

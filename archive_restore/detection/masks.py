@@ -227,8 +227,8 @@ def _regions(
     """The pieces of a mask (h, w), in a photograph of `shape`: of `grown` pieces of the score map, those that have
     something of the mask, which covers so much of each of the map's pixels (of 255). Boxes are exact to such a
     pixel."""
-    labels, _ = components(grown)
-    count = int(labels.max()) + 1
+    labels, boxes = components(grown)
+    count = len(boxes)
     inside = core > 0
     found = labels[inside]
     votes = np.bincount(found * len(KINDS) + score_map.kinds[inside], minlength=count * len(KINDS)).reshape(

@@ -213,9 +213,18 @@ def _identity_of(path: Path) -> tuple[int, int] | None:
         return None
 
 
+def holds_something(folder: Path) -> bool:
+    """Whether a folder can be listed and is not empty, as the place is where a disk is mounted."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
 def is_gone(folder: Path) -> bool:
-    """Whether it is certain that nothing is there: no folder, or an empty one, as the place is where a disk is mounted.
-    Not where nobody may look, or a disk does not answer."""
+    """Whether it is certain that nothing is there: no folder, or an empty one. Of one where nobody may look, or whose
+    disk does not answer, it is not, though it does not hold anything for us either."""
     try:
         with os.scandir(folder) as entries:
             return next(entries, None) is None

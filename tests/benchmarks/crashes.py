@@ -204,7 +204,7 @@ def kill_runs(folder: Path, photographs: int, kills: int, seed: int) -> Outcome:
 def kill_scans(folder: Path, photographs: int, kills: int, seed: int) -> Outcome:
     """Kills `scan`, then lets it go through and compares with a scan that nobody killed."""
     archive, home = to_scan(folder, photographs), Home(folder / "scan home")
-    outcome, commands = Outcome("scan", photographs, kills), Commands(home, home.root / "scan.lock")
+    outcome, commands = Outcome("scan", photographs, kills), Commands(home, home.scan_lock)
     command = ["scan", str(archive), "--jobs", "2"]
     known: set[bytes] = set()
     written: dict[Path, tuple[int, int]] = {}
