@@ -11,10 +11,12 @@ from archive_restore.detection.views import (
     CLOSE_VIEWS,
     LARGEST_PX,
     SMALL_PX,
+    SOFT_FROM_PX,
     TINY_PX,
     VIEWS,
     Seen,
     closely,
+    is_soft,
     seen,
     seen_once,
 )
@@ -176,6 +178,42 @@ def test_the_smaller_a_picture_the_more_views(long_side, reduced, views):
     original = np.full((80, 2 * long_side), 90, np.uint8) if reduced else picture
     opinion = seen(picture, verifier, original=original)
     assert len(shown) == opinion.views == views
+
+
+def enlarged(long_side):
+    """A scene of half the size, enlarged."""
+    small = scene(height=long_side // 3, width=long_side // 2)
+    return cv2.resize(small, (long_side, long_side // 3 * 2), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize(
+    ("picture", "views"),
+    [
+        (enlarged(SOFT_FROM_PX), CLOSE_VIEWS),
+        (enlarged(SOFT_FROM_PX - 2), VIEWS),
+        (scene(height=SOFT_FROM_PX // 3 * 2, width=SOFT_FROM_PX), VIEWS),
+    ],
+    ids=["soft", "soft and small", "sharp"],
+)
+def test_a_soft_photograph_is_seen_as_large_ones_are(picture, views):
+    shown = []
+
+    def verifier(view):
+        shown.append(view.shape[1])
+        return np.zeros(view.shape, np.float32)
+
+    seen(picture, verifier)
+    most = LARGEST_PX / picture.shape[1]
+    wanted = [min(view.times, most) * picture.shape[1] for view in views if picture.shape[1] < view.under]
+    assert shown == pytest.approx(wanted, abs=1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1000), (1000, 1), (2, 1000, 3)])
+def test_the_thinnest_strip_may_be_soft(shape):
+    random = np.random.default_rng(0)
+    strip = random.integers(0, 255, shape).astype(np.uint8)
+    assert not is_soft(strip)
+    assert is_soft(cv2.GaussianBlur(strip, (0, 0), 3))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ closely.
 Views differ in size. Each is wrong in its own way, so that the mean of their odds is surer than any of them where they
 agree, and unsure where they do not. What is broad on a print is seen best where it is smallest, though, and one view
 that sees it is outvoted: in a print that has surely suffered, the mean of their probabilities counts if it is more.
+
+A soft photograph, scanned too finely or enlarged, shows less than its size says: it is seen reduced, too, as a large
+one is.
 """
 
 import math
@@ -15,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.filters import Floats, Grey, area_resized, stretched
+from archive_restore.detection.filters import Floats, Grey, area_resized, luminance, stretched
 from archive_restore.detection.odds import scores_of
 
 Verifier = Callable[[NDArray[np.uint8]], Floats]
@@ -54,6 +57,10 @@ CLOSE_VIEWS = (
 """Of a picture that is not small: from half of it, in which what is broad is no broader than in small ones, to half as
 large again, which is made of the photograph where that was reduced."""
 
+SOFT_FROM_PX, SOFT = 900, 0.8
+"""Long side from which on a small photograph may be soft; and the contrast of its finest octave over that of the next
+(Laplacian pyramid: Burt and Adelson, IEEE Trans. Comm. 1983) below which it is."""
+
 CLOSE_PIXELS = 10_000_000
 """px of the largest photographs that are looked at closely where nobody said how: a print of 10 by 15 cm that was
 scanned at 600 dpi has 8.4 million."""
@@ -90,6 +97,18 @@ def closely(shape: tuple[int, ...], thorough: bool | None) -> bool:
     return height * width <= CLOSE_PIXELS if thorough is None else thorough
 
 
+def is_soft(picture: NDArray[np.uint8]) -> bool:
+    """Whether a picture (h, w) or (h, w, 3), RGB, shows less than its size says."""
+    plane = np.asarray(luminance(picture), np.float32)
+    contrasts = []
+    for _ in range(2):
+        coarser = np.asarray(cv2.pyrDown(plane), np.float32)
+        finest = cv2.absdiff(plane, cv2.pyrUp(coarser, dstsize=plane.shape[::-1]))
+        contrasts.append(float(np.mean(finest)))
+        plane = coarser
+    return contrasts[0] < SOFT * contrasts[1]
+
+
 def seen(
     picture: NDArray[np.uint8],
     verifier: Verifier,
@@ -103,12 +122,13 @@ def seen(
     ----------
     picture : (h, w) or (h, w, 3) uint8, RGB
     original : what it is when it was not reduced yet, of which views that are larger are made
-    close : it is looked at closely, see `closely`; else one that is not small, or was reduced, is shown once
+    close : it is looked at closely, see `closely`; else one that is not small, or was reduced, is shown once, and a
+        soft one as if it were
     """
     side = max(picture.shape[:2])
-    if close:
-        return seen_often(picture, verifier, CLOSE_VIEWS, original)
     reduced = original is not None and original is not picture
+    if close or (not reduced and SOFT_FROM_PX <= side < SMALL_PX and is_soft(picture)):
+        return seen_often(picture, verifier, CLOSE_VIEWS, original)
     most = LARGEST_PX / side
     views = [view._replace(times=min(view.times, most)) for view in VIEWS if side < view.under]
     return seen_once(picture, verifier) if reduced or not views else seen_often(picture, verifier, views)

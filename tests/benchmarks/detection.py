@@ -1,7 +1,8 @@
 """Scores the detectors on photographs with known damage, and writes sheets that a person can look at.
 
 usage: python -m tests.benchmarks.detection [--detector learned|heuristic] [--sensitivity low|normal|high]
-       [--thorough | --no-thorough] [--scanned grey|jpeg|blurred|sharpened] [--sheets FOLDER] FOLDER ...
+       [--thorough | --no-thorough] [--scanned grey|jpeg|blurred|sharpened|enlarged]
+       [--sheets FOLDER] FOLDER ...
 
 FOLDER is either a set (damaged/NAME.png, masks/NAME.png.png with 255 = damaged; NAME ends in -RECIPE) or
 any folder of photographs, for which only the share called is printed.
@@ -27,6 +28,7 @@ from archive_restore.examine import Detector, verifier
 TOLERANCE_PX = 2
 JPEG_QUALITY = 75
 SOFT_PX, SHARP_PX, SHARPENING = 1.0, 1.2, 0.8  # sigmas, and the strength of the unsharp mask
+FINER = 1.6  # times as many pixels on each side, of which the photograph fills no more
 SHEET_CELL_PX = 700
 SHEET_COLUMNS = 2
 SHEET_ROWS = 3
@@ -48,6 +50,10 @@ def rescanned(picture: NDArray[np.uint8], how: str | None) -> NDArray[np.uint8]:
         case "sharpened":
             soft = cv2.GaussianBlur(picture, (0, 0), SHARP_PX)
             return np.asarray(cv2.addWeighted(picture, 1 + SHARPENING, soft, -SHARPENING, 0), np.uint8)
+        case "enlarged":
+            return np.asarray(
+                cv2.resize(picture, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC), np.uint8
+            )
     return picture
 
 
@@ -121,6 +127,10 @@ def measure(
     seconds = megapixels = 0.0
     for path, stored, truth in photographs(folder):
         picture = rescanned(stored, scanned)
+        if truth is not None and truth.shape != picture.shape[:2]:
+            truth = (
+                cv2.resize(truth.view(np.uint8), picture.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+            )
         started = time.perf_counter()
         found = score(np.ascontiguousarray(picture[..., ::-1]), verifier, thorough=thorough)
         called, regions = threshold(found, sensitivity, picture.shape[:2])
@@ -155,7 +165,7 @@ def main() -> int:
     parser.add_argument("--sensitivity", type=Sensitivity, default=Sensitivity.NORMAL)
     parser.add_argument("--detector", type=Detector, default=Detector.LEARNED)
     parser.add_argument("--thorough", action=argparse.BooleanOptionalAction)
-    parser.add_argument("--scanned", choices=["grey", "jpeg", "blurred", "sharpened"])
+    parser.add_argument("--scanned", choices=["grey", "jpeg", "blurred", "sharpened", "enlarged"])
     parser.add_argument("--sheets", type=Path, help="write overlay sheets into this folder")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
