@@ -11,12 +11,14 @@ from archive_restore.detection.views import (
     CLOSE_VIEWS,
     LARGEST_PX,
     SMALL_PX,
+    SOFT,
     SOFT_FROM_PX,
+    SOFT_VIEWS,
     TINY_PX,
     VIEWS,
     Seen,
     closely,
-    is_soft,
+    fineness,
     seen,
     seen_once,
 )
@@ -180,9 +182,9 @@ def test_the_smaller_a_picture_the_more_views(long_side, reduced, views):
     assert len(shown) == opinion.views == views
 
 
-def enlarged(long_side):
-    """A scene of half the size, enlarged."""
-    small = scene(height=long_side // 3, width=long_side // 2)
+def enlarged(long_side, times=2):
+    """A scene that was so many times smaller."""
+    small = scene(height=long_side // 3 * 2 // times, width=long_side // times)
     return cv2.resize(small, (long_side, long_side // 3 * 2), interpolation=cv2.INTER_CUBIC)
 
 
@@ -192,17 +194,19 @@ def enlarged(long_side):
         (enlarged(SOFT_FROM_PX), CLOSE_VIEWS),
         (enlarged(SOFT_FROM_PX - 2), VIEWS),
         (scene(height=SOFT_FROM_PX // 3 * 2, width=SOFT_FROM_PX), VIEWS),
+        (enlarged(SMALL_PX, 3), SOFT_VIEWS),
+        (scene(height=SMALL_PX // 3 * 2, width=SMALL_PX), CLOSE_VIEWS),
     ],
-    ids=["soft", "soft and small", "sharp"],
+    ids=["soft", "soft and small", "sharp", "soft and large", "sharp and large"],
 )
-def test_a_soft_photograph_is_seen_as_large_ones_are(picture, views):
+def test_a_soft_photograph_is_seen_as_larger_ones_are(picture, views):
     shown = []
 
     def verifier(view):
         shown.append(view.shape[1])
         return np.zeros(view.shape, np.float32)
 
-    seen(picture, verifier)
+    seen(picture, verifier, close=closely(picture.shape, None))
     most = LARGEST_PX / picture.shape[1]
     wanted = [min(view.times, most) * picture.shape[1] for view in views if picture.shape[1] < view.under]
     assert shown == pytest.approx(wanted, abs=1)
@@ -212,8 +216,12 @@ def test_a_soft_photograph_is_seen_as_large_ones_are(picture, views):
 def test_the_thinnest_strip_may_be_soft(shape):
     random = np.random.default_rng(0)
     strip = random.integers(0, 255, shape).astype(np.uint8)
-    assert not is_soft(strip)
-    assert is_soft(cv2.GaussianBlur(strip, (0, 0), 3))
+    assert fineness(strip) > SOFT
+    assert fineness(cv2.GaussianBlur(strip, (0, 0), 3)) < SOFT
+
+
+def test_an_even_picture_is_not_soft():
+    assert fineness(np.full((SMALL_PX, 90), 40, np.uint8)) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ Views differ in size. Each is wrong in its own way, so that the mean of their od
 agree, and unsure where they do not. What is broad on a print is seen best where it is smallest, though, and one view
 that sees it is outvoted: in a print that has surely suffered, the mean of their probabilities counts if it is more.
 
-A soft photograph, scanned too finely or enlarged, shows less than its size says: it is seen reduced, too, as a large
-one is.
+A soft photograph, scanned too finely or enlarged, shows less than its size says: a small one is seen reduced, too, as
+a large one is, and a large one is reduced more.
 """
 
 import math
@@ -57,9 +57,16 @@ CLOSE_VIEWS = (
 """Of a picture that is not small: from half of it, in which what is broad is no broader than in small ones, to half as
 large again, which is made of the photograph where that was reduced."""
 
-SOFT_FROM_PX, SOFT = 900, 0.8
-"""Long side from which on a small photograph may be soft; and the contrast of its finest octave over that of the next
-(Laplacian pyramid: Burt and Adelson, IEEE Trans. Comm. 1983) below which it is."""
+SOFT_VIEWS = (
+    View(0.4, False, math.inf, 0.8, 1.0),
+    View(0.7, True, math.inf, 1.1, 1.0),
+    View(1.1, False, math.inf, 1.1, 1.0),
+)
+"""Of a picture that is not small but very soft: at its own size even a tear is too broad to be taken for one."""
+
+SOFT_FROM_PX, SOFT, VERY_SOFT = 900, 0.8, 0.65
+"""Long side from which on a small photograph may be soft; the `fineness` below which it is; and that below which one
+that is not small is very soft."""
 
 CLOSE_PIXELS = 10_000_000
 """px of the largest photographs that are looked at closely where nobody said how: a print of 10 by 15 cm that was
@@ -97,8 +104,9 @@ def closely(shape: tuple[int, ...], thorough: bool | None) -> bool:
     return height * width <= CLOSE_PIXELS if thorough is None else thorough
 
 
-def is_soft(picture: NDArray[np.uint8]) -> bool:
-    """Whether a picture (h, w) or (h, w, 3), RGB, shows less than its size says."""
+def fineness(picture: NDArray[np.uint8]) -> float:
+    """How much of what its size has room for a picture (h, w) or (h, w, 3), RGB, shows: the contrast of its finest
+    octave over that of the next (Laplacian pyramid: Burt and Adelson, IEEE Trans. Comm. 1983), 1 or so if sharp."""
     plane = np.asarray(luminance(picture), np.float32)
     contrasts = []
     for _ in range(2):
@@ -106,7 +114,7 @@ def is_soft(picture: NDArray[np.uint8]) -> bool:
         finest = cv2.absdiff(plane, cv2.pyrUp(coarser, dstsize=plane.shape[::-1]))
         contrasts.append(float(np.mean(finest)))
         plane = coarser
-    return contrasts[0] < SOFT * contrasts[1]
+    return contrasts[0] / contrasts[1] if contrasts[1] else 1.0
 
 
 def seen(
@@ -127,11 +135,14 @@ def seen(
     """
     side = max(picture.shape[:2])
     reduced = original is not None and original is not picture
-    if close or (not reduced and SOFT_FROM_PX <= side < SMALL_PX and is_soft(picture)):
-        return seen_often(picture, verifier, CLOSE_VIEWS, original)
+    if close:
+        views = SOFT_VIEWS if fineness(picture) < VERY_SOFT else CLOSE_VIEWS
+        return seen_often(picture, verifier, views, original)
+    if not reduced and SOFT_FROM_PX <= side < SMALL_PX and fineness(picture) < SOFT:
+        return seen_often(picture, verifier, CLOSE_VIEWS)
     most = LARGEST_PX / side
-    views = [view._replace(times=min(view.times, most)) for view in VIEWS if side < view.under]
-    return seen_once(picture, verifier) if reduced or not views else seen_often(picture, verifier, views)
+    small = [view._replace(times=min(view.times, most)) for view in VIEWS if side < view.under]
+    return seen_once(picture, verifier) if reduced or not small else seen_often(picture, verifier, small)
 
 
 def seen_once(picture: NDArray[np.uint8], verifier: Verifier) -> Seen:

@@ -28,7 +28,7 @@ from archive_restore.examine import Detector, verifier
 TOLERANCE_PX = 2
 JPEG_QUALITY = 75
 SOFT_PX, SHARP_PX, SHARPENING = 1.0, 1.2, 0.8  # sigmas, and the strength of the unsharp mask
-FINER = 1.6  # times as many pixels on each side, of which the photograph fills no more
+FINER = 2.6  # times as many pixels on each side, of which the photograph fills no more
 SHEET_CELL_PX = 700
 SHEET_COLUMNS = 2
 SHEET_ROWS = 3
