@@ -7,10 +7,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar, get_origin
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ from archive_restore.photos.codecs import (
     read_header,
     sha256,
 )
-from archive_restore.photos.large import Data
+from archive_restore.photos.large import Data, open_file
 from archive_restore.photos.names import LONGEST_NAME
 
 RECORD_SUFFIX = ".json"
@@ -35,6 +35,11 @@ RECORD_SUFFIX = ".json"
 
 FORM = 1
 """Of the record; raised when the meaning of a field changes."""
+
+LARGEST: Final = 64 * 2**20
+"""Bytes of a file that may be a record: hundreds of thousands of regions."""
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -158,18 +163,36 @@ def read_record(output: Path) -> Record | None:
     """
     path = record_path(output)
     try:
-        content = json.loads(path.read_text("utf-8"))
-        return Record(
-            original=Source(**content.pop("original")),
-            restored=Result(**content.pop("restored")),
-            repainted=Repainted(**content.pop("repainted")),
-            model=Model(**content.pop("model")),
-            **content,
+        with open_file(path) as file:
+            text = file.read(LARGEST + 1)
+        if len(text) > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST // 2**20} MiB")
+        content = json.loads(text.decode("utf-8"))
+        return _made(
+            Record,
+            {
+                **content,
+                "original": _made(Source, content["original"]),
+                "restored": _made(Result, content["restored"]),
+                "repainted": _made(Repainted, content["repainted"]),
+                "model": _made(Model, content["model"]),
+            },
         )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise PhotographError(path, f"the record cannot be read ({error})") from error
+    # RecursionError: brackets in brackets without end.
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise PhotographError(path, f"the record cannot be read ({reason})") from error
+
+
+def _made(kind: type[Part], values: Mapping[str, Any]) -> Part:
+    """A dataclass of what JSON gave; TypeError if a field is missing, unknown or of another type."""
+    made = kind(**values)
+    for one in fields(kind):  # type: ignore[arg-type]  # it is a dataclass
+        if not isinstance(getattr(made, one.name), get_origin(one.type) or one.type):  # type: ignore[arg-type]
+            raise TypeError(f"{one.name} is of another type")
+    return made
 
 
 def remove_record(output: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from archive_restore.errors import PhotographError
 from archive_restore.photos.codecs import decode, encode
 from archive_restore.photos.mask_files import write_mask
 from archive_restore.records import (
+    LARGEST,
     Record,
     describe,
     read_record,
@@ -71,10 +73,35 @@ def test_a_name_as_long_as_a_disk_takes_has_a_record_too(tmp_path: Path) -> None
     remove_record(long)  # again is no error
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"original": {}}', b"\xff\xfe", b"null"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"original": {}}', b"\xff\xfe", b"null", b"[" * 200_000, b" " * (LARGEST + 1)],
+)
 def test_what_is_no_record_is_named(content: bytes, tmp_path: Path) -> None:
     record_path(tmp_path / "a.png").write_bytes(content)
     with pytest.raises(PhotographError, match="record cannot be read"):
+        read_record(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"), [("", "settings", None), ("", "notes", {}), ("restored", "width", "96")]
+)
+def test_what_is_of_another_type_than_in_a_record_is_named(
+    part: str, name: str, value: object, tmp_path: Path
+) -> None:
+    write_record(tmp_path / "a.png", record(tmp_path))
+    path = record_path(tmp_path / "a.png")
+    content = json.loads(path.read_text())
+    (content[part] if part else content)[name] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(PhotographError, match=f"record cannot be read .{name} is of another type"):
+        read_record(tmp_path / "a.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_the_place_of_a_record_is_named_and_waited_for_by_nobody(tmp_path: Path) -> None:
+    os.mkfifo(record_path(tmp_path / "a.png"))
+    with pytest.raises(PhotographError, match="a pipe"):
         read_record(tmp_path / "a.png")
 
 

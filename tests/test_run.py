@@ -134,6 +134,22 @@ def test_each_photograph_that_cannot_be_restored_is_set_aside_with_its_reason(
     assert tried.run().restored == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_has_the_name_of_a_record_costs_its_photograph_alone(prepared: Callable[[int], Tried]) -> None:
+    tried = prepared(4)
+    (tried.output / "sub").mkdir(parents=True)
+    brackets, pipe = tried.output / "000.png.json", tried.output / "sub/001.png.json"
+    brackets.write_text("[" * 200_000)
+    os.mkfifo(pipe)
+    summary = tried.run()
+    assert summary.restored == 2
+    reasons = {one.path.name: one.reason for one in summary.set_aside}
+    assert "000.png.json is in the way of its record; move it elsewhere, then retry" in reasons["000.png"]
+    assert "001.png.json is in the way of its record" in reasons["001.png"]
+    assert brackets.exists()
+    assert pipe.exists()
+
+
 def test_a_vanished_archive_stops_the_run_and_keeps_the_queue(prepared: Callable[[int], Tried]) -> None:
     tried = prepared(4)
     tried.archive.rename(tried.archive.with_name("elsewhere"))
