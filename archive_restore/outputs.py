@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archive_restore.durable import mirror_folders, move_durably
-from archive_restore.errors import PhotographError, printable
+from archive_restore.errors import PhotographError, StorageError, printable
 from archive_restore.ledger import Archive, Job, Ledger
 from archive_restore.photos.archive import OUTPUT_SUFFIX, output_folder
 from archive_restore.photos.codecs import file_sha256
@@ -148,7 +148,14 @@ class Outputs:
         if but_of is not None and (self._ledger.wrote_for(but_of, digest) or _made_of(but_of, path, digest)):
             return None
         kept = earlier(path)
-        self._rename(path, digest, kept)
+        # The ledger first: killed in between, the next run finds it still in the way, and gives it the same name. What
+        # was moved and not told would be taken for replaced by what comes here.
+        self._ledger.relocate(path, digest, kept)
+        try:
+            self._rename(path, digest, kept)
+        except (PhotographError, StorageError):
+            self._ledger.relocate(kept, digest, path)
+            raise
         return kept
 
     def _rename(self, path: Path, digest: str, target: Path, *, of: str | None = None) -> None:
@@ -160,9 +167,9 @@ class Outputs:
             named = record if of is None else replace(record, original=replace(record.original, name=of))
             write_record(target, named)
         move_durably(path, target)
-        self._ledger.relocate(path, digest, target)
         if record is not None and not _one_name(record_path(path), record_path(target)):
             remove_record(path)
+        self._ledger.relocate(path, digest, target)
 
     def _renames(self, archive: Archive) -> Mapping[bytes, bytes]:
         """Names that the output's disk would take for another file's, by path."""

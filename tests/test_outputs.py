@@ -5,6 +5,8 @@ from pathlib import Path
 import imagecodecs
 import pytest
 
+from archive_restore import outputs as outputs_module
+from archive_restore.errors import PhotographError
 from archive_restore.ledger import Ledger, State, open_ledger
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.records import read_record, record_path
@@ -191,6 +193,60 @@ def test_a_photograph_in_another_ones_place_takes_nothing_away(prepared: Callabl
     summary = tried.run()
     assert (summary.followed, summary.restored) == (1, 0)
     assert restored(tried) == {**before, "000.png": after["000.png"], "sub/again.png": before["000.png"]}
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", ["move_durably", "remove_record", "relocate"])
+def test_a_kill_while_an_earlier_restoration_makes_room_loses_nothing(
+    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+) -> None:
+    tried = prepared(1)
+    tried.run()
+    before = restored(tried)
+    kept = tried.archive.with_name("kept.png")
+    move(tried.archive, "000.png", str(kept))
+    (tried.archive / "000.png").write_bytes(imagecodecs.png_encode(photograph(900)))
+    scanned_again(tried)
+    owner = Ledger if step == "relocate" else outputs_module
+    usual = getattr(owner, step)
+
+    def killed(*given: object) -> None:
+        if after:
+            usual(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            tried.run()
+    assert tried.run().restored == 1
+    after_both = restored(tried)
+    assert after_both["000~earlier.png"] == before["000.png"]
+    kept.rename(tried.archive / "again.png")
+    scanned_again(tried)
+    summary = tried.run()
+    assert (summary.followed, summary.restored) == (1, 0)
+    assert restored(tried) == {"000.png": after_both["000.png"], "again.png": before["000.png"]}
+    assert outputs(tried) == restored(tried)
+
+
+def test_what_cannot_make_room_is_known_where_it_stays(
+    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = prepared(1)
+    tried.run()
+    before = tried.output / "000.png"
+    (tried.archive / "000.png").write_bytes(imagecodecs.png_encode(photograph(900)))
+    scanned_again(tried)
+
+    def refused(path: Path, target: Path) -> None:
+        raise PhotographError(target, "its name is not accepted")
+
+    monkeypatch.setattr(outputs_module, "move_durably", refused)
+    summary = tried.run()
+    assert [one.reason for one in summary.set_aside] == ["its name is not accepted"]
+    with open_ledger(tried.home.ledger) as ledger:
+        assert [job.output for job in ledger.restored()] == [before]
 
 
 def test_what_is_restored_anew_of_the_same_photograph_replaces_what_was(
