@@ -221,7 +221,12 @@ def _paintings(
     folder: Path, listed: _List, archive: Archive, ledger: Ledger, home: Home, summary: MasksSummary
 ) -> Iterator[Painting]:
     """The masks in the folder, each with its photograph; what is of no photograph is left alone."""
-    for found in walk(folder):
+
+    def unreachable(path: Path, error: OSError) -> None:
+        reason = f"cannot be opened: {error.strerror or error}. Correct that, then import again"
+        summary.left_alone.append(LeftAlone(path, reason))
+
+    for found in walk(folder, on_error=unreachable):
         path = found.path(folder)
         photograph, reason = _photograph_of(found, listed, archive, ledger)
         if photograph is None:

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from archive_restore.durable import move_durably
 from archive_restore.errors import LedgerError, PhotographError, StorageError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import (
@@ -20,7 +22,7 @@ from archive_restore.ledger import (
     open_ledger,
 )
 from archive_restore.moved_archive import moved_to, take_over
-from archive_restore.photos.archive import check_archive, output_folder, walk
+from archive_restore.photos.archive import check_archive, output_folder, same, walk
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.progress import Progress
 from archive_restore.records import Record, read_record
@@ -29,13 +31,13 @@ from archive_restore.scanned import check_apart, scanned_archives, scanned_ledge
 UNKNOWN_POLICY: Final = "normal"
 """Records do not say by which one a mask was made; the next scan that asks for another says so."""
 
-BESIDE: Final = ("-wal", "-shm", "")
-"""What SQLite keeps beside its file, and the file."""
+BESIDE: Final = ("-wal", "-shm")
+"""What SQLite keeps beside its file."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A restored photograph that the new ledger does not know, and why."""
+    """A restored photograph, or a folder of them, that the new ledger does not know, and why."""
 
     path: Path
     reason: str
@@ -97,6 +99,9 @@ def rebuild(archives: Sequence[Path], *, home: Home, progress: Progress) -> Rebu
     with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
         new = home.ledger.with_name(f"{home.ledger.stem}-new.db")
         _remove(new)
+        for kept in home.ledger.parent.glob(f"{home.ledger.stem}-replaced-*.db"):
+            if same(kept, home.ledger):  # a rebuild was killed before the new one took its place
+                _remove(kept)
         _copy_if_sound(home.ledger, new)
         with open_ledger(new, clock=time) as ledger:
             for job in ledger.leased():  # of a run that was killed
@@ -113,8 +118,8 @@ def rebuild(archives: Sequence[Path], *, home: Home, progress: Progress) -> Rebu
                 time.now = datetime.now(UTC)
         if home.ledger.exists():
             summary.replaced = home.ledger.with_name(f"{home.ledger.stem}-replaced-{_stamp()}.db")
-            _move(home.ledger, summary.replaced)
-        _move(new, home.ledger)
+            _keep_aside(home.ledger, summary.replaced)
+        move_durably(new, home.ledger)
     return summary
 
 
@@ -160,9 +165,14 @@ def _remember(
     held = []  # so that what is recorded below is all that can be claimed
     while some := ledger.claim("kept", len(kept) + 1, archive_id):
         held += some
+
+    def unreachable(path: Path, error: OSError) -> None:
+        reason = f"cannot be opened: {error.strerror or error}. Correct that, then run the same command again"
+        summary.skipped.append(Skipped(path, reason))
+
     progress.start("Reading records", None)
     try:
-        for found in walk(output) if output.is_dir() else ():
+        for found in walk(output, on_error=unreachable) if output.is_dir() else ():
             path = found.path(output)
             progress.advance()
             try:
@@ -255,18 +265,25 @@ def _stamp() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _move(ledger: Path, target: Path) -> None:
-    fold_wal(ledger)  # killed between two renames, it would be without its last commits
+def _keep_aside(ledger: Path, target: Path) -> None:
+    """The ledger as `target`, while its file stays: it is replaced in one step, and there is one whenever this ends."""
+    fold_wal(ledger)
     with _said_of(ledger):
-        for suffix in BESIDE:
+        for (
+            suffix
+        ) in BESIDE:  # of a damaged one alone; beside the new one it would be taken for its last commits
             part = ledger.with_name(ledger.name + suffix)
             if part.exists():
                 part.replace(target.with_name(target.name + suffix))
+        try:
+            os.link(ledger, target)
+        except OSError:  # this disk has no links
+            shutil.copyfile(ledger, target)
 
 
 def _remove(ledger: Path) -> None:
     with _said_of(ledger):
-        for suffix in BESIDE:
+        for suffix in ("", *BESIDE):
             ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
 
 

@@ -356,6 +356,14 @@ class Killed(NullProgress):
         raise KeyboardInterrupt
 
 
+def test_a_folder_of_masks_that_cannot_be_opened_is_named(archive: ScoredArchive, out: Path) -> None:
+    exported(archive, out)
+    (out / "loop").symlink_to("loop")
+    [left] = imported(archive, out).left_alone
+    assert left.path == out / "loop"
+    assert "cannot be opened: " in left.reason
+
+
 def test_an_import_that_was_killed_goes_on_with_the_same_command(archive: ScoredArchive, out: Path) -> None:
     exported(archive, out)
     archive.restore("sub/a.jpg", "b.jpg")

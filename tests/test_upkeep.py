@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from archive_restore import upkeep
 from archive_restore.errors import InputError, LedgerError, StorageError
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
@@ -100,6 +102,66 @@ def test_a_ledger_that_cannot_be_read_at_all_is_kept_aside(archive: RestoredArch
     assert summary.remembered == 3
     assert summary.replaced is not None
     assert summary.replaced.read_bytes().startswith(b"my diary")
+
+
+@pytest.mark.parametrize("step", ["_keep_aside", "move_durably"])
+def test_a_rebuild_that_is_killed_leaves_a_ledger_that_knows_all_archives(
+    archive: RestoredArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with archive.ledger() as ledger:
+        ledger.add_archive(tmp_path / "other")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(upkeep, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            rebuild([archive.root], home=archive.home, progress=NullProgress())
+    with archive.ledger() as ledger:
+        assert [known.root for known in ledger.archives()] == [archive.root, tmp_path / "other"]
+        ledger.add_archive(tmp_path / "third")
+    summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+    assert summary.replaced is not None
+    for path in (summary.replaced, archive.home.ledger):
+        with open_ledger(path) as ledger:
+            assert len(ledger.archives()) == 3
+            assert ledger.faults() == []
+    assert not summary.replaced.samefile(archive.home.ledger)
+    assert len(list(archive.home.root.glob("ledger*.db*"))) == 2
+
+
+def test_a_former_ledger_is_kept_on_a_disk_without_links(
+    archive: RestoredArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("os.link", refused)
+    summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+    assert summary.replaced is not None
+    with open_ledger(summary.replaced) as ledger:
+        assert ledger.counts().states[State.DONE] == 3
+
+
+def test_what_another_program_has_open_of_the_former_ledger_goes_with_it(archive: RestoredArchive) -> None:
+    with archive.ledger() as living:
+        living.add_archive(archive.root.with_name("other"))
+        summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+        assert summary.replaced is not None
+        assert not list(archive.home.root.glob("ledger.db-*"))
+    for path in (summary.replaced, archive.home.ledger):
+        with open_ledger(path) as ledger:
+            assert len(ledger.archives()) == 2
+            assert ledger.faults() == []
+
+
+def test_a_restored_folder_that_cannot_be_opened_is_named(archive: RestoredArchive) -> None:
+    (archive.output / "loop").symlink_to("loop")
+    summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+    assert [one.path for one in summary.skipped] == [archive.output / "loop"]
+    assert "cannot be opened: " in summary.skipped[0].reason
+    assert summary.remembered == 3
 
 
 def test_a_ledger_made_anew_knows_masks_by_hand_and_that_somebody_allowed_what_was_restored(
