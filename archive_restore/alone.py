@@ -27,14 +27,24 @@ ORPHAN_SECONDS: Final = 600
 """s that a run waits for such a process of a run that was killed; one photograph takes less."""
 
 
-def wait_for_orphan(home: Home, night: Night) -> None:
-    """A run that was killed may leave a process that restores a suspect; it ends with that photograph."""
+def wait_for_orphan(home: Home, night: Night, stop: StopRequest) -> None:
+    """A run that was killed may leave a process that restores a suspect; it ends with that photograph.
+
+    Raises
+    ------
+    LockedError
+        It does not end.
+    KeyboardInterrupt
+        The user asked to stop meanwhile.
+    """
     for _ in range(ORPHAN_SECONDS):
         try:
             with WorkerLock(home.root / ALONE_LOCK, work="run that was killed"):
                 return
         except LockedError:
-            night.wait(1, lambda: True)
+            night.wait(1, lambda: not stop.made)
+        if stop.made:  # nothing is in flight yet that could be finished
+            raise KeyboardInterrupt
     with WorkerLock(home.root / ALONE_LOCK, work="run that was killed"):
         return
 

@@ -64,7 +64,7 @@ def run(
     apart = decoding_apart() if decode is None else nullcontext(decode)
     with WorkerLock(home.worker_lock), stop_on_interrupt() as stop, apart as reads:
         night = Night(clock, options.until, options.lasting)
-        wait_for_orphan(home, night)
+        wait_for_orphan(home, night, stop)
         summary = RunSummary(device=place_of(options), recovered=recover(ledger))
         worker = Worker(ledger, home, options, progress, stop, summary, night, log, reads)
         log.event("run started", {"device": str(device), "recovered": summary.recovered})

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -81,3 +83,19 @@ def test_who_stops_listening_stops_the_processes() -> None:
     started = time.monotonic()
     results.close()
     assert time.monotonic() - started < 10
+
+
+HELD_BACK = """
+import signal
+from multiprocessing import resource_tracker
+from archive_restore.processes import _interrupts_held_back
+with _interrupts_held_back():
+    resource_tracker.getfd()  # as the first process that is started does
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this system holds no signals back")
+def test_ctrl_c_does_not_reach_the_first_process_before_it_can_ignore_it() -> None:
+    said = subprocess.run([sys.executable, "-c", HELD_BACK], capture_output=True, text=True, check=True)
+    assert said.stdout == "True\n"

@@ -12,10 +12,12 @@ import imagecodecs
 import numpy as np
 import pytest
 
+from archive_restore.alone import ALONE_LOCK
 from archive_restore.errors import DeviceError, InputError, LockedError
 from archive_restore.ledger import (
     State,
     WorkerLock,
+    is_held,
     open_ledger,
 )
 from archive_restore.photos.codecs import decode, file_sha256
@@ -340,6 +342,18 @@ def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_go_on(prepared: Calla
     assert set(states) == {State.DONE, State.QUEUED}
     assert sum(states.values()) == 40
     assert tried.run().restored == states[State.QUEUED]
+
+
+def test_ctrl_c_ends_the_wait_for_what_a_killed_run_left_at_work(prepared: Callable[[int], Tried]) -> None:
+    tried = prepared(1)
+    with WorkerLock(tried.home.root / ALONE_LOCK):
+        process = tried.command()
+        wait_for(lambda: is_held(tried.home.worker_lock), process)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert tried.states() == {State.QUEUED: 1}
 
 
 def test_a_second_ctrl_c_stops_at_once(prepared: Callable[[int], Tried]) -> None:
