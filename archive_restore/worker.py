@@ -105,6 +105,8 @@ class Worker:
     def add(self, job: Job, other: RunSummary) -> None:
         """Counts in what another process did with a job that was claimed here."""
         self._tally.add(job, other)
+        if not other.restored and not other.set_aside:  # it gets another attempt
+            self._left += 1
 
     def remember(self) -> None:
         """Tells the ledger what this run got done."""
@@ -149,7 +151,7 @@ class Worker:
         with suppress(ArchiveRestoreError):  # the next run would release them as well
             for job in self._ledger.leased():
                 if job.worker == self._name:
-                    self._ledger.release(job)
+                    self.given_back(job)
 
     def _pause(self, archive: Archive, error: DiskFullError) -> None:
         """Waits until there is room again where outputs and the ledger lie."""
@@ -231,7 +233,7 @@ class Worker:
         self._tally.set_aside(job, reason)
 
     def given_back(self, job: Job) -> None:
-        self._ledger.release(job)
+        self._left += self._ledger.release(job)
 
     def after_batch(self, windows: int) -> None:
         self._tally.windows(windows)

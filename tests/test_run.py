@@ -192,6 +192,27 @@ def test_a_full_disk_pauses_the_run_until_there_is_room(
     assert (log.count('"paused"'), log.count('"resumed"')) == (1, 1)
 
 
+def test_what_is_given_back_because_of_a_full_disk_does_not_count_against_the_limit(
+    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = prepared(6)
+    full, fsync = True, os.fsync
+
+    def fill_up(descriptor: int) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    def make_room(seconds: float) -> None:
+        nonlocal full
+        full = False
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    summary = tried.run(limit=4, clock=Simulated(happens=make_room))
+    assert summary.restored + summary.found == 4
+    assert tried.states() == {State.DONE: 4, State.QUEUED: 2}
+
+
 def test_a_disk_that_stays_full_ends_the_night_in_time_and_keeps_the_queue(
     prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
 ) -> None:
