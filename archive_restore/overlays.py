@@ -71,17 +71,16 @@ def overlay(task: Overlay) -> Pair | Hidden:
     try:
         photograph = decode(task.path)
         picture = viewable(photograph)
+        shape = (picture.shape[0], picture.shape[1])
+        mask = mask_at(task.home.mask(task.sha256), shape) if task.policy is None else np.zeros(shape, bool)
     except PhotographError as error:
         return Hidden(error.reason)
     turn, _ = as_displayed(bytes(photograph.source))
-    shape = (picture.shape[0], picture.shape[1])
     score_map = read_score_map(task.home.score_map(task.sha256))
     regions: list[Region] = []
-    if task.policy is None:
-        mask = mask_at(task.home.mask(task.sha256), shape)
-    elif score_map is None:
-        return Hidden("what its scan found is gone; scan it --anew")
-    else:
+    if task.policy is not None:
+        if score_map is None:
+            return Hidden("what its scan found is gone; scan it --anew")
         mask, regions = threshold(score_map, task.policy.level, shape, task.policy.kinds)
     scale = max(shape[1] / BOX[0], shape[0] / BOX[1], 1.0)
     if turn in (5, 6, 7, 8):  # rows are columns

@@ -1,6 +1,7 @@
 """Masks as files for other programs: what somebody painted is read, compared and named, a process a photograph."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection import painted
-from archive_restore.errors import PhotographError
+from archive_restore.errors import PhotographError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import MaskedPhotograph, RegionRow
 from archive_restore.masking import mask_at, read_score_map, row_of
@@ -18,6 +19,12 @@ from archive_restore.photos import png
 from archive_restore.photos.mask_files import MASK_MAX_PIXELS, refuse_dark, write_mask
 
 Mask = NDArray[np.bool_]
+
+MADE_AGAIN: Final = (
+    "To have it made again: archive-restore rescore on the photograph; of a mask by hand: masks reset, or masks "
+    "import"
+)
+"""What to do about a mask in use that is lost."""
 
 HALF: Final = 0.5
 """Of full white: from here on a sample is damaged; brushes have soft edges."""
@@ -87,7 +94,13 @@ def export(task: Painting) -> Written | Edited | Useless:
         It cannot be written; the next one would fare no better.
     """
     photograph, shape = task.photograph, _shape(task.photograph)
-    mask = mask_at(task.home.mask(photograph.sha256), shape)
+    in_use = task.home.mask(photograph.sha256)
+    try:
+        mask = mask_at(in_use, shape)
+    except PhotographError as error:
+        return Useless(f"its mask in use, {printable(in_use)}, cannot be read: {error.reason}. {MADE_AGAIN}")
+    if photograph.covered and not in_use.exists():
+        return Useless(f"its mask in use, {printable(in_use)}, is gone. {MADE_AGAIN}")
     told = fingerprint(mask)
     try:
         if task.path.exists():
@@ -117,8 +130,9 @@ def read(task: Painting) -> Painted | Unchanged | Useless:
         return Useless("all of the photograph is marked, so that there is nothing to restore it from")
     in_use = task.home.mask(photograph.sha256)
     known = photograph.by_hand == (in_use == task.home.edited_mask(photograph.sha256))
-    if known and np.array_equal(mask, mask_at(in_use, shape)):
-        return Unchanged()
+    with suppress(PhotographError):  # one in use that cannot be read is replaced
+        if known and np.array_equal(mask, mask_at(in_use, shape)):
+            return Unchanged()
     regions = painted(mask, read_score_map(task.home.score_map(photograph.sha256)))
     return Painted(
         np.packbits(mask).tobytes(), shape, int(mask.sum()), [row_of(region) for region in regions]

@@ -48,6 +48,7 @@ class RescoreSummary:
     elsewhere: int = 0  # restored files of the same photographs that lie outside what was to change, likewise
     by_hand: int = 0  # files whose masks somebody painted, which stay
     unscored: int = 0  # files without a score map; the next scan reads them
+    mended: int = 0  # masks that were lost and are made again as they were
 
 
 def rescore(
@@ -150,9 +151,14 @@ class _Rescoring:
         if not isinstance(result, Masked):
             self.summary.unscored += photograph.files
             self._stays(photograph)
-            if not self.dry_run and not photograph.restored:
+            lost = isinstance(result, Unscored) and result.lost
+            if not self.dry_run and (lost or not photograph.restored):
                 self.ledger.read_again(photograph.id)
             return
+        if result.lost and not result.changed:
+            self.summary.mended += photograph.files
+            if photograph.restored and not self.dry_run:
+                masked(replace(task, write=True))
         if photograph.restored and result.changed:
             self.summary.restored += _done(photograph)
             self.summary.elsewhere += photograph.restored - _done(photograph)

@@ -81,6 +81,31 @@ def test_masks_lie_at_the_paths_of_their_photographs_and_come_back_unchanged(
     assert exported(archive, out, every=True).masks == 3
 
 
+def test_a_mask_that_cannot_be_read_is_named_instead_of_exported_empty(
+    archive: ScoredArchive, out: Path
+) -> None:
+    archive.home.detected_mask("sub/a.jpg").write_bytes(b"junk")
+    archive.home.detected_mask("b.jpg").unlink()
+    told = exported(archive, out, every=True)
+    assert told.masks == 1  # of the undamaged one, which has none
+    assert {one.path: "archive-restore rescore" in one.reason for one in told.left_alone} == {
+        out / "sub" / "a.jpg.png": True,
+        out / "b.jpg.png": True,
+    }
+    assert {path.name for path in out.rglob("*.png")} == {"clean.jpg.png"}
+
+
+def test_a_mask_is_imported_also_where_the_one_in_use_cannot_be_read(
+    archive: ScoredArchive, out: Path
+) -> None:
+    exported(archive, out)
+    drawn = paint(out / "b.jpg.png")
+    assert imported(archive, out).masks == 1
+    archive.home.edited_mask("b.jpg").write_bytes(b"junk")
+    assert imported(archive, out).masks == 1
+    assert (archive.mask("b.jpg") == drawn).all()
+
+
 def test_an_edited_mask_is_used_counted_and_named_by_what_lies_under_it(
     archive: ScoredArchive, out: Path
 ) -> None:

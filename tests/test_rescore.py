@@ -249,6 +249,34 @@ def test_without_its_score_map_a_photograph_keeps_its_mask_and_is_read_by_the_ne
     assert unread == {b"sure", b"faint"}
 
 
+@pytest.mark.parametrize("restored", [True, False])
+def test_a_mask_that_cannot_be_read_is_made_again_as_it_was(archive: ScoredArchive, restored: bool) -> None:
+    before, file = archive.mask("sure"), archive.home.detected_mask("sure")
+    if restored:
+        archive.restore("sure")
+    state = archive.states()["sure"]
+    for spoil in (lambda: file.write_bytes(b"junk"), file.unlink):
+        spoil()
+        assert rescored(archive, ScanOptions(), dry_run=True).mended == 1
+        told = rescored(archive, ScanOptions(), again=True)
+        assert (told.mended, told.changed, told.requeued) == (1, 0, 0)
+        assert (archive.mask("sure") == before).all()
+        assert archive.states()["sure"] is state
+
+
+def test_without_mask_and_score_map_also_what_is_restored_is_read_by_the_next_scan(
+    archive: ScoredArchive,
+) -> None:
+    archive.restore("sure", "stained")
+    for name in ("sure", "stained"):
+        archive.home.score_map(name).unlink()
+    archive.home.detected_mask("sure").write_bytes(b"junk")
+    rescored(archive, ScanOptions())
+    with archive.ledger() as ledger:
+        unread = {path for path, file in ledger.known_files(1).items() if file.modified_ns is None}
+    assert unread == {b"sure"}
+
+
 def test_a_photograph_is_masked_at_its_own_size(archive: ScoredArchive) -> None:
     with archive.ledger() as ledger:
         known = ledger.masked_content(1, "sure")

@@ -193,9 +193,26 @@ def test_following_its_advice_leaves_no_fault(archive: RestoredArchive) -> None:
     assert verified(archive).proven
 
 
-def test_a_mask_that_is_gone_is_made_again_by_a_scan(archive: RestoredArchive) -> None:
+@pytest.mark.parametrize("records", [True, False])
+def test_what_has_no_mask_to_be_read_is_not_called_changed_nor_to_be_removed(
+    tmp_path: Path, records: bool
+) -> None:
+    archive = restored_archive(tmp_path, records=records)
     archive.home.mask(str(archive.job(b"a.tif").sha256)).unlink()
-    assert "revert --again on it, then scan, then run" in faults(archive)["a.tif"]
+    archive.home.mask(str(archive.job(b"sub/a.png").sha256)).write_bytes(b"junk")
+    summary = verified(archive)
+    assert {(fault.path.name, fault.unchecked) for fault in summary.faults} == {
+        ("a.tif", True),
+        ("a.png", True),
+    }
+    assert not summary.proven
+    found = faults(archive)
+    assert all(f"archive-restore rescore {archive.root}" in reason for reason in found.values())
+    assert not any("revert" in reason or "changed" in reason for reason in found.values())
+    by_hand = archive.home.edited_mask(str(archive.job(b"sub/a.png").sha256))
+    by_hand.parent.mkdir(parents=True)
+    by_hand.write_bytes(b"junk")
+    assert "masks import" in faults(archive)["a.png"]
 
 
 def test_without_a_ledger_or_in_another_home_nothing_is_vouched_for(

@@ -128,6 +128,11 @@ def _show(summary: "RescoreSummary", *, again: bool, dry_run: bool) -> None:
         f"{summary.leaving:,} {verb(summary.leaving, 'leaves', 'leave', 'would leave')} it; "
         f"{summary.held:,} {verb(summary.held, 'is', 'are', 'would be')} held for a look."
     )
+    if summary.mended:
+        say(
+            f"{counted(summary.mended, 'lost mask')} {verb(summary.mended, 'is', 'are', 'would be')} made again, as "
+            f"{either(summary.mended, 'it was', 'they were')}."
+        )
     where = shlex.quote(printable(summary.archive))
     also = f", with {summary.elsewhere:,} of the same elsewhere" if summary.elsewhere else ""
     if (summary.restored or summary.elsewhere) and not again:

@@ -44,7 +44,10 @@ def verify(archive: OptionalArchive = None, max_pixels: MaxPixels = DEFAULT_MAX_
             f"{summary.unreadable:,} could not be read by the scan, nor compared. Why: archive-restore status"
         )
     if summary.faults:
-        show_table(("wrong", "why"), [(printable(fault.path), fault.reason) for fault in summary.faults])
+        for title, unchecked in (("wrong", False), ("cannot be compared", True)):
+            rows = [(printable(one.path), one.reason) for one in summary.faults if one.unchecked is unchecked]
+            if rows:
+                show_table((title, "why"), rows)
         raise typer.Exit(ExitCode.SOME_FAILED)
     if not summary.proven:
         say("Nothing was read, so nothing is proven: no scan has found a photograph that can be read.")
