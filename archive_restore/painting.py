@@ -4,9 +4,8 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +14,7 @@ from archive_restore.errors import PhotographError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import MaskedPhotograph, RegionRow
 from archive_restore.masking import mask_at, read_score_map, row_of
-from archive_restore.photos import png
-from archive_restore.photos.mask_files import MASK_MAX_PIXELS, refuse_dark, write_mask
+from archive_restore.photos.mask_files import read_mask, write_mask
 
 Mask = NDArray[np.bool_]
 
@@ -25,9 +23,6 @@ MADE_AGAIN: Final = (
     "import"
 )
 """What to do about a mask in use that is lost."""
-
-HALF: Final = 0.5
-"""Of full white: from here on a sample is damaged; brushes have soft edges."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,7 @@ def export(task: Painting) -> Written | Edited | Useless:
     told = fingerprint(mask)
     try:
         if task.path.exists():
-            there = fingerprint(read_painting(task.path, shape))
+            there = fingerprint(read_mask(task.path, shape))
             if there == told:
                 return Written(told)
             if there != task.exported:
@@ -121,7 +116,7 @@ def read(task: Painting) -> Painted | Unchanged | Useless:
     """What somebody painted, unless nobody changed it."""
     photograph, shape = task.photograph, _shape(task.photograph)
     try:
-        mask = read_painting(task.path, shape)
+        mask = read_mask(task.path, shape)
     except PhotographError as error:
         return Useless(error.reason)
     if fingerprint(mask) == task.exported:
@@ -137,55 +132,6 @@ def read(task: Painting) -> Painted | Unchanged | Useless:
     return Painted(
         np.packbits(mask).tobytes(), shape, int(mask.sum()), [row_of(region) for region in regions]
     )
-
-
-def read_painting(path: Path, shape: tuple[int, int]) -> Mask:
-    """A mask that any program wrote as PNG: of any depth, grey, colour or palette, with soft edges, transparent.
-
-    Returns
-    -------
-    (H, W) bool, True where the brightest colour, as far as it is opaque, is at least half of white.
-
-    Raises
-    ------
-    PhotographError
-        It cannot be read, is no PNG, is too dark to mark anything, or is not as large as its photograph.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PhotographError(path, f"it cannot be read: {error.strerror}") from None
-    width, height = png.dimensions(path, data)
-    if (height, width) != shape:
-        turned = (
-            " It is turned: photographs are masked as their scanners stored them."
-            if (width, height) == shape and height != width
-            else ""
-        )
-        raise PhotographError(
-            path,
-            f"it is {width}x{height} px, its photograph {shape[1]}x{shape[0]} px; paint it at the photograph's size."
-            + turned,
-        )
-    if width * height > MASK_MAX_PIXELS:
-        raise PhotographError(path, f"it has more than {MASK_MAX_PIXELS:,} px")
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.dtype not in (np.uint8, np.uint16):
-        raise PhotographError(path, "the PNG is damaged; save it again")
-    mask, brightest = _marked(np.asarray(decoded))
-    if not mask.any():
-        refuse_dark(path, brightest)
-    return mask
-
-
-def _marked(samples: NDArray[Any]) -> tuple[Mask, float]:
-    """What is damaged by the samples of a PNG, and how bright its brightest opaque sample is, of 1."""
-    white = 65535 if samples.dtype == np.uint16 else 255
-    brightest = samples if samples.ndim == 2 else samples[..., :3].max(axis=2)
-    if samples.ndim == 3 and samples.shape[2] == 4:
-        shown = brightest.astype(np.float32) * samples[..., 3]
-        return np.asarray(shown >= HALF * white * white), float(shown.max()) / white**2
-    return np.asarray(brightest >= HALF * white), float(brightest.max()) / white
 
 
 def _shape(photograph: MaskedPhotograph) -> tuple[int, int]:

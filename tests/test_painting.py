@@ -8,7 +8,8 @@ from PIL import Image
 
 from archive_restore.detection import KINDS, PAINTED, Kind, ScoreMap, painted
 from archive_restore.errors import PhotographError
-from archive_restore.painting import fingerprint, read_painting
+from archive_restore.painting import fingerprint
+from archive_restore.photos.mask_files import read_mask
 
 SHAPE = (20, 30)
 TRUTH = np.zeros(SHAPE, bool)
@@ -44,7 +45,7 @@ def test_a_mask_is_the_same_in_whatever_way_it_was_saved(
     tmp_path: Path, image: Image.Image, options: dict[str, object]
 ) -> None:
     image.save(tmp_path / "mask.png", **options)
-    mask = read_painting(tmp_path / "mask.png", SHAPE)
+    mask = read_mask(tmp_path / "mask.png", SHAPE)
     assert mask.dtype == bool
     assert (mask == TRUTH).all()
     assert fingerprint(mask) == fingerprint(TRUTH)
@@ -56,12 +57,12 @@ def test_soft_edges_are_damage_from_half_of_white(tmp_path: Path, mode: str) -> 
     whole = Image.new("L", ramp.size, 255)
     image = Image.merge("RGBA", (whole, whole, whole, ramp)) if mode == "alpha" else ramp.convert(mode)
     image.save(tmp_path / "mask.png")
-    assert read_painting(tmp_path / "mask.png", (2, 256))[0].tolist() == [False] * 128 + [True] * 128
+    assert read_mask(tmp_path / "mask.png", (2, 256))[0].tolist() == [False] * 128 + [True] * 128
 
 
 def test_what_was_rubbed_out_of_a_layer_is_no_damage(tmp_path: Path) -> None:
     Image.merge("RGBA", (WHITE, WHITE, WHITE, Image.new("L", GREY.size))).save(tmp_path / "mask.png")
-    assert not read_painting(tmp_path / "mask.png", SHAPE).any()
+    assert not read_mask(tmp_path / "mask.png", SHAPE).any()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_mask_that_says_1_for_damaged_is_refused_instead_of_marking_nothing(
 ) -> None:
     image.save(tmp_path / "mask.png")
     with pytest.raises(PhotographError, match=r"marks nothing.*draw damage in white"):
-        read_painting(tmp_path / "mask.png", SHAPE)
+        read_mask(tmp_path / "mask.png", SHAPE)
 
 
 def test_a_damaged_png_is_refused_by_name(tmp_path: Path) -> None:
@@ -87,9 +88,9 @@ def test_a_damaged_png_is_refused_by_name(tmp_path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(PhotographError, match=r"mask\.png"):
-        read_painting(path, SHAPE)
-    with pytest.raises(PhotographError, match="cannot be read"):
-        read_painting(tmp_path / "none.png", SHAPE)
+        read_mask(path, SHAPE)
+    with pytest.raises(PhotographError, match="is missing"):
+        read_mask(tmp_path / "none.png", SHAPE)
 
 
 def test_painted_regions_have_the_kind_of_what_lies_under_a_tenth_of_them() -> None:

@@ -1,6 +1,7 @@
 """Mask files: PNGs of a photograph's size, white where it is damaged."""
 
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -11,19 +12,20 @@ from archive_restore.errors import PhotographError, UnreadablePhotographError
 from archive_restore.photos import png
 from archive_restore.photos.large import open_file
 
-MASK_THRESHOLD = 128  # a sample from here on means damaged; masks drawn by hand have soft edges
-MASK_MAX_PIXELS = 1_000_000_000  # for a mask whose photograph was refused anyway
-
 
 def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The mask in a PNG, (H, W) bool, True = damaged (a sample of 128 or more in any channel but alpha).
+    """The mask in a PNG as any program writes it: of any depth, grey, colour or palette, with soft edges, transparent.
 
     Parameters
     ----------
     path : Path
-        An 8-bit or 1-bit PNG; 255 = damaged.
+        A PNG; white = damaged.
     shape : tuple
         The photograph's (H, W) or (H, W, 3).
+
+    Returns
+    -------
+    (H, W) bool, True where the brightest colour, as far as it is opaque, is at least half of white.
 
     Raises
     ------
@@ -40,27 +42,37 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     height, width = shape[:2]
     stored = png.dimensions(path, data)
     if stored != (width, height):
+        turned = stored == (height, width)
         raise PhotographError(
             path,
             f"the mask is {stored[0]}x{stored[1]} px, its photograph {width}x{height} px; "
-            "make the mask at the photograph's size",
+            "make the mask at the photograph's size"
+            + (". It is turned: photographs are masked as their scanners stored them" if turned else ""),
         )
     try:
         samples = imagecodecs.png_decode(data)
     except Exception as error:  # the decoder's own exception classes differ between versions
         raise UnreadablePhotographError(path, f"the mask is a damaged PNG ({error})") from None
-    if samples.dtype != np.uint8:
-        raise PhotographError(path, "the mask is not 8-bit; save it as an 8-bit PNG, 255 = damaged")
-    if samples.ndim == 3:
-        colours = samples.shape[2] - 1 if samples.shape[2] in (2, 4) else samples.shape[2]
-        samples = samples[..., :colours].max(axis=2)
-    mask = np.asarray(samples >= MASK_THRESHOLD)
+    mask, brightest = _marked(samples)
     if not mask.any():
-        refuse_dark(path, float(samples.max()) / 255)
+        _refuse_dark(path, brightest)
     return mask
 
 
-def refuse_dark(path: Path, brightest: float) -> None:
+def _marked(samples: NDArray[Any]) -> tuple[NDArray[np.bool_], float]:
+    """What is damaged by the samples of a PNG, and how bright its brightest opaque sample is, of 1."""
+    white = int(np.iinfo(samples.dtype).max)
+    half = (white + 1) // 2
+    if samples.ndim == 2:
+        return np.asarray(samples >= half), float(samples.max()) / white
+    if samples.shape[2] in (2, 4):
+        shown = samples[..., :-1].max(axis=2).astype(np.float32) * samples[..., -1]
+        return np.asarray(shown >= white * white / 2), float(shown.max()) / white**2
+    brightest = samples.max(axis=2)
+    return np.asarray(brightest >= half), float(brightest.max()) / white
+
+
+def _refuse_dark(path: Path, brightest: float) -> None:
     """Refuses a mask that marks nothing though somebody drew on it, as where 1 was written for damaged.
 
     Parameters
@@ -79,7 +91,7 @@ def refuse_dark(path: Path, brightest: float) -> None:
         raise PhotographError(
             path,
             f"the mask marks nothing: its brightest sample is {255 * brightest:.3g} of 255, and damaged is what has "
-            f"{MASK_THRESHOLD} or more; draw damage in white (255), or leave the mask wholly black where there is none",
+            f"128 or more; draw damage in white (255), or leave the mask wholly black where there is none",
         )
 
 
