@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +17,12 @@ from archive_restore.detection import PAINTED, Policy
 from archive_restore.durable import write_durably
 from archive_restore.errors import InputError, StorageError, printable
 from archive_restore.home import Home
-from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, WorkerLock
+from archive_restore.ledger import Archive, KnownFile, Ledger, MaskedPhotograph, WorkerLock
 from archive_restore.masking import Masked, Masking, masked
 from archive_restore.painting import Edited, Painted, Painting, Unchanged, Useless, Written, export, read
 from archive_restore.photos.archive import FoundFile, check_archive, check_output, walk
 from archive_restore.photos.mask_files import write_mask
+from archive_restore.photos.names import by_fold, the_one_like
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
 from archive_restore.scanned import scanned_archives
@@ -221,6 +223,7 @@ def _paintings(
     folder: Path, listed: _List, archive: Archive, ledger: Ledger, home: Home, summary: MasksSummary
 ) -> Iterator[Painting]:
     """The masks in the folder, each with its photograph; what is of no photograph is left alone."""
+    names = _Names(listed, archive, ledger)
 
     def unreachable(path: Path, error: OSError) -> None:
         reason = f"cannot be opened: {error.strerror or error}. Correct that, then import again"
@@ -228,26 +231,55 @@ def _paintings(
 
     for found in walk(folder, on_error=unreachable):
         path = found.path(folder)
-        photograph, reason = _photograph_of(found, listed, archive, ledger)
+        exported = names.exported(found.relative)
+        photograph, reason = _photograph_of(found, exported, names, archive, ledger)
         if photograph is None:
             summary.left_alone.append(LeftAlone(path, reason))
             continue
         # What somebody had painted already is wanted again where a reset has taken it back.
-        by_hand = found.relative in listed.masks and listed.masks[found.relative].by_hand
-        yield Painting(path, photograph, home, None if by_hand else listed.fingerprint(found.relative))
+        told = None if exported is None or exported.by_hand else exported.fingerprint
+        yield Painting(path, photograph, home, told)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What is called as a mask is, also where another system spelt it otherwise: macOS decomposes "ä"."""
+
+    listed: _List
+    archive: Archive
+    ledger: Ledger
+
+    def exported(self, mask: bytes) -> _Exported | None:
+        """What was last written as the mask at this path."""
+        spelt = mask if mask in self.listed.masks else the_one_like(mask, self._masks)
+        return None if spelt is None else self.listed.masks[spelt]
+
+    def photograph(self, relative: bytes) -> KnownFile | None:
+        """What the archive has at this path."""
+        known = self.ledger.known_at(self.archive.id, [relative]).get(relative)
+        spelt = the_one_like(relative, self._photographs) if known is None else None
+        return known if spelt is None else self.ledger.known_at(self.archive.id, [spelt]).get(spelt)
+
+    @cached_property
+    def _masks(self) -> dict[str, list[bytes]]:
+        return by_fold(self.listed.masks)
+
+    @cached_property
+    def _photographs(self) -> dict[str, list[bytes]]:
+        return by_fold(relative for _, relative in self.ledger.present(self.archive.id))
 
 
 def _photograph_of(
-    found: FoundFile, listed: _List, archive: Archive, ledger: Ledger
+    found: FoundFile, exported: _Exported | None, names: _Names, archive: Archive, ledger: Ledger
 ) -> tuple[MaskedPhotograph | None, str]:
     """The photograph of a mask, or why there is none."""
     if not found.relative.lower().endswith(SUFFIX):
         return None, "it is no PNG; save the mask as PNG"
-    if found.relative in listed.masks:
-        sha256: str | None = listed.masks[found.relative].photograph
+    if exported is not None:
+        sha256: str | None = exported.photograph
     else:
         relative = found.relative[: -len(SUFFIX)]
-        known = ledger.known_at(archive.id, [relative]).get(relative)
+        known = names.photograph(relative)
         if known is None:
             name = printable(os.fsdecode(relative))
             return None, f"there is no photograph {name} in {printable(archive.root)} that was scanned"

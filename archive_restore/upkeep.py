@@ -271,7 +271,7 @@ def _keep_aside(ledger: Path, target: Path) -> None:
     with _said_of(ledger):
         for (
             suffix
-        ) in BESIDE:  # of a damaged one alone; beside the new one it would be taken for its last commits
+        ) in BESIDE:  # of a damaged one alone: beside the new one it would be taken for its last commits
             part = ledger.with_name(ledger.name + suffix)
             if part.exists():
                 part.replace(target.with_name(target.name + suffix))

@@ -106,6 +106,30 @@ def test_a_mask_is_imported_also_where_the_one_in_use_cannot_be_read(
     assert (archive.mask("b.jpg") == drawn).all()
 
 
+@pytest.mark.parametrize("exports", [True, False])
+def test_a_mask_whose_name_another_system_spelt_otherwise_is_its_photographs(
+    archive: ScoredArchive, out: Path, exports: bool
+) -> None:
+    composed, decomposed = "J\u00e4ger.jpg", "Ja\u0308ger.jpg"
+    archive.add(composed, {Kind.SCRATCH: line(5, 200)})
+    if exports:
+        exported(archive, out)
+        (out / f"{composed}.png").rename(out / f"{decomposed}.png")
+        assert imported(archive, out).unchanged == 3
+    drawn = paint(out / f"{decomposed}.png")
+    told = imported(archive, out)
+    assert (told.masks, told.left_alone) == (1, [])
+    assert (archive.mask(composed) == drawn).all()
+
+
+def test_a_mask_that_may_be_of_two_photographs_is_left_alone(archive: ScoredArchive, out: Path) -> None:
+    archive.add("x.jpg", {})
+    archive.add("X.jpg", {})
+    paint(out / "X.JPG.png")
+    [left] = imported(archive, out).left_alone
+    assert "there is no photograph X.JPG" in left.reason
+
+
 def test_an_edited_mask_is_used_counted_and_named_by_what_lies_under_it(
     archive: ScoredArchive, out: Path
 ) -> None:

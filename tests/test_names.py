@@ -64,6 +64,16 @@ def test_a_disk_that_tells_names_apart_does_not_fold_and_nothing_is_left_on_it(t
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_names_have_no_umlauts_a_disk_does_not_fold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touch(path: Path) -> None:
+        path.name.encode("ascii")
+
+    monkeypatch.setattr(Path, "touch", touch)
+    assert not folds(tmp_path)
+
+
 def test_on_a_disk_that_folds_every_photograph_is_restored_under_a_name_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 import os
 import secrets
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def folds(folder: Path) -> bool:
     """Whether names that differ only in case or Unicode normal form are one name in `folder`.
 
     Told by trying: a hidden file is made and removed in it, or in its nearest parent that exists. False where
-    nothing can be written; the first photograph will say so.
+    nothing can be written, the first photograph will say so, or where names have no "ä".
     """
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
@@ -32,13 +32,27 @@ def folds(folder: Path) -> bool:
             return any(other.exists() for other in others)
         finally:
             probe.unlink()
-    except OSError:
+    except (OSError, UnicodeError):
         return False
 
 
 def folded(relative: bytes) -> str:
     """What names have in common that a folding disk takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.fsdecode(relative)).casefold())
+
+
+def the_one_like(relative: bytes, like: Mapping[str, Sequence[bytes]]) -> bytes | None:
+    """Of paths by what they fold to, the only one that folds as `relative` does; None if none or several do."""
+    alike = like.get(folded(relative), ())
+    return alike[0] if len(alike) == 1 else None
+
+
+def by_fold(relatives: Iterable[bytes]) -> dict[str, list[bytes]]:
+    """Paths by what they fold to."""
+    like: dict[str, list[bytes]] = {}
+    for relative in relatives:
+        like.setdefault(folded(relative), []).append(relative)
+    return like
 
 
 def apart(relatives: Iterable[bytes]) -> dict[bytes, bytes]:
