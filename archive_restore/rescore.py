@@ -191,7 +191,7 @@ class _Rescoring:
         for standing in (self.summary.before, self.summary.after):
             standing.photographs += found
             standing.pixels += photograph.covered * photograph.files
-        self.summary.held += photograph.states.count(State.HELD)
+        self.summary.held += _waiting(photograph) if self._large(photograph, photograph.covered) else 0
 
     def _count(self, photograph: MaskedPhotograph, result: Masked) -> None:
         """What becomes of the files, as the ledger will decide it."""
@@ -200,16 +200,23 @@ class _Rescoring:
         for standing, covered in ((summary.before, photograph.covered), (summary.after, result.covered)):
             standing.photographs += files if covered else 0
             standing.pixels += covered * files
-        large = result.covered > max(self.share * photograph.pixels, photograph.allowed)
-        waiting = sum(state in WAITING for state in photograph.states)
+        waiting = _waiting(photograph)
         again = _done(photograph) if self.again and result.changed else 0
         if result.covered:
             joining = files - len(photograph.states) + again
             summary.joining += joining
-            summary.held += (waiting + joining) if large else 0
+            summary.held += (waiting + joining) if self._large(photograph, result.covered) else 0
         else:
             summary.joining += again
             summary.leaving += waiting - photograph.anew
+
+    def _large(self, photograph: MaskedPhotograph, covered: int) -> bool:
+        """Whether a photograph is held for a look with a mask of so many px, by what is chosen now."""
+        return covered > max(self.share * photograph.pixels, photograph.allowed)
+
+
+def _waiting(photograph: MaskedPhotograph) -> int:
+    return sum(state in WAITING for state in photograph.states)
 
 
 def _done(photograph: MaskedPhotograph) -> int:

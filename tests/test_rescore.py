@@ -193,6 +193,17 @@ def test_what_is_queued_again_outside_of_the_part_is_told(archive: ScoredArchive
         assert [job.state for job in ledger.jobs() if job.sha256 == "stained"] == [State.HELD] * 3
 
 
+def test_a_dry_run_holds_what_the_command_would_hold_also_beside_restored_duplicates(
+    archive: ScoredArchive,
+) -> None:
+    with archive.ledger() as ledger:
+        ledger.adopt(1, b"sub/copy", 1, 1, "stained")
+    archive.restore("stained")
+    options = ScanOptions(level=0.9, max_coverage=0.01)
+    assert rescored(archive, options, dry_run=True) == rescored(archive, options)
+    assert archive.states() == {"stained": State.DONE, "sub/copy": State.HELD}
+
+
 def test_what_was_restored_and_has_no_damage_any_more_becomes_its_original(archive: ScoredArchive) -> None:
     archive.restore("sure")
     rescored(archive, ScanOptions(level=0.9), again=True)

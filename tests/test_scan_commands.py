@@ -266,7 +266,7 @@ def test_what_may_be_dust_or_snow_is_named_and_left_alone(archive: Path) -> None
     cv2.imwrite(str(archive / "text.png"), decorated("text", 2))
     said = " ".join(CliRunner().invoke(app, ["scan", str(archive), "--jobs", "1"]).stdout.split())
     assert "faint specks all over: dust and flakes, or snow and stars?" in said
-    assert "archive-restore rescore PHOTOGRAPH --sensitivity high" in said
+    assert "archive-restore rescore PHOTOGRAPH --sensitivity high --again" in said
 
     def unsure() -> list[str]:
         [known] = json.loads(typed("status", "--json").stdout)["archives"]

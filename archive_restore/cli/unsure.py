@@ -25,6 +25,6 @@ def show_unsure(unsure: Sequence[Path], archive: Path, *, previewed: bool = Fals
         root = shlex.quote(printable(archive))
         say(f"To see what a high sensitivity would take: archive-restore report {root} --preview SHEET.jpg")
     say(
-        "They are left alone. Where they are damage: archive-restore rescore PHOTOGRAPH --sensitivity high. "
+        "They are left alone. Where they are damage: archive-restore rescore PHOTOGRAPH --sensitivity high --again. "
         "Where they are not, the same without --sensitivity; then they are not listed any more."
     )
