@@ -99,7 +99,8 @@ class Outputs:
         moved: dict[Path, Path] = {}
         for job in self._ledger.astray(self._archive.id, output_folder(self._archive.root)):
             target = self.place(job)
-            if job.output is None or job.output == target or not job.path.exists():
+            there = os.path.exists(job.path)  # noqa: PTH110 (Path's raises where nobody may look)
+            if job.output is None or job.output == target or not there:
                 continue
             with suppress(PhotographError):
                 # Where two exchanged their places, the second one has made room for the first.

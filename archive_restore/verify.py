@@ -123,20 +123,21 @@ class _Verification:
         path = self.archive.root / os.fsdecode(relative)
         try:
             digest = file_sha256(path)
-        except (FileNotFoundError, NotADirectoryError):
-            if job is not None or not file.missing:
+        except OSError as error:
+            # A folder or a pipe in its place is none of ours.
+            if not _is_gone(path) and (os.path.isfile(path) or not os.path.exists(path)):  # noqa: PTH110, PTH113
+                self._fault(path, f"the original cannot be read: {error.strerror or error}")
+            elif job is not None or not file.missing:
                 self._gone(path, job)
             else:
                 self.summary.gone += 1
-        except OSError as error:
-            self._fault(path, f"the original cannot be read: {error.strerror or error}")
         else:
             if digest == file.sha256:
                 self.summary.originals += 1
                 if job is not None and job.state is not State.DONE:
                     self._waiting(job)
                 elif job is not None:
-                    self.summary.outputs += _output(job).exists()
+                    self.summary.outputs += not _is_gone(_output(job))
                     self.summary.faults += faults_of(job, self.home, max_pixels=self.max_pixels)
                 return
             if file.missing and job is None:
@@ -150,7 +151,7 @@ class _Verification:
     def _waiting(self, job: Job) -> None:
         """What was restored by a mask that has changed since."""
         output = _output(job)
-        if not output.exists():
+        if _is_gone(output):
             return
         self.summary.waiting += 1
         with suppress(OSError):
@@ -163,7 +164,7 @@ class _Verification:
     def _replaced(self, job: Job, now: KnownFile | None) -> None:
         """What was made of a photograph in whose place the scan found another."""
         output = _output(job)
-        if not output.exists():
+        if _is_gone(output):
             return
         waits = now is not None and now.needs_mask
         next_step = "It is to be restored anew: archive-restore status" if waits else TAKE_BACK
@@ -186,7 +187,7 @@ class _Verification:
         except FileNotFoundError:
             return  # both are gone: the original was named
         except OSError as error:
-            faults = [Fault(_output(job), _unreadable(error))]
+            faults = [_unreadable(_output(job), error)]
         except PhotographError as error:
             faults = [Fault(error.path, error.reason)]
         self.summary.outputs += 1
@@ -231,7 +232,7 @@ def faults_of(job: Job, home: Home, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
     except FileNotFoundError:
         return [Fault(output, f"it is gone. To have it again: {ANEW}")]
     except OSError as error:
-        return [Fault(output, _unreadable(error))]
+        return [_unreadable(output, error)]
     except PhotographError as error:
         return [Fault(error.path, error.reason)]
 
@@ -271,5 +272,18 @@ def _output(job: Job) -> Path:
     return job.output or job.path
 
 
-def _unreadable(error: OSError) -> str:
-    return f"cannot be read: {error.strerror or error}"
+def _is_gone(path: Path) -> bool:
+    """Whether it is certain that nothing is there: where nobody may look, reading it tells why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _unreadable(output: Path, error: OSError) -> Fault:
+    """Of an output, unless the error names another file: its mask."""
+    path = output if error.filename is None else Path(os.fsdecode(error.filename))
+    return Fault(path, f"cannot be read: {error.strerror or error}. Correct that, then verify again")

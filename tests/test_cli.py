@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import re
 import resource
 import subprocess
@@ -141,6 +143,17 @@ def test_ctrl_c_is_exit_code_130_and_says_how_to_go_on(capsys: pytest.CaptureFix
         guarded(interrupted)()
     assert stopped.value.exit_code == 130
     assert "same command goes on" in capsys.readouterr().err
+
+
+def test_a_folder_that_nobody_may_enter_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def closed() -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/closed/ledger.db")
+
+    with pytest.raises(typer.Exit) as ended:
+        guarded(closed)()
+    assert ended.value.exit_code == ExitCode.INPUT
+    said = " ".join(capsys.readouterr().err.split())
+    assert "No permission to look at ledger.db in /closed. Correct the permissions" in said
 
 
 def test_a_bug_is_not_hidden_as_a_user_error() -> None:

@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import shutil
@@ -327,3 +328,45 @@ def test_what_only_has_the_name_of_a_record_is_kept(tmp_path: Path, records: boo
     if records:
         [left] = summary.set_aside
         assert "a.jpg.json is in the way of its record" in left.reason
+
+
+def test_a_folder_in_the_place_of_a_gone_photograph_that_was_never_restored_is_no_fault(
+    archive: RestoredArchive,
+) -> None:
+    (archive.root / "undamaged.png").unlink()
+    (archive.root / "undamaged.png").mkdir()
+    assert "the original is gone" in faults(archive)["undamaged.png"]
+    with archive.ledger() as ledger:
+        ledger.mark_missing(1, [b"undamaged.png"])
+    summary = verified(archive)
+    assert (summary.gone, summary.faults, summary.proven) == (1, [], True)
+
+
+def closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody may enter it from now on; the tests may run as one who always may."""
+    usual = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if folder in path.parents:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+        return usual(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_folder_of_restored_photographs_that_nobody_may_enter_is_a_fault_of_each(
+    archive: RestoredArchive, monkeypatch: pytest.MonkeyPatch, waiting: bool
+) -> None:
+    if waiting:
+        archive.remask(b"sub/a.png")
+    closed(archive.output / "sub", monkeypatch)
+    assert faults(archive) == {"a.png": "cannot be read: Permission denied. Correct that, then verify again"}
+
+
+def test_a_mask_that_nobody_may_read_is_named(
+    archive: RestoredArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive.home.mask(str(archive.job(b"a.jpg").sha256))
+    closed(path.parent, monkeypatch)
+    assert "Permission denied" in faults(archive)[path.name]

@@ -5,8 +5,10 @@ their top, so that `--help` stays quick; numpy, OpenCV and torch are imported in
 """
 
 import functools
+import os
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,7 +16,7 @@ from typer.core import TyperCommand
 
 from archive_restore import __version__
 from archive_restore.cores import share_cores
-from archive_restore.errors import ArchiveRestoreError, ExitCode
+from archive_restore.errors import ArchiveRestoreError, ExitCode, printable
 
 COMMANDS = (
     "scan",
@@ -110,6 +112,17 @@ def guarded(command: Command) -> Command:
 
             show_error(str(error))
             raise typer.Exit(error.exit_code) from error
+        except PermissionError as error:  # a folder that may not be entered, most often the home
+            from archive_restore.console import show_error
+
+            if error.filename is None:
+                raise
+            path = Path(os.fsdecode(error.filename))
+            show_error(
+                f"No permission to look at {printable(path.name)} in {printable(path.parent)}. Correct the permissions "
+                "of that folder and of those it lies in, or run as their owner; then run the same command again."
+            )
+            raise typer.Exit(ExitCode.INPUT) from error
         except KeyboardInterrupt as interrupt:
             from archive_restore.console import show_error
 
