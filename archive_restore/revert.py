@@ -78,26 +78,31 @@ def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = F
 
 def _chosen(paths: Sequence[Path], jobs: list[Job], *, again: bool) -> list[Job]:
     """The jobs whose original or output lies at or below one of the paths, each once; reverted ones with `again`."""
-    chosen: dict[int, Job] = {}
-    for path in paths:
+    named: dict[tuple[str, ...], set[int]] = {}  # numbers of paths, by the parts of a place
+    for number, path in enumerate(paths):
         absolute = path.expanduser().absolute()
-        places = {absolute, absolute.parent.resolve() / absolute.name, absolute.resolve()}
-        found = [
-            job
-            for job in jobs
-            for place in (job.path, job.output or output_path(job))
-            if any(place.is_relative_to(one) for one in places)
-        ]
-        if not found:
+        for one in (absolute, absolute.parent.resolve() / absolute.name, absolute.resolve()):
+            named.setdefault(one.parts, set()).add(number)
+    depths = {len(parts) for parts in named}
+    found: list[dict[int, Job]] = [{} for _ in paths]
+    for job in jobs:
+        for place in (job.path, job.output or output_path(job)):
+            parts = place.parts
+            for depth in depths:
+                for number in named.get(parts[:depth], ()):
+                    found[number][job.id] = job
+    chosen: dict[int, Job] = {}
+    for path, there in zip(paths, found, strict=True):
+        if not there:
             raise InputError(
                 f"Nothing at {printable(path)} was restored. See archive-restore status, or name the original."
             )
-        taken = [job for job in found if again or job.state is not State.REJECTED]
+        taken = {number: job for number, job in there.items() if again or job.state is not State.REJECTED}
         if not taken:
             raise InputError(
                 f"What was restored at {printable(path)} was reverted before. To restore it again, add --again."
             )
-        chosen |= {job.id: job for job in taken}
+        chosen |= taken
     return list(chosen.values())
 
 

@@ -15,7 +15,7 @@ from archive_restore.progress import Progress
 from archive_restore.set_aside import noting_unreachable
 
 TOGETHER: Final = 1_000
-"""Files that the ledger is asked about at once."""
+"""Files that the ledger is asked, or told, about at once: others may write in between."""
 
 
 @dataclass
@@ -102,7 +102,8 @@ def survey_files(compared: Comparison, ledger: Ledger, progress: Progress) -> Su
     gone = (relative for file_id, relative in there if file_id not in stay)
     for some in iter(lambda: list(islice(gone, TOGETHER)), []):
         ledger.mark_missing(compared.archive_id, some)
-    ledger.mark_found(found_again)
+    for start in range(0, len(found_again), TOGETHER):
+        ledger.mark_found(found_again[start : start + TOGETHER])
     return survey
 
 

@@ -344,3 +344,22 @@ def test_a_content_is_found_among_many_without_walking_through_them(ledger: Ledg
     steps = [row["detail"] for row in plan]
     assert not [step for step in steps if step.startswith("SCAN")]
     assert any("files" in step and "photograph_id=?" in step for step in steps)
+
+
+def test_the_hundredth_copy_takes_no_longer_than_the_tenth(ledger: Ledger) -> None:
+    archive = filled(ledger, "a")
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    ledger._connection._database.conn.set_progress_handler(step, 1)
+    taken = []
+    for number in range(100):
+        steps = 0
+        assert ledger.adopt(archive, b"%03d.jpg" % number, 10, 1, "A")
+        taken.append(steps)
+    ledger._connection._database.conn.set_progress_handler(None, 1)
+    assert taken[99] < 1.2 * taken[9]
+    assert ledger.counts().states[State.QUEUED] == 101

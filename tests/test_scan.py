@@ -1,5 +1,6 @@
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ from archive_restore.detection import Kind, ScoreMap, Sensitivity
 from archive_restore.errors import InputError, LockedError
 from archive_restore.examine import Detector, ScanOptions
 from archive_restore.home import Home
-from archive_restore.ledger import Job, Stage, State, WorkerLock, open_ledger
+from archive_restore.ledger import Job, Ledger, Stage, State, WorkerLock, open_ledger
 from archive_restore.photos.mask_files import read_mask, write_mask
 from archive_restore.progress import NullProgress
 from archive_restore.scan import ScanSummary, scan
@@ -149,6 +150,28 @@ def test_a_moved_photograph_keeps_its_done_job_and_is_not_searched_again(archive
     summary, [job] = scanned(archive)
     assert (summary.examined, summary.recognised, summary.counts.missing) == (0, 1, 0)
     assert (job.relative, job.state) == (b"sub/renamed.png", State.DONE)
+
+
+def test_what_is_found_again_is_told_in_parts_so_that_others_may_write(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned(archive)
+    away = archive.rename(archive.with_name("away"))
+    archive.mkdir()
+    scanned(archive)
+    archive.rmdir()
+    away.rename(archive)
+    told: list[int] = []
+    mark_found = Ledger.mark_found
+
+    def telling(ledger: Ledger, file_ids: Collection[int]) -> None:
+        told.append(len(file_ids))
+        mark_found(ledger, file_ids)
+
+    monkeypatch.setattr("archive_restore.survey.TOGETHER", 1)
+    monkeypatch.setattr(Ledger, "mark_found", telling)
+    summary, _ = scanned(archive)
+    assert (summary.counts.missing, told) == (0, [1, 1])
 
 
 def test_an_edited_photograph_is_searched_and_queued_again(archive: Path) -> None:

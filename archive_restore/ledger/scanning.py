@@ -164,8 +164,8 @@ class ScanVerbs(Verbs):
             rows = self._connection.rows("SELECT id FROM photographs WHERE sha256 = ?", (sha256,))
             if not rows:
                 return False
-            self._place(archive_id, relative, size, modified_ns, rows[0]["id"])
-            self._queue(rows[0]["id"])
+            file_id = self._place(archive_id, relative, size, modified_ns, rows[0]["id"])
+            self._queue(rows[0]["id"], file_id)
             return True
 
     def record_failure(
@@ -308,23 +308,25 @@ class ScanVerbs(Verbs):
         )
         return int(moved[0]["id"])
 
-    def _queue(self, photograph_id: int) -> None:
-        """One job for each damaged file of this content that has none; none waits where no damage is left.
+    def _queue(self, photograph_id: int, file_id: int | None = None) -> None:
+        """One job for each damaged file of this content that has none; none waits where no damage is left. With
+        `file_id` for that file alone, so that many copies take no time each.
 
         What was restored once stays to be done: its output has to become what the mask says.
         """
         damaged = "EXISTS (SELECT 1 FROM regions WHERE photograph_id = :photograph)"
-        values = {"photograph": photograph_id, "now": self._now()}
+        files = "photograph_id = :photograph" if file_id is None else "id = :file"
+        values = {"photograph": photograph_id, "file": file_id, "now": self._now()}
         self._connection.execute(
             "INSERT INTO jobs (file_id, archive_id, state, queued_at, missing) "
             "SELECT id, archive_id, 'queued', :now, missing_since IS NOT NULL FROM files "
-            f"WHERE photograph_id = :photograph AND {damaged} "
+            f"WHERE {files} AND {damaged} "
             "ON CONFLICT (file_id) DO NOTHING",
             values,
         )
         self._connection.execute(
             "DELETE FROM jobs WHERE (state IN ('queued', 'held') OR (state = 'failed' AND stage = 'run')) "
             "AND NOT EXISTS (SELECT 1 FROM outputs WHERE job_id = jobs.id) AND file_id IN "
-            f"(SELECT id FROM files WHERE photograph_id = :photograph) AND NOT {damaged}",
+            f"(SELECT id FROM files WHERE {files}) AND NOT {damaged}",
             values,
         )
