@@ -77,7 +77,20 @@ class Handling:
         if not mask_file.exists():
             raise PhotographError(job.path, "its mask is missing; scan the archive again, then retry")
         header = photograph.header
-        return Loaded(photograph, read_mask(mask_file, (header.height, header.width)))
+        try:
+            mask = read_mask(mask_file, (header.height, header.width))
+        except PhotographError as error:
+            by_hand = mask_file == self._home.edited_mask(str(job.sha256))
+            step = (
+                "import it again, or: archive-restore masks reset"
+                if by_hand
+                else "archive-restore scan --anew"
+            )
+            raise PhotographError(
+                mask_file,
+                f"its mask {printable(mask_file)} cannot be used: {error.reason}. {step}, then retry",
+            ) from error.__context__  # which tells whether it may pass
+        return Loaded(photograph, mask)
 
     def save(self, job: Job, loaded: Loaded, pages: tuple[Samples, ...]) -> str:
         """Writes the restored photograph and tells the ledger; returns what its record notes.

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from io import BufferedReader
 from pathlib import Path
 
 import imagecodecs
@@ -20,6 +21,7 @@ from archive_restore.ledger import (
     is_held,
     open_ledger,
 )
+from archive_restore.photos import large
 from archive_restore.photos.codecs import decode, file_sha256
 from archive_restore.photos.mask_files import read_mask, write_mask
 from archive_restore.run import output_path
@@ -150,6 +152,40 @@ def test_what_has_the_name_of_a_record_costs_its_photograph_alone(prepared: Call
     assert "001.png.json is in the way of its record" in reasons["001.png"]
     assert brackets.exists()
     assert pipe.exists()
+
+
+def test_a_mask_that_cannot_be_read_is_named_with_what_makes_it_anew(
+    prepared: Callable[[int], Tried],
+) -> None:
+    tried = prepared(2)
+    detected = tried.home.mask(file_sha256(tried.archive / "000.png"))
+    painted = tried.home.edited_mask(file_sha256(tried.archive / "sub/001.png"))
+    painted.parent.mkdir(parents=True)
+    for path in (detected, painted):
+        path.write_bytes(b"no PNG")
+    reasons = {one.path.name: one.reason for one in tried.run().set_aside}
+    assert f"its mask {detected} cannot be used: not a PNG file" in reasons["000.png"]
+    assert reasons["000.png"].endswith("archive-restore scan --anew, then retry")
+    assert f"its mask {painted} cannot be used" in reasons["001.png"]
+    assert reasons["001.png"].endswith("import it again, or: archive-restore masks reset, then retry")
+
+
+def test_a_mask_on_a_disk_that_does_not_answer_is_tried_again(
+    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = prepared(1)
+    usual, asked = large.open_file, 0
+
+    def shaky(path: Path) -> BufferedReader:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return usual(path)
+
+    monkeypatch.setattr("archive_restore.photos.mask_files.open_file", shaky)
+    summary = tried.run(clock=Simulated())
+    assert (summary.restored, summary.set_aside, asked) == (1, [], 2)
 
 
 def test_a_vanished_archive_stops_the_run_and_keeps_the_queue(prepared: Callable[[int], Tried]) -> None:
