@@ -87,7 +87,11 @@ def move_durably(path: Path, target: Path) -> None:
             with path.open("rb") as file:
                 empty = not os.fstat(file.fileno()).st_size  # which nothing can map
                 data = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            write_durably(target, data, like=path)
+            try:
+                write_durably(target, data, like=path)
+            finally:
+                if not isinstance(data, bytes):
+                    data.close()  # a file that is mapped cannot be removed everywhere
             path.unlink()
         for folder in {path.parent, target.parent}:
             _sync_folder(folder)

@@ -1,4 +1,5 @@
 import errno
+import mmap
 import os
 import stat
 from pathlib import Path
@@ -229,8 +230,16 @@ def test_a_move_to_another_disk_is_a_copy(
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         return replace(self, to)
 
+    usual, mapped = mmap.mmap, []
+
+    def kept(*given: int, access: int) -> mmap.mmap:
+        mapped.append(usual(*given, access=access))
+        return mapped[-1]
+
     monkeypatch.setattr(Path, "replace", other_disk)
+    monkeypatch.setattr(mmap, "mmap", kept)
     move_durably(path, target)
+    assert [one.closed for one in mapped] == [True] * bool(content)
     assert target.read_bytes() == content
     assert target.stat().st_mtime_ns == 10**18
     assert not path.exists()

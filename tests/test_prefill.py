@@ -90,13 +90,3 @@ def test_the_middle_of_a_deep_hole_is_the_coarser_picture_and_its_rim_is_not():
     assert filled[40, 40] == 200
     assert filled[10, 40] < 80
     assert (filled[~mask] == 50).all()
-
-
-def test_thin_holes_are_not_deep_and_wide_ones_are():
-    thin = np.zeros((50, 50), bool)
-    thin[20:25] = True
-    wide = np.zeros((50, 50), bool)
-    wide[10:40, 10:40] = True
-    assert not prefill.is_deep(thin)
-    assert prefill.is_deep(wide)
-    assert not prefill.is_deep(np.zeros((5, 5), bool))

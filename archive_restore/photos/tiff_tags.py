@@ -47,7 +47,6 @@ _PHOTOMETRIC_NAMES = {
 _SAMPLE_FORMAT_NAMES = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 _CMYK_INKS = 1
 _FEW_BITS = (1, 2, 4)  # a pixel of one sample
-_LONGEST_COLOUR_MAP = 3 * 256
 
 
 def refusal(data: Data, directory: Directory) -> str | None:

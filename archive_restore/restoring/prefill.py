@@ -47,11 +47,6 @@ def depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     return np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3), np.float32)
 
 
-def is_deep(mask: NDArray[np.bool_]) -> bool:
-    """Whether some hole pixel lies so far from the rim that the coarser picture is needed."""
-    return bool(mask.any()) and float(depth(mask).max()) > SHALLOW
-
-
 def halve(picture: NDArray[Sample], mask: NDArray[np.bool_]) -> tuple[NDArray[Sample], NDArray[np.bool_]]:
     """Half the resolution, from known samples only.
 
