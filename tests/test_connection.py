@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from archive_restore.ledger.connection import Connection
+from archive_restore.errors import LedgerError
+from archive_restore.ledger.connection import WITHOUT_FLUSH, Connection
 
 
 @pytest.fixture
@@ -63,3 +64,12 @@ def test_a_transaction_whose_begin_was_interrupted_ends(
     with pytest.raises(KeyboardInterrupt), connection.transaction():
         pytest.fail("it did not begin")
     assert not connection._database.conn.in_transaction
+
+
+def test_only_what_need_not_be_flushed_is_not(connection: Connection) -> None:
+    before = connection.rows("PRAGMA synchronous")
+    assert connection.rows("PRAGMA synchronous", flushed=False) == [{"synchronous": WITHOUT_FLUSH}]
+    assert connection.rows("PRAGMA synchronous") == before != [{"synchronous": WITHOUT_FLUSH}]
+    with pytest.raises(LedgerError):
+        connection.rows("SELECT nothing", flushed=False)
+    assert connection.rows("PRAGMA synchronous") == before

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from archive_restore.ledger import Job, Ledger, RegionRow, ScannedPhotograph, State, open_ledger
+from archive_restore.ledger.running import Queue
 
 PIXELS = 100 * 50
 
@@ -170,6 +171,9 @@ def test_a_new_mask_takes_away_what_a_dead_run_holds(ledger: Ledger) -> None:
     remasked(ledger, "a", 200, again=True)
     assert states(ledger)["/photos/a"] is State.QUEUED
     assert not ledger.finish(job, output=Path("/out/a"), output_sha256="late", model=None)
+    assert ledger.claim("worker", 9) == []
+    [again] = ledger.claim("worker", 9, queue=Queue.SUSPECT)  # it may have killed that run
+    assert (again.id, again.crashes) == (job.id, 1)
 
 
 def test_the_number_of_a_job_that_was_deleted_is_never_given_again(ledger: Ledger) -> None:
@@ -197,3 +201,16 @@ def test_photographs_are_told_once_with_what_stands_of_them(ledger: Ledger) -> N
     assert ledger.masked_content(archive, "unknown") is None
     restored(ledger)
     assert next(iter(ledger.masked(archive))).restored
+
+
+def test_what_is_held_is_told_by_the_share_of_its_mask(ledger: Ledger) -> None:
+    for name, side, covered in (
+        ("b", 100, 3000),
+        ("a", 100, 3000),
+        ("most", 100, 9000),
+        ("wide", 1000, 200_000),
+    ):
+        photograph = ScannedPhotograph(name.encode(), 1, 1, name, "jpeg", side, side, "normal", covered)
+        ledger.record(ledger.add_archive(Path("/photos")), photograph, regions(covered))
+    assert [held.path.name for held in ledger.held()] == ["most", "a", "b", "wide"]
+    assert [held.path.name for held in ledger.held(limit=1)] == ["most"]

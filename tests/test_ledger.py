@@ -363,3 +363,21 @@ def test_the_hundredth_copy_takes_no_longer_than_the_tenth(ledger: Ledger) -> No
     ledger._connection._database.conn.set_progress_handler(None, 1)
     assert taken[99] < 1.2 * taken[9]
     assert ledger.counts().states[State.QUEUED] == 101
+
+
+def test_what_was_made_of_a_photograph_is_known_in_all_of_its_places(ledger: Ledger) -> None:
+    archive = filled(ledger, "a", "b")
+    assert ledger.adopt(archive, b"copy.jpg", 10, 1, "A")
+    assert finished(ledger, claimed(ledger), "/out/a.jpg")
+    made = {job.relative: ledger.wrote_for(job, "restored A") for job in ledger.jobs()}
+    assert made == {b"a.jpg": True, b"copy.jpg": True, b"b.jpg": False}
+
+
+def test_a_job_that_was_taken_up_since_is_not_reverted(ledger: Ledger) -> None:
+    filled(ledger, "a")
+    assert finished(ledger, claimed(ledger), "/out/a.jpg")
+    [before] = ledger.restored()
+    assert ledger.revert(before, again=True)
+    assert finished(ledger, claimed(ledger), "/out/a.jpg")
+    assert not ledger.revert(before, again=False)
+    assert states(ledger) == {b"a.jpg": State.DONE}

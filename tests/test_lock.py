@@ -100,3 +100,23 @@ def test_a_lock_file_that_cannot_be_made_is_refused_in_words(tmp_path: Path) -> 
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"worker\.lock.*ARCHIVE_RESTORE_HOME"):
         WorkerLock(tmp_path / "file" / "worker.lock").__enter__()
+
+
+def test_a_lock_file_that_is_deleted_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, usual = tmp_path / "worker.lock", WorkerLock._open
+    opened = 0
+
+    def deleted(lock: WorkerLock) -> int:
+        nonlocal opened
+        opened += 1
+        descriptor = usual(lock)
+        if opened == 1:
+            path.unlink()
+        return descriptor
+
+    monkeypatch.setattr(WorkerLock, "_open", deleted)
+    with WorkerLock(path):
+        assert is_held(path)
+    assert opened == 2

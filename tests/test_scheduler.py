@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from archive_restore.restoring.levels import Level, Painting, coarse_to_fine
 from archive_restore.restoring.scheduler import BATCHES_AHEAD, Cut, Scheduler
+from archive_restore.restoring.windows import Window
 
 SIZE, CONTEXT = 32, 8
 
@@ -233,3 +234,33 @@ def test_a_lane_is_entered_once_and_batches_are_told_where_the_scheduler_runs() 
     assert threading.get_ident() not in entered
     assert {thread for thread, _ in told} == {threading.get_ident()}
     assert sum(windows for _, windows in told) == 48
+
+
+class Uncuttable(Level):
+    def cut(self, window: Window) -> Cut:
+        raise OSError(window)
+
+
+def test_a_photograph_of_which_nothing_can_be_cut_comes_back_once() -> None:
+    def crashing() -> Painting:
+        pixels, mask = photograph(3)
+        level = Uncuttable(pixels, mask, mask, None, size=SIZE, context=CONTEXT)
+        yield level
+        return level.composite()
+
+    scheduler: Scheduler[int] = Scheduler(Network(), room=lambda shape: 2, max_pixels=10**9)
+    [(_, outcome)] = scheduler.run([(0, crashing(), 1)])
+    assert isinstance(outcome, OSError)
+
+
+def test_parts_of_a_batch_go_ahead_only_as_far_as_a_lane_has_nothing_to_do_next() -> None:
+    ahead: list[int] = []
+    scheduler: Scheduler[int] = Scheduler(
+        Network(),
+        room=lambda shape: 8,
+        ways=lambda level: len(level.windows),
+        max_pixels=10**9,
+        after_batch=lambda windows: ahead.append(len(scheduler._under_way)),
+    )
+    list(scheduler.run((specks, painting(specks), 1) for specks in (1, 2, 3)))
+    assert ahead == [1, 1, 0]

@@ -370,3 +370,15 @@ def test_a_mask_that_nobody_may_read_is_named(
     path = archive.home.mask(str(archive.job(b"a.jpg").sha256))
     closed(path.parent, monkeypatch)
     assert "Permission denied" in faults(archive)[path.name]
+
+
+def test_another_photograph_in_the_place_of_one_that_was_restored_is_a_fault(
+    archive: RestoredArchive,
+) -> None:
+    missing(archive, b"a.jpg")
+    shutil.copy(archive.root / "undamaged.png", archive.root / "a.jpg")
+    summary = verified(archive)
+    assert (archive.root / "a.jpg", "the original has changed since the scan; scan again") in [
+        (fault.path, fault.reason) for fault in summary.faults
+    ]
+    assert summary.gone == 0
