@@ -85,7 +85,7 @@ def inpaint_paths(
     check_archive(masks, "the masks")
     everything = _orders(paths, masks, out, progress)
     orders = everything if options.overwrite else [one for one in everything if not one.output.exists()]
-    device = choose_device(options.device)
+    device = choose_device(options.device, progress.note)
     options = replace(options, thorough=thoroughness(options.thorough, device))
     summary = InpaintSummary(kept=len(everything) - len(orders))
     if orders:

@@ -59,8 +59,8 @@ def run(
     if options.archive is not None:
         check_archive(options.archive)
     archives = scanned_archives(ledger, options.archive)
-    device = choose_device(options.device)
-    options = replace(options, thorough=thoroughness(options.thorough, device))
+    device = choose_device(options.device, progress.note)
+    options = replace(options, device=str(device), thorough=thoroughness(options.thorough, device))
     apart = decoding_apart() if decode is None else nullcontext(decode)
     with WorkerLock(home.worker_lock), stop_on_interrupt() as stop, apart as reads:
         night = Night(clock, options.until, options.lasting)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from archive_restore.detection.odds import scores_of
-from archive_restore.errors import WeightsError
+from archive_restore.errors import DeviceError, WeightsError
 from archive_restore.networks.detector import (
     FOLD,
     MARGIN,
@@ -177,3 +177,31 @@ def test_narrow_pictures_are_mirrored_until_the_network_can_read_them(shape: tup
     assert odds.shape == shape
     assert np.isfinite(odds).all()
     assert np.array_equal(odds, detector(picture))
+
+
+def test_a_broken_gpu_ends_the_search_and_is_not_put_down_to_the_photograph():
+    broken = Detector(stirred(), torch.device("meta"))  # gives nothing back
+    with pytest.raises(DeviceError, match=r"meta failed.*what is finished stays finished"):
+        broken(noise(64, 64))
+
+
+@pytest.mark.parametrize(("device", "failure"), [("meta", DeviceError), ("cpu", MemoryError)])
+def test_a_device_without_room_for_the_picture_says_so(device, failure):
+    detector = Detector(stirred(), torch.device(device))
+
+    def full(module, given):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    detector.network.register_forward_pre_hook(full)
+    with pytest.raises(failure, match="memory"):
+        detector(noise(64, 64))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_sees_what_the_cpu_sees_and_the_same_each_time():
+    gpu, picture = torch.device("cuda:0"), noise(300, 340)
+    first, again = (Detector(stirred(), gpu)(picture) for _ in range(2))
+    assert np.array_equal(first, again)
+    on_cpu = Detector(stirred())(picture)
+    assert np.abs(scores_of(first).astype(int) - scores_of(on_cpu)).max() <= 3

@@ -1,9 +1,14 @@
+import warnings
+from collections.abc import Iterator
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from archive_restore.cli import doctor
+from archive_restore.errors import DeviceError
 from archive_restore.networks import devices
 from archive_restore.training.detection_loop import DetectorTraining, begun, learn
 from archive_restore.training.objectives import RefineHoles
@@ -64,12 +69,17 @@ def test_a_cpu_held_to_avx2_does_not_compute_in_bfloat16(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     ("capability", "hip", "precision"),
-    [((7, 5), None, torch.float16), ((8, 0), None, torch.bfloat16), ((7, 0), "6.4", torch.bfloat16)],
+    [
+        ((6, 1), None, None),
+        ((7, 5), None, torch.float16),
+        ((8, 0), None, torch.bfloat16),
+        ((7, 0), "6.4", torch.bfloat16),
+    ],
 )
-def test_a_gpu_that_would_emulate_bfloat16_computes_in_float16_and_learns_in_float32(
+def test_a_gpu_that_would_emulate_bfloat16_computes_in_float16_or_float32_and_learns_in_float32(
     capability: tuple[int, int],
     hip: str | None,
-    precision: torch.dtype,
+    precision: torch.dtype | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = []
@@ -80,5 +90,127 @@ def test_a_gpu_that_would_emulate_bfloat16_computes_in_float16_and_learns_in_flo
     gpu = torch.device("cuda:1")
     assert devices.half_precision(gpu) is precision
     assert set(asked) <= {gpu}
-    if precision is torch.float16:
+    if precision is not torch.bfloat16:
         assert isinstance(devices.mixed_precision(gpu), nullcontext)
+
+
+@pytest.fixture
+def asked_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """CUDA is asked for again, and no NVIDIA driver nor GPU of Apple's is there unless a test says so."""
+    monkeypatch.setattr(devices, "nvidia_driver_seen", lambda: False)
+    monkeypatch.setattr(devices.torch.backends.mps, "is_available", lambda: False)
+    devices._cuda.cache_clear()
+    yield monkeypatch
+    devices._cuda.cache_clear()
+
+
+def with_gpus(monkeypatch: pytest.MonkeyPatch, *faults: str | None) -> None:
+    """CUDA GPUs as many as faults are given; None for one that computes."""
+    monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(devices.torch.cuda, "device_count", lambda: len(faults))
+    known = {torch.device("cuda", number): fault for number, fault in enumerate(faults)}
+    monkeypatch.setattr(devices, "fault_of", known.get)
+
+
+def test_a_device_that_computes_nothing_is_found_out_by_a_small_convolution() -> None:
+    assert devices.fault_of(CPU) is None
+    assert devices.fault_of(torch.device("meta")) is not None
+
+
+def test_a_gpu_that_does_not_compute_is_left_alone_unless_it_was_named(
+    asked_anew: pytest.MonkeyPatch,
+) -> None:
+    notes: list[str] = []
+    with_gpus(asked_anew, "no kernel image is available", None)
+    assert devices.choose_device(None, notes.append) == torch.device("cuda:1")
+    assert notes == ["cuda:0 does not compute and is left alone: no kernel image is available."]
+    assert devices.choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(DeviceError, match=r"cuda:0 does not compute \(no kernel image.*--device cpu"):
+        devices.choose_device("cuda:0")
+    with_gpus(asked_anew, "no kernel image is available")
+    assert devices.choose_device(None) == CPU
+
+
+@pytest.mark.parametrize(
+    ("built_for", "said", "reason"),
+    [
+        (None, "", "this torch was built without CUDA"),
+        ("13.0", "", "torch finds no GPU; is the driver installed?"),
+        (
+            "13.0",
+            "CUDA initialization: The NVIDIA driver on your system is too old (found version 11040).",
+            "the driver is too old for the CUDA 13.0 of this torch; update it",
+        ),
+    ],
+)
+def test_it_is_said_why_the_processor_computes_beside_a_gpu(
+    built_for: str | None, said: str, reason: str, asked_anew: pytest.MonkeyPatch
+) -> None:
+    def look() -> bool:
+        if said:
+            warnings.warn(said, stacklevel=1)
+        return False
+
+    asked_anew.setattr(devices.torch.cuda, "is_available", look)
+    asked_anew.setattr(devices.torch.version, "cuda", built_for)
+    notes: list[str] = []
+    assert devices.choose_device(None, notes.append) == CPU
+    assert notes == []
+    asked_anew.setattr(devices, "nvidia_driver_seen", lambda: True)
+    assert devices.choose_device(None, notes.append) == CPU
+    assert notes == [f"The processor computes, though there seems to be an NVIDIA GPU: {reason}."]
+
+
+def test_a_torch_that_raises_when_it_is_asked_for_gpus_has_none(asked_anew: pytest.MonkeyPatch) -> None:
+    def look() -> bool:
+        raise RuntimeError("Unexpected error from cudaGetDeviceCount()\nadvice")
+
+    asked_anew.setattr(devices.torch.cuda, "is_available", look)
+    asked_anew.setattr(devices.torch.version, "cuda", "13.0")
+    assert devices.choose_device(None) == CPU
+    with pytest.raises(DeviceError, match=r"\(Unexpected error from cudaGetDeviceCount\(\)\); use"):
+        devices.choose_device("cuda:0")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB.",
+        "MPS backend out of memory (MPS allocated: 5 GB)",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "FIND was unable to find an engine to execute this computation",
+        "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to",
+        "[enforce fail at alloc_cpu.cpp:117] data. DefaultCPUAllocator: not enough memory: you tried to",
+    ],
+)
+def test_want_of_memory_is_told_by_its_words(words: str) -> None:
+    assert devices.out_of_memory(RuntimeError(words))
+    assert not devices.out_of_memory(RuntimeError("CUDA error: unspecified launch failure"))
+    with (
+        pytest.raises(DeviceError, match="memory of cuda:0 is full"),
+        devices.failing_in_words(torch.device("cuda:0")),
+    ):
+        raise RuntimeError(words)
+
+
+def test_only_a_gpu_is_blamed_for_what_fails_on_it() -> None:
+    with (
+        pytest.raises(DeviceError, match=r"cuda:0 failed: CUDA error: launch failure\. Run the same command"),
+        devices.failing_in_words(torch.device("cuda:0")),
+    ):
+        raise RuntimeError("CUDA error: launch failure\nCompile with TORCH_USE_CUDA_DSA")
+    with pytest.raises(RuntimeError, match="odd"), devices.failing_in_words(CPU):
+        raise RuntimeError("odd")
+
+
+def test_doctor_names_the_gpu_that_does_not_compute(asked_anew: pytest.MonkeyPatch) -> None:
+    with_gpus(asked_anew, None, "no kernel image is available")
+    card = SimpleNamespace(name="Old", total_memory=2 << 30)
+    asked_anew.setattr(devices.torch.cuda, "get_device_properties", lambda number: card)
+    check = doctor._devices()
+    assert check.health is doctor.Health.WARNING
+    assert check.found == (
+        "cpu, cuda:0 Old 2 GiB, cuda:1 Old 2 GiB; cuda:1 does not compute: no kernel image is available"
+    )

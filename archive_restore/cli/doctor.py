@@ -91,19 +91,26 @@ def _torch() -> Check:
 def _devices() -> Check:
     import torch
 
-    names = ["cpu"]
-    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+    from archive_restore.networks.devices import cuda_gpus, fault_of, nvidia_driver_seen, why_no_cuda
+
+    names, faults = ["cpu"], []
+    for number in range(cuda_gpus()):
         card = torch.cuda.get_device_properties(number)
         names.append(f"cuda:{number} {card.name} {card.total_memory / 1024**3:.0f} GiB")
+        fault = fault_of(torch.device("cuda", number))
+        if fault is not None:
+            faults.append(f"cuda:{number} does not compute: {fault}")
     if torch.backends.mps.is_available():
         names.append("mps")
+    if faults:
+        return Check("devices", Health.WARNING, "; ".join([", ".join(names), *faults]))
     if len(names) > 1:
         return Check("devices", Health.FINE, ", ".join(names))
-    if shutil.which("nvidia-smi"):
+    if nvidia_driver_seen():
         return Check(
             "devices",
             Health.WARNING,
-            f"cpu only, though there is an NVIDIA driver: PyTorch {torch.__version__} cannot use it. "
+            f"cpu only, though there is an NVIDIA driver: {why_no_cuda()}. "
             "Install the PyTorch for your driver's CUDA version",
         )
     return Check("devices", Health.FINE, "cpu only: it works, slowly. No GPU was found")

@@ -31,7 +31,7 @@ def evaluate(
         result = workflow.evaluate(
             folder,
             model=model,
-            device=choose_device(device_name(gpu, device)),
+            device=choose_device(device_name(gpu, device), progress.note),
             home=default_home(),
             progress=progress,
         )

@@ -33,14 +33,14 @@ def finetune(
 ) -> None:
     """Train the generator on an archive's own undamaged parts; adopt it only if it restores better."""
     from archive_restore import finetune as workflow
-    from archive_restore.console import TerminalProgress
+    from archive_restore.console import TerminalProgress, say
     from archive_restore.home import default_home
     from archive_restore.ledger import open_ledger
     from archive_restore.networks.devices import choose_device
     from archive_restore.progress import NullProgress
     from archive_restore.training.world import joined, own_gpu
 
-    place = choose_device(own_gpu(device_name(gpu, device)))
+    place = choose_device(own_gpu(device_name(gpu, device)), say)
     home = default_home()
     with (
         joined(place.type == "cuda") as world,

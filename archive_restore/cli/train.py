@@ -107,7 +107,7 @@ def train(
     if export is not None and export.exists() and not export.is_dir():
         raise typer.BadParameter(f"--export: {printable(export)} is a file; name a folder")
     chosen = own_gpu(device_name(gpu, device))
-    place = choose_device(chosen)
+    place = choose_device(chosen, say)
     with joined(place.type == "cuda") as world, TerminalProgress() as shown:
         progress = shown if world.leads else NullProgress()
         summary = workflow.train_network(

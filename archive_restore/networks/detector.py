@@ -23,7 +23,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from archive_restore.errors import WeightsError, printable
-from archive_restore.networks.devices import half_precision
+from archive_restore.networks.devices import failing_in_words, half_precision, out_of_memory
 from archive_restore.networks.weights import read_checked, read_manifest, shipped_models
 from archive_restore.networks.winograd import pays, with_fewer_multiplications
 
@@ -249,19 +249,39 @@ class Detector:
         # In 16 bits on a CPU only: no GPU has been asked what its sums do to the odds.
         on_cpu = self.device.type == "cpu"
         self.precision = (half_precision(self.device) if on_cpu else None) or torch.float32
-        self.network = laid_out(fuse(deepcopy(network).eval()).to(self.device, self.precision))
+        fused_network = fuse(deepcopy(network).eval())
+        with failing_in_words(self.device):
+            self.network = laid_out(fused_network.to(self.device, self.precision))
         if pays(self.device):
             with_fewer_multiplications(self.network)
 
     @torch.inference_mode()
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The logarithms of the odds of damage, (H, W) float32, of a picture (H, W, 3) or (H, W) uint8, RGB."""
+        """The logarithms of the odds of damage, (H, W) float32, of a picture (H, W, 3) or (H, W) uint8, RGB.
+
+        Raises
+        ------
+        DeviceError
+            The GPU fails, or has no room for the picture.
+        MemoryError
+            The CPU has none.
+        """
         height, width = picture.shape[:2]
         bottom, right = (max(NARROWEST_PX, side + -side % STRIDE) - side for side in (height, width))
         padded = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
-        planes = normalised(folded(np.asarray(padded, np.uint8)[None]).to(self.device), self.precision)
-        odds = self.network(planes)[0].float().cpu().numpy()
+        odds = self._odds(folded(np.asarray(padded, np.uint8)[None]))
         return np.ascontiguousarray(unfolded(odds)[:height, :width])
+
+    def _odds(self, planes: Tensor) -> NDArray[np.float32]:
+        """`folded` planes of one picture to the network's logits, (16, H/4, W/4)."""
+        with failing_in_words(self.device):
+            try:
+                logits = self.network(normalised(planes.to(self.device), self.precision))[0]
+                return np.asarray(logits.float().cpu().numpy())
+            except RuntimeError as error:
+                if self.device.type == "cpu" and out_of_memory(error):
+                    raise MemoryError(str(error)) from error
+                raise
 
 
 def fuse(network: DamageSegmenter) -> DamageSegmenter:
