@@ -1,4 +1,5 @@
 import itertools
+import weakref
 from collections.abc import Iterator
 from copy import deepcopy
 
@@ -275,7 +276,64 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_rest_goes_on_with_the_small
     assert np.abs(restored[mask].astype(int) - restorer(Untrained()).restore(pixels, mask)[mask]).max() <= 1
 
 
-def test_a_device_that_does_not_hold_one_window_is_named_with_a_way_out() -> None:
+def test_a_halved_batch_is_doubled_again_once_many_have_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restoring, "PATIENCE", 2)
+    module = SmallMemory(1)
+    one = Restorer(LoadedModel(module, CARD), CPU, 4)
+    one.restore(*scratched(600, 600))
+    assert one.batch_size < 4
+    module.windows = 100
+    one.restore(*scratched(900, 900))
+    assert one.batch_size == 4
+
+
+def test_what_a_batch_that_did_not_fit_held_is_gone_when_memory_is_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Keeping(SmallMemory):
+        """Makes something before it runs out of memory."""
+
+        def forward(self, pictures: Tensor, masks: Tensor, scans: Tensor) -> Tensor:
+            large = torch.zeros(10)
+            made.append(weakref.ref(large))
+            return super().forward(pictures, masks, scans)
+
+    made: list[weakref.ref[Tensor]] = []
+    held: list[bool] = []
+    monkeypatch.setattr(
+        restoring, "free_unused", lambda device: held.append(any(one() is not None for one in made))
+    )
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # no other lane has a batch meanwhile
+    Restorer(LoadedModel(Keeping(3), CARD), CPU, 16).restore(*scratched(600, 600))
+    assert held
+    assert not any(held)
+
+
+def test_a_window_without_room_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, waits = SmallMemory(0), []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        module.windows = 1
+
+    monkeypatch.setattr(restoring.time, "sleep", wait)
+    Restorer(LoadedModel(module, CARD), CPU, 1).restore(*scratched(100, 100))
+    assert len(waits) <= torch.get_num_threads()
+
+
+def test_a_gpu_that_fails_while_it_is_loaded_says_so_in_words() -> None:
+    class Immovable(Untrained):
+        def _apply(self, fn: object, recurse: bool = True) -> "Immovable":
+            raise RuntimeError("CUDA error: no kernel image is available")
+
+    with pytest.raises(DeviceError, match="meta failed: CUDA error: no kernel image"):
+        Restorer(LoadedModel(Immovable(), CARD), torch.device("meta"))
+
+
+def test_a_device_that_does_not_hold_one_window_is_named_with_a_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(restoring, "WAIT_SECONDS", 0)
     with pytest.raises(DeviceError, match=r"single window.*--device cpu"):
         restorer(SmallMemory(0)).restore(*scratched(100, 100))
 
@@ -327,8 +385,16 @@ def test_the_whole_tone_range_survives_the_way_through_the_network() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_restores_what_the_cpu_restores() -> None:
-    generator = small_generator()
     pixels, mask = scratched(300, 300)
-    on_cpu = restorer(generator).restore(pixels, mask)
-    on_gpu = Restorer(LoadedModel(generator, CARD), torch.device("cuda:0"), None).restore(pixels, mask)
+    on_cpu = Restorer(LoadedModel(small_generator(), CARD), CPU, grain=False, thorough=True).restore(
+        pixels, mask
+    )
+    # Each with a generator of its own: a restorer rounds its weights.
+    on_gpu, again = (
+        Restorer(LoadedModel(small_generator(), CARD), torch.device("cuda:0"), grain=False).restore(
+            pixels, mask
+        )
+        for _ in range(2)
+    )
     assert np.abs(on_gpu.astype(int) - on_cpu).max() <= 2
+    np.testing.assert_array_equal(again, on_gpu)

@@ -1,5 +1,6 @@
 """Photographs and masks in, restored photographs out."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import TypeVar
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from archive_restore.cores import usable_cores
 from archive_restore.errors import DeviceError, WeightsError
-from archive_restore.networks.devices import half_precision
+from archive_restore.networks.devices import failing_in_words, free_unused, half_precision, out_of_memory
 from archive_restore.networks.ensemble import WAYS, SelfEnsemble
 from archive_restore.networks.weights import LoadedModel
 from archive_restore.networks.winograd import pays, with_fewer_multiplications
@@ -53,8 +54,11 @@ IN_FULL_PRECISION = 6
 """A CPU that cannot compute in half precision takes so many times as long for a window, and is worth as many fewer. On
 the development set that costs 0.01 dB."""
 
-NO_MEMORY = ("out of memory", "ALLOC_FAILED")
-"""Of errors by which MPS, cuBLAS and cuDNN say so."""
+PATIENCE = 64
+"""Batches that must fit before a halved one is doubled again, and twice as many each time that it was halved."""
+
+WAIT_SECONDS = 5.0
+"""Before a single window is tried once more, which another program left no room for."""
 
 MAX_CUTTERS = 8
 """Threads that cut windows out; a modern GPU takes windows faster than one thread makes first guesses."""
@@ -76,7 +80,7 @@ class Restorer:
         `grain.match_grain`)
     opaque : believe nothing under the masks: they hide what is to go, whether it is damage or not
     thorough : restore each window eight times, turned and mirrored, and keep the mean; None as `thoroughness` has it
-    note : told, in a sentence, when a batch did not fit and smaller ones are used from then on; in any thread
+    note : told, in a sentence, when a batch did not fit and smaller ones are used until many have fitted; in any thread
     after_batch : told the number of windows after each batch, in the thread that restores
     """
 
@@ -94,7 +98,6 @@ class Restorer:
     ) -> None:
         self.card = model.card
         self.device = device
-        self.batch_size = batch_size or _default_batch_size(device)
         self.window = _side(model, "window")
         self.context = _side(model, "context")
         self._halves = bool(getattr(model.module, "halves", True))
@@ -108,12 +111,17 @@ class Restorer:
         self._lanes = torch.get_num_threads() if device.type == "cpu" else 1
         threads = self._lanes // LANES_A_CUTTER if device.type == "cpu" else usable_cores()
         self._cutters = max(1, min(MAX_CUTTERS, threads))
-        self._shrinking = Lock()
-        self._module = SelfEnsemble(model.module).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._resizing = Lock()
+        self._fitting, self._patience = 0, PATIENCE  # batches
+        module = SelfEnsemble(model.module).eval()
+        with failing_in_words(device):
+            self.batch_size = batch_size or _default_batch_size(device)
+            self._module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self._precision is not None:
             _round_weights(self._module, self._precision)
         elif pays(device):
             with_fewer_multiplications(self._module)
+        self._largest = self.batch_size
 
     def restore(self, pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray[Sample]:
         """One photograph.
@@ -209,42 +217,58 @@ class Restorer:
         holes = np.stack([cut.hole for cut in cuts])
         scans = np.stack([cut.scan for cut in cuts])
         parts: list[NDArray[np.float32]] = []
-        done = 0
+        done, waited = 0, False
         while done < len(cuts):
             size = self.batch_size
             some = slice(done, done + self._room(holes.shape[1:]))
-            try:
-                parts.append(self._through_network(guesses[some], holes[some], scans[some], ways))
-            except torch.OutOfMemoryError:
+            written = self._if_it_fits(guesses[some], holes[some], scans[some], ways)
+            if written is not None:
+                parts.append(written)
+                done += len(written)
+                waited = False
+                self._fitted()
+            elif size > 1:
                 self._shrink(size)
-                continue
-            except RuntimeError as error:
-                if self.device.type == "cpu":
-                    raise
-                if any(words in str(error) for words in NO_MEMORY):
-                    self._shrink(size)
-                    continue
-                raise DeviceError(
-                    f"{self.device} failed: {str(error).splitlines()[0]}. Run the same command again; what "
-                    "is finished stays finished. If it fails again, restart the computer or use --device cpu."
-                ) from error
-            done += len(parts[-1])
-        return np.concatenate(parts)
-
-    def _shrink(self, size: int) -> None:
-        """Half the batch from now on, where no other lane has come to that since it was `size`."""
-        with self._shrinking:
-            if self.batch_size < size:
-                return
-            if size == 1:
+            elif not waited:
+                waited = True
+                free_unused(self.device)
+                time.sleep(WAIT_SECONDS)
+            else:
                 raise DeviceError(
                     f"The memory of {self.device} does not hold a single window. Close other programs that use "
                     "it, or run with --device cpu."
                 )
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _if_it_fits(
+        self, guesses: Picture, holes: NDArray[np.bool_], scans: Picture, ways: int
+    ) -> NDArray[np.float32] | None:
+        """What `_through_network` gives; None if the memory does not hold the batch. By then it is free again, which
+        it is not while the error is handled, whose traceback knows every tensor."""
+        with failing_in_words(self.device):
+            try:
+                return self._through_network(guesses, holes, scans, ways)
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+        return None
+
+    def _shrink(self, size: int) -> None:
+        """Half the batch for now, where no other lane has come to that since it was `size`."""
+        free_unused(self.device)
+        with self._resizing:
+            if self.batch_size < size:
+                return
             self.batch_size = size // 2
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+            self._fitting, self._patience = 0, 2 * self._patience
             self._note(f"{self.device} is out of memory; going on with batches of {size // 2} windows.")
+
+    def _fitted(self) -> None:
+        """Twice the batch again, where many have fitted since it was halved: another program may be gone."""
+        with self._resizing:
+            self._fitting += 1
+            if self.batch_size < self._largest and self._fitting >= self._patience:
+                self.batch_size, self._fitting = min(self._largest, 2 * self.batch_size), 0
 
     @torch.inference_mode()
     def _through_network(
