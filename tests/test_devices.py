@@ -214,3 +214,17 @@ def test_doctor_names_the_gpu_that_does_not_compute(asked_anew: pytest.MonkeyPat
     assert check.found == (
         "cpu, cuda:0 Old 2 GiB, cuda:1 Old 2 GiB; cuda:1 does not compute: no kernel image is available"
     )
+
+
+def test_batches_are_not_copied_to_a_gpu_while_they_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = RefineHoles(sizes=(32,), pixels=2 * 32 * 32, adversary_from=0.0)
+    trainer = Trainer(task, TrainingOptions(samples=10), CPU)
+    blocking = []
+
+    def to(self: torch.Tensor, device: torch.device, *, non_blocking: bool = False) -> torch.Tensor:
+        blocking.append(not non_blocking)
+        return self
+
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    trainer._move(torch.zeros(1, 1, 4, 4))
+    assert blocking == [True]

@@ -70,3 +70,23 @@ def test_mask_and_scan_are_turned_with_the_picture() -> None:
     mask[..., 1, 2] = 1  # the last sample is the first one in two of the eight ways
     written = SelfEnsemble(FirstOfScan())(torch.zeros_like(PICTURE), mask, PICTURE, ways=8)
     assert torch.allclose(written, (2 / 8 * PICTURE[..., 1:, 2:]).expand_as(PICTURE))
+
+
+@pytest.mark.parametrize(("ways", "passes"), [(1, [1]), (2, [1, 1]), (4, [2, 2]), (8, [4, 4])])
+def test_ways_that_share_passes_give_what_they_give_alone(ways: int, passes: list[int]) -> None:
+    random = torch.Generator().manual_seed(0)
+    pictures, masks, scans = (torch.rand(2, planes, 6, 8, generator=random) for planes in (3, 1, 3))
+    network = nn.Conv2d(7, 3, 3, padding=1)
+    seen = []
+
+    class Joining(nn.Module):
+        def forward(self, *planes: Tensor) -> Tensor:
+            seen.append(len(planes[0]) // 2)
+            return network(torch.cat(planes, dim=1))
+
+    with torch.no_grad():
+        alone = SelfEnsemble(Joining())(pictures, masks, scans, ways=ways)
+        seen.clear()
+        together = SelfEnsemble(Joining(), together=True)(pictures, masks, scans, ways=ways)
+    assert seen == passes
+    assert torch.allclose(together, alone, atol=1e-6)

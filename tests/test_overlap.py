@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from archive_restore.restoring.overlap import MOST, read_ahead, write_behind
+from archive_restore.restoring.pipeline import threads_for
 
 BOTH = pytest.mark.parametrize("overlap", [read_ahead, write_behind])
 
@@ -117,3 +118,7 @@ def test_leaving_early_drops_the_work_that_has_not_begun(
         results.close()  # type: ignore[attr-defined]
         release.set()
     assert max(begun) <= 1
+
+
+def test_more_cores_have_more_threads_that_read_and_write() -> None:
+    assert [threads_for(cores) for cores in (1, 2, 4, 8, 32)] == [1, 2, 4, 4, 16]

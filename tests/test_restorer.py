@@ -162,6 +162,22 @@ def test_a_thorough_restorer_makes_less_of_what_depends_on_the_side() -> None:
     assert apart[1] < 0.2 * apart[0]
 
 
+def test_the_ways_that_share_a_pass_on_a_gpu_make_its_batches_smaller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = 64 << 30
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
+    gpu = torch.device("cuda:0")
+    assert [restoring._default_batch_size(gpu, thorough=wish) for wish in (True, False)] == [64, 256]
+    free = 2 << 30
+    assert [restoring._default_batch_size(gpu, thorough=wish) for wish in (True, False)] == [8, 32]
+    free = 0
+    assert restoring._default_batch_size(gpu, thorough=True) == 1
+    apple = torch.device("mps")
+    assert [restoring._default_batch_size(apple, thorough=wish) for wish in (True, False)] == [16, 64]
+    assert restoring._default_batch_size(CPU, thorough=True) == restoring.CPU_BATCH
+
+
 def test_a_gpu_is_thorough_unless_told_otherwise() -> None:
     gpu = torch.device("cuda:0")
     assert [thoroughness(wish, gpu) for wish in (None, True, False)] == [True, True, False]

@@ -235,7 +235,7 @@ BatchSize = Annotated[
         "--batch-size",
         metavar="auto|N",
         parser=_parse_batch_size,
-        help="Windows that go through the network at once. [default: auto]",
+        help="Windows that are restored at once. [default: auto]",
     ),
 ]
 """None is automatic."""

@@ -30,8 +30,9 @@ from archive_restore.restoring.restorer import Restorer
 MAX_PIXELS_WAITING = 24_000_000
 """px of photographs that are read but not yet being restored, and again of those restored but not written."""
 
-MAX_THREADS = 4
-"""Threads that read, and again that write."""
+FEW_THREADS = 4
+"""Threads that read, and again that write, on a computer with as many cores or twice as many. With more cores half of
+them do: a GPU wants more photographs than these prepare."""
 
 
 class Work(Protocol[Task]):
@@ -192,10 +193,15 @@ def _restored(begun: Iterator[tuple[Task, Loaded]], restorer: Restorer) -> Itera
     yield from spoilt
 
 
+def threads_for(cores: int) -> int:
+    """How many threads read, and again write, on so many cores."""
+    return min(cores, max(FEW_THREADS, cores // 2))
+
+
 @contextmanager
 def _threads(name: str) -> Iterator[ThreadPoolExecutor]:
     """Threads whose waiting work is dropped when an error ends the pipeline."""
-    executor = ThreadPoolExecutor(min(MAX_THREADS, usable_cores()), thread_name_prefix=name)
+    executor = ThreadPoolExecutor(threads_for(usable_cores()), thread_name_prefix=name)
     try:
         yield executor
     finally:

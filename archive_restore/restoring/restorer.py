@@ -33,7 +33,14 @@ a window of 128 px in batches of 4 side by side, they took 4.5 in batches of 16;
 batches of 16 and 5.9 in those of 5."""
 
 GPU_BATCH = 256
-"""Windows of full size, nearly as many px as 128 windows of 128 px have; more did not make a large GPU faster."""
+"""Windows of full size in a pass, nearly as many px as 128 windows of 128 px have; more did not make a large GPU
+faster. Where each is shown in eight ways, four of them share a pass, so 64 windows are a batch."""
+
+MPS_BATCH = 64
+"""The same of a GPU that shares its memory with everything else, and computes in float32."""
+
+GPU_LANES = 2
+"""Of a CUDA GPU: one batch is copied to it while it works on another."""
 
 GPU_BYTES_PER_WINDOW = 32 << 20
 """Of free GPU memory, generously; a window of 80 px needs some 8 MiB at 16 bits. Too much is not fatal."""
@@ -108,14 +115,14 @@ class Restorer:
         self._precision = half_precision(device)
         self._thorough = thoroughness(thorough, device)
         # As many as torch would let share a batch, which heeds OMP_NUM_THREADS.
-        self._lanes = torch.get_num_threads() if device.type == "cpu" else 1
+        self._lanes = {"cpu": torch.get_num_threads(), "cuda": GPU_LANES}.get(device.type, 1)
         threads = self._lanes // LANES_A_CUTTER if device.type == "cpu" else usable_cores()
         self._cutters = max(1, min(MAX_CUTTERS, threads))
         self._resizing = Lock()
         self._fitting, self._patience = 0, PATIENCE  # batches
-        module = SelfEnsemble(model.module).eval()
+        module = SelfEnsemble(model.module, together=device.type != "cpu").eval()
         with failing_in_words(device):
-            self.batch_size = batch_size or _default_batch_size(device)
+            self.batch_size = batch_size or _default_batch_size(device, thorough=bool(self._thorough))
             self._module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self._precision is not None:
             _round_weights(self._module, self._precision)
@@ -343,12 +350,16 @@ def ways_of(thorough: bool | None, windows: int, picture: int, *, slower: int = 
     return next((ways for ways in (len(WAYS), 4, 2) if slower * ways * windows <= cheap), 1)
 
 
-def _default_batch_size(device: torch.device) -> int:
-    if device.type != "cuda":
+def _default_batch_size(device: torch.device, *, thorough: bool) -> int:
+    """Windows of full size that are restored at once, each shown to the network in all ways if `thorough`."""
+    if device.type == "cpu":
         return CPU_BATCH
-    free, _ = torch.cuda.mem_get_info(device)
-    fitting = max(1, free // GPU_BYTES_PER_WINDOW)
-    return int(min(GPU_BATCH, 1 << (fitting.bit_length() - 1)))
+    in_a_pass = MPS_BATCH
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        fitting = max(1, free // (GPU_LANES * GPU_BYTES_PER_WINDOW))
+        in_a_pass = int(min(GPU_BATCH, 1 << (fitting.bit_length() - 1)))
+    return max(1, in_a_pass // (len(WAYS) // 2)) if thorough else in_a_pass
 
 
 def _side(model: LoadedModel, name: str) -> int:

@@ -4,8 +4,8 @@ A scratch takes a few windows, the coarsest level of a torn corner takes one: a 
 photograph's next level at a time would mostly run half empty. Here the windows of all photographs in flight
 wait in one queue for each of their few sorts, and a batch takes whatever of one sort is ready.
 
-Batches go through the network in lanes: one on a GPU, one a core on a CPU, whose cores compute more when each has a
-batch of its own than when they share every one.
+Batches go through the network in lanes: on a GPU so that one is copied while another is worked on, and one a core on a
+CPU, whose cores compute more when each has a batch of its own than when they share every one.
 """
 
 import heapq

@@ -154,8 +154,8 @@ class Trainer:
         return Step(self.samples, named, real, fake)
 
     def _move(self, value: Tensor) -> Tensor:
-        moved = value.to(self.device, non_blocking=True)
-        return moved.contiguous(memory_format=torch.channels_last)
+        # Not without blocking: on MPS that reads memory that is written anew, and CUDA needs pinned memory for it.
+        return value.to(self.device).contiguous(memory_format=torch.channels_last)
 
     def _discriminator_step(self, written: Tensor, batch: Batch) -> tuple[dict[str, float], float, float]:
         with self.autocast():
