@@ -231,3 +231,20 @@ def test_the_peak_memory_of_a_command_is_its_own() -> None:
 def test_a_command_that_fails_ends_the_benchmark_with_what_it_said() -> None:
     with pytest.raises(SystemExit, match="no such thing"):
         speed.run_command([sys.executable, "-c", "import sys; sys.exit('no such thing')"])
+
+
+def test_a_folder_without_photographs_is_said_to_be_empty(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="holds no photographs"):
+        mixed.sources(tmp_path)
+    with pytest.raises(SystemExit, match="is no folder"):
+        mixed.sources(tmp_path / "none")
+    assert mixed.sources(None)
+
+
+def test_the_stopwatch_waits_for_the_gpu_that_it_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = []
+    monkeypatch.setattr(stopwatch.torch.cuda, "synchronize", waited.append)
+    monkeypatch.setattr(stopwatch.torch.mps, "synchronize", lambda: waited.append("mps"))
+    for name in ("cpu", "cuda:1", "mps"):
+        stopwatch.wait_for(torch.device(name))
+    assert waited == [torch.device("cuda:1"), "mps"]

@@ -1,6 +1,7 @@
 """Large photographs with drawn damage, written as files with their masks, to measure time with."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -41,7 +42,12 @@ def sources(folder: Path | None) -> list[Picture]:
     """The photographs of a folder; drawn scenes without one."""
     if folder is None:
         return [np.repeat(scene(1500, 2000, seed)[..., None], 3, axis=2) for seed in range(3)]
-    return [read_picture(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    if not folder.is_dir():
+        sys.exit(f"{folder} is no folder")
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    if not paths:
+        sys.exit(f"{folder} holds no photographs")
+    return [read_picture(path) for path in paths]
 
 
 def scaled(picture: Picture, megapixels: float) -> Picture:

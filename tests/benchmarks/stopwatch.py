@@ -80,10 +80,10 @@ class NetworkMeter:
 
     def settle(self) -> None:
         """Waits for the GPU and adds up what it took."""
-        if self.events:
-            torch.cuda.synchronize()
-            self.seconds += sum(began.elapsed_time(ended) for began, ended in self.events) / 1000
-            self.events.clear()
+        for began, ended in self.events:
+            ended.synchronize()
+            self.seconds += began.elapsed_time(ended) / 1000
+        self.events.clear()
 
 
 @contextmanager
@@ -124,11 +124,20 @@ def metered_network() -> Iterator[NetworkMeter]:
         meter.settle()
 
 
+def wait_for(device: torch.device) -> None:
+    """Until a GPU, which works on by itself, has done all it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def _now(device: torch.device) -> Any:
     if device.type != "cuda":
+        wait_for(device)
         return time.perf_counter()
     event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    event.record()
+    event.record(torch.cuda.current_stream(device))  # else that of the first GPU
     return event
 
 
@@ -171,6 +180,5 @@ def floor(meter: NetworkMeter) -> Taken:
         for warm in (True, False):
             clock = Clock()
             list(lanes.map(write, meter.inputs if warm else meter.batches.elements()))
-            if device.type == "cuda":
-                torch.cuda.synchronize()
+            wait_for(device)
         return clock.read()
