@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from archive_restore.durable import remove_file, remove_stray_temporaries
 from archive_restore.errors import WeightsError, printable
@@ -83,17 +84,24 @@ def adopt(
 
 def entered_before(home: Home, trainer: Trainer) -> str | None:
     """The model of these very weights: a finetuning that was killed may have entered it, but not yet adopted it."""
-    weights = trainer.averaged.state_dict()
     for card in read_manifest(home.models)[1]:
         if (card.architecture, card.samples) != (trainer.objective.architecture, trainer.samples):
             continue
         try:
-            known = load_model(card.name, home=home).network.state_dict()
+            known = load_model(card.name, home=home)
         except WeightsError:
             continue
-        if all(torch.equal(known[key].half(), value.cpu().half()) for key, value in weights.items()):
+        if same_weights(known.network, trainer.averaged.state_dict()):
             return card.name
     return None
+
+
+def same_weights(network: nn.Module, weights: dict[str, Tensor]) -> bool:
+    """Whether a model, which is kept in 16 bits, has these weights."""
+    known = network.state_dict()
+    return known.keys() == weights.keys() and all(
+        torch.equal(known[key].cpu().half(), value.cpu().half()) for key, value in weights.items()
+    )
 
 
 def remove_leftovers(home: Home, folder: Path) -> None:

@@ -16,7 +16,7 @@ from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger, WorkerLock
 from archive_restore.material import Material, gather, shapes_in, tiles_in
 from archive_restore.networks.architectures import DEFAULT
-from archive_restore.networks.weights import LoadedModel, load_model
+from archive_restore.networks.weights import LoadedModel, find_model, load_model
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS
 from archive_restore.progress import NullProgress, Progress
 from archive_restore.scanned import scanned_archives
@@ -24,8 +24,9 @@ from archive_restore.training.comparison import Comparison
 from archive_restore.training.loop import CHECKPOINT, PREFETCHED, batches, resumed, stop_after, train
 from archive_restore.training.objectives import RefineHoles
 from archive_restore.training.sources import Photographs
-from archive_restore.training.trainer import Trainer, TrainingOptions
+from archive_restore.training.trainer import Trainer, TrainingOptions, load_state
 from archive_restore.training.world import World
+from archive_restore.unfinished import Begun, finished, goes_on
 
 SAMPLES_A_STEP = 14
 """Roughly, over the three window sizes; turns --steps into samples."""
@@ -39,24 +40,27 @@ TIMED_STEPS = 6
 
 @dataclass(frozen=True)
 class FinetuneOptions:
-    """What the user chose. `minutes` and `steps` both limit; `resume` goes on from the last checkpoint."""
+    """What the user chose. `minutes` and `steps` both limit. One that was stopped goes on if it was begun in the same
+    way, with `resume` in any case, with `anew` never."""
 
     archive: Path | None = None
     minutes: float | None = None
     steps: int | None = None
     resume: bool = False
+    anew: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
 
 
 @dataclass(frozen=True)
 class FinetuneSummary:
-    """What a finetuning did. `comparison` is over held-out photographs, hole PSNR in dB; `adopted` is the new
-    model's name, None if the old one was kept."""
+    """What a finetuning did. `comparison` is over held-out photographs, hole PSNR in dB; `before` is the model that
+    it began from, `used` the one that the archive had, and `adopted` the new one, None if that was kept."""
 
     archive: Path
     material: Material
     samples: int
     before: str
+    used: str
     comparison: Comparison
     adopted: str | None
     folder: Path
@@ -84,7 +88,8 @@ def finetune(
     LockedError
         If another finetuning is at work.
     TrainingError
-        If the archive is too small (with the figures), or training diverges.
+        If the archive is too small (with the figures), training diverges, or one was stopped that was begun in another
+        way.
     """
     archive = the_archive(ledger, options.archive)
     folder = home.finetuning(archive.root)
@@ -96,10 +101,11 @@ def finetune(
             gather(archive, ledger, home, folder, options.max_pixels, progress)
         world.any(False)  # the others wait here until the tiles are cut out
         material = gather(archive, ledger, home, folder, options.max_pixels, NullProgress())
+        used = find_model(archive.model, home=home)[1].name
         refusal = material.refusal()
         if refusal is not None:
             raise TrainingError(
-                f"{printable(archive.root)} is too small to finetune on: {refusal}. The shipped model is kept; "
+                f"{printable(archive.root)} is too small to finetune on: {refusal}. {used} is kept; "
                 "add photographs and scan again"
             )
         progress.note(
@@ -115,8 +121,9 @@ def finetune(
             return None
         comparison = judged(start, trainer, folder, device)
         adopted = adopt(ledger, home, archive, start, trainer, comparison) if comparison.better else None
+        finished(folder)
     return FinetuneSummary(
-        archive.root, material, trainer.samples, start.card.name, comparison, adopted, folder
+        archive.root, material, trainer.samples, start.card.name, used, comparison, adopted, folder
     )
 
 
@@ -143,9 +150,17 @@ def trained(
         shapes=shapes_in(folder / "train"), settings=dict(start.card.settings), adversary_from=0.5
     )
     tiles = tiles_in(folder / "train")
+    begun = Begun(start.card.name, start.card.sha256, options.minutes, options.steps)
+    asked = options.resume or options.anew
+    # No process removes anything before all have looked.
+    stopped = world.any(not asked and goes_on(folder, begun, start))
+    if world.leads:
+        begun.write(folder, goes_on=stopped or options.resume)
     samples = training_length(material, options)
     minutes = options.minutes if options.steps is None else None
-    if minutes is not None:
+    if stopped:  # as long as it was to be, whatever is known of the archive or of the machine by now
+        samples = load_state(folder / CHECKPOINT)["options"]["samples"]
+    elif minutes is not None:
         # So that the rates have fallen when the time is up; the slowest process decides.
         fitting = 60 * minutes * samples_a_second(objective, tiles, device) * world.size
         samples = world.least(max(1, int(fitting)))
@@ -156,12 +171,10 @@ def trained(
         world,
     )
     trainer.start_from(start.network.state_dict())
-    if options.resume:
+    if stopped or options.resume:
         resumed(trainer, folder)
-        if minutes is not None:  # they come after those of before
-            trainer.options = replace(trainer.options, samples=trainer.samples + samples)
-    elif world.leads:
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+    if options.resume and minutes is not None:  # they come after those of before
+        trainer.options = replace(trainer.options, samples=trainer.samples + samples)
     train(trainer, tiles, folder, progress=progress, until=stop_after(options.minutes))
     return trainer
 

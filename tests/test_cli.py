@@ -172,6 +172,12 @@ def test_gpu_and_device_name_one_device() -> None:
         options.device_name(0, "cpu")
 
 
+def test_a_finetuning_goes_on_or_begins_anew_not_both() -> None:
+    result = CliRunner().invoke(app, ["finetune", "--resume", "--anew"])
+    assert result.exit_code == 2
+    assert "give --resume or --anew, not both" in result.output
+
+
 @pytest.mark.parametrize(("text", "size"), [("auto", None), ("1", 1), ("64", 64)])
 def test_batch_size_is_auto_or_a_number(text: str, size: int | None) -> None:
     seen = []

@@ -71,16 +71,24 @@ def test_an_archive_of_five_photographs_is_refused_with_the_figures(tmp_path: Pa
     archive = draw_archive(tmp_path / "old", 5)
     with open_ledger(home.ledger) as ledger:
         record(ledger, home, archive)
-        with pytest.raises(TrainingError, match=r"only 5 photographs have undamaged parts.* wants 24.*kept"):
+        with pytest.raises(
+            TrainingError, match=r"undamaged parts.*: 5, and 24 are wanted;.*: \d, and 64 "
+        ) as told:
             tune(ledger, home)
+        shipped = load_model(None, home=home)
+        assert f"{shipped.card.name} is kept" in str(told.value)
         assert ledger.archives()[0].model is None
+        save_model(shipped.network, home.models, replace(shipped.card, name="mine"))
+        ledger.use_model(ledger.archives()[0].id, "mine")
+        with pytest.raises(TrainingError, match="mine is kept"):
+            tune(ledger, home)
 
 
 def test_photographs_without_undamaged_squares_do_not_count(tmp_path: Path, home: Home):
     archive = draw_archive(tmp_path / "old", 24, side=100)
     with open_ledger(home.ledger) as ledger:
         record(ledger, home, archive)
-        with pytest.raises(TrainingError, match="only 0 photographs"):
+        with pytest.raises(TrainingError, match="128 px or more: 0, and 24 are wanted"):
             tune(ledger, home)
 
 
@@ -93,6 +101,7 @@ def test_what_may_be_luck_is_not_adopted(tmp_path: Path, home: Home, monkeypatch
         summary = tune(ledger, home)
         assert ledger.archives()[0].model is None
     assert summary.adopted is None
+    assert summary.used == summary.before == load_model(None, home=home).card.name
     held_out = sum(material.is_held_out(sha256(path.read_bytes())) for path in archive.iterdir())
     assert 3 <= held_out <= 9
     assert (summary.material.photographs, summary.material.held_out) == (24 - held_out, held_out)

@@ -28,10 +28,19 @@ def finetune(
         int | None,
         typer.Option(metavar="N", min=1, help="Train so many steps. [default: by the archive's size]"),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on from the last checkpoint, also of a finished or other finetuning."
+        ),
+    ] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Begin again, though one was stopped.")] = False,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
 ) -> None:
-    """Train the generator on an archive's own undamaged parts; adopt it only if it restores better."""
+    """Train the generator on an archive's own undamaged parts; adopt it only if it restores better.
+
+    Killed or stopped, the same command goes on.
+    """
     from archive_restore import finetune as workflow
     from archive_restore.console import TerminalProgress, say
     from archive_restore.home import default_home
@@ -40,6 +49,8 @@ def finetune(
     from archive_restore.progress import NullProgress
     from archive_restore.training.world import joined, own_gpu
 
+    if resume and anew:
+        raise typer.BadParameter("give --resume or --anew, not both")
     place = choose_device(own_gpu(device_name(gpu, device)), say)
     home = default_home()
     with (
@@ -50,7 +61,7 @@ def finetune(
         summary = workflow.finetune(
             ledger=ledger,
             home=home,
-            options=workflow.FinetuneOptions(archive, minutes, steps, resume, max_pixels),
+            options=workflow.FinetuneOptions(archive, minutes, steps, resume, anew, max_pixels),
             device=place,
             progress=shown if world.leads else NullProgress(),
             world=world,
@@ -72,7 +83,7 @@ def _tell(summary: "FinetuneSummary") -> None:
         f"{either(result.improved, 'is', 'are')} better."
     )
     if summary.adopted is None:
-        say(f"That is too little or too uncertain to be adopted; {summary.before} is kept.")
+        say(f"That is too little or too uncertain to be adopted; {summary.used} is kept.")
         return
     say(
         f"Adopted as {summary.adopted}; `run` uses it for this archive; "
