@@ -56,19 +56,19 @@ class Material:
     set_aside: int
 
     def refusal(self) -> str | None:
-        """Why that is too little, in words; None if it is enough."""
-        if self.photographs + self.held_out < FEWEST_PHOTOGRAPHS:
-            return (
-                f"only {self.photographs + self.held_out} photographs have undamaged parts of 128 px or more; "
-                f"finetuning wants {FEWEST_PHOTOGRAPHS}"
-            )
-        if self.held_out < FEWEST_HELD_OUT:
-            return (
-                f"only {self.held_out} of them fall to those that judge; finetuning wants {FEWEST_HELD_OUT}"
-            )
-        if self.tiles < FEWEST_TILES:
-            return f"the undamaged parts give only {self.tiles} squares to train on; finetuning wants {FEWEST_TILES}"
-        return None
+        """All for which that is too little, in words; None if it is enough."""
+        usable = self.photographs + self.held_out
+        conditions = (
+            ("photographs with undamaged parts of 128 px or more", usable, FEWEST_PHOTOGRAPHS),
+            ("photographs among them to judge by", self.held_out, FEWEST_HELD_OUT),
+            ("undamaged squares to train on", self.tiles, FEWEST_TILES),
+        )
+        unmet = [
+            f"{what}: {there}, and {fewest} are wanted"
+            for what, there, fewest in conditions
+            if there < fewest
+        ]
+        return "; ".join(unmet) or None
 
 
 def gather(
