@@ -74,22 +74,13 @@ class Handling:
         if sha256(photograph.source) != job.sha256:
             raise PhotographError(job.path, "it has changed since the scan; scan the archive again")
         mask_file = self._home.mask(str(job.sha256))
-        if not mask_file.exists():
-            raise PhotographError(job.path, "its mask is missing; scan the archive again, then retry")
         header = photograph.header
         try:
             mask = read_mask(mask_file, (header.height, header.width))
         except PhotographError as error:
-            by_hand = mask_file == self._home.edited_mask(str(job.sha256))
-            step = (
-                "import it again, or: archive-restore masks reset"
-                if by_hand
-                else "archive-restore scan --anew"
-            )
-            raise PhotographError(
-                mask_file,
-                f"its mask {printable(mask_file)} cannot be used: {error.reason}. {step}, then retry",
-            ) from error.__context__  # which tells whether it may pass
+            reason = self._home.lost_mask(str(job.sha256), error.reason, job.path)
+            # The former error tells whether it may pass.
+            raise PhotographError(mask_file, f"{reason}; then retry") from error.__context__
         return Loaded(photograph, mask)
 
     def save(self, job: Job, loaded: Loaded, pages: tuple[Samples, ...]) -> str:

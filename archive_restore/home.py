@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from archive_restore.errors import printable
 
 HOME_VARIABLE = "ARCHIVE_RESTORE_HOME"
 
@@ -56,6 +59,18 @@ class Home:
     def edited_mask(self, sha256: str) -> Path:
         """What somebody painted instead. Only `masks import` writes here."""
         return self.root / "edited-masks" / sha256[:2] / f"{sha256}.png"
+
+    def lost_mask(self, sha256: str, reason: str, original: Path | None = None) -> str:
+        """That the mask in use is gone or cannot be read, and what makes it again. What was restored by it stays as it
+        is."""
+        photograph = shlex.quote(printable(original)) if original else "PHOTOGRAPH"
+        again = f"To have it made again: archive-restore rescore {photograph}"
+        if self.edited_mask(sha256).exists():
+            again = (
+                "It was painted by hand: import it again (archive-restore masks import), or let the detectors decide: "
+                f"archive-restore masks reset {photograph}"
+            )
+        return f"its mask {printable(self.mask(sha256))} cannot be used: {reason}. {again}"
 
 
 def default_home() -> Home:

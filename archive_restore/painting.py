@@ -4,25 +4,18 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection import painted
-from archive_restore.errors import PhotographError, printable
+from archive_restore.errors import PhotographError
 from archive_restore.home import Home
 from archive_restore.ledger import MaskedPhotograph, RegionRow
 from archive_restore.masking import mask_at, read_score_map, row_of
 from archive_restore.photos.mask_files import read_mask, write_mask
 
 Mask = NDArray[np.bool_]
-
-MADE_AGAIN: Final = (
-    "To have it made again: archive-restore rescore on the photograph; of a mask by hand: masks reset, or masks "
-    "import"
-)
-"""What to do about a mask in use that is lost."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +84,9 @@ def export(task: Painting) -> Written | Edited | Useless:
     photograph, shape = task.photograph, _shape(task.photograph)
     in_use = task.home.mask(photograph.sha256)
     try:
-        mask = mask_at(in_use, shape)
+        mask = read_mask(in_use, shape) if photograph.covered else mask_at(in_use, shape)
     except PhotographError as error:
-        return Useless(f"its mask in use, {printable(in_use)}, cannot be read: {error.reason}. {MADE_AGAIN}")
-    if photograph.covered and not in_use.exists():
-        return Useless(f"its mask in use, {printable(in_use)}, is gone. {MADE_AGAIN}")
+        return Useless(task.home.lost_mask(photograph.sha256, error.reason))
     told = fingerprint(mask)
     try:
         if task.path.exists():

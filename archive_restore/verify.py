@@ -1,7 +1,6 @@
 """The workflow of `verify`: are the originals what they were, and the restored photographs what they should be?"""
 
 import os
-import shlex
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from archive_restore.errors import PhotographError, printable
+from archive_restore.errors import PhotographError
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Job, KnownFile, Ledger, State
 from archive_restore.photos.archive import holds_something
@@ -213,7 +212,8 @@ def faults_of(job: Job, home: Home, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
         try:
             mask = read_mask(mask_file, (job.height or 0, job.width or 0))
         except PhotographError as error:
-            return [*faults, Fault(output, f"{error.reason}. {_made_again(job, home)}", unchecked=True)]
+            reason = home.lost_mask(str(job.sha256), error.reason, job.path)
+            return [*faults, Fault(output, reason, unchecked=True)]
         record = read_record(output)
         if record is not None and record.repainted.mask_sha256 != file_sha256(mask_file):
             return [
@@ -255,17 +255,6 @@ def _faults_of_hashes(job: Job) -> list[Fault]:
     ):
         return [Fault(output, f"its record is that of another photograph. To have its own again: {ANEW}")]
     return []
-
-
-def _made_again(job: Job, home: Home) -> str:
-    """The next step where a mask is gone or cannot be read. It leaves the restored photograph as it is."""
-    original = shlex.quote(printable(job.path))
-    if home.edited_mask(str(job.sha256)).exists():
-        return (
-            "It was painted by hand: import it again (archive-restore masks import), or let the detectors decide: "
-            f"archive-restore masks reset {original}"
-        )
-    return f"To have it made again: archive-restore rescore {original}"
 
 
 def _output(job: Job) -> Path:

@@ -124,7 +124,7 @@ def test_each_photograph_that_cannot_be_restored_is_set_aside_with_its_reason(
         "000.png": "changed since the scan; scan",
         "001.png": "no longer there",
         "002.png": "truncated",
-        "003.png": "mask is missing; scan the archive again, then retry",
+        "003.png": "cannot be used: the mask is missing. To have it made again: archive-restore rescore",
         "004.png": "all of it is marked",
         "005.png": "the mask is 2x96 px",
         "006.png": "Move it away, then retry",
@@ -165,9 +165,12 @@ def test_a_mask_that_cannot_be_read_is_named_with_what_makes_it_anew(
         path.write_bytes(b"no PNG")
     reasons = {one.path.name: one.reason for one in tried.run().set_aside}
     assert f"its mask {detected} cannot be used: not a PNG file" in reasons["000.png"]
-    assert reasons["000.png"].endswith("archive-restore scan --anew, then retry")
+    assert reasons["000.png"].endswith(f"archive-restore rescore {tried.archive / '000.png'}; then retry")
     assert f"its mask {painted} cannot be used" in reasons["001.png"]
-    assert reasons["001.png"].endswith("import it again, or: archive-restore masks reset, then retry")
+    assert "painted by hand: import it again" in reasons["001.png"]
+    assert reasons["001.png"].endswith(
+        f"archive-restore masks reset {tried.archive / 'sub/001.png'}; then retry"
+    )
 
 
 def test_a_mask_on_a_disk_that_does_not_answer_is_tried_again(
