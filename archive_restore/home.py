@@ -74,6 +74,8 @@ class Home:
 
 
 def default_home() -> Home:
-    """`$ARCHIVE_RESTORE_HOME`, else the user's data folder."""
+    """`$ARCHIVE_RESTORE_HOME`, else the user's data folder; absolute, wherever processes go later."""
     chosen = os.environ.get(HOME_VARIABLE)
-    return Home(Path(chosen) if chosen else platformdirs.user_data_path("archive-restore"))
+    return Home(
+        Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path("archive-restore")
+    )

@@ -10,11 +10,11 @@ from archive_restore.detection.infrared import Verdict
 from archive_restore.durable import remove_stray_temporaries
 from archive_restore.errors import InputError, SetAside, printable
 from archive_restore.examine import ScanOptions
-from archive_restore.home import Home
+from archive_restore.home import HOME_VARIABLE, Home
 from archive_restore.ledger import Archive, Counts, KindCount, Ledger, Unreachable, WorkerLock
 from archive_restore.log import Log, NullLog
 from archive_restore.moved_archive import moved_to, take_over
-from archive_restore.photos.archive import check_archive, check_output, output_folder
+from archive_restore.photos.archive import check_archive, check_output, output_folder, same
 from archive_restore.progress import Progress
 from archive_restore.recording import Recorder, examine_all
 from archive_restore.standing import standing
@@ -75,6 +75,10 @@ def scan(
     """
     archive = check_archive(archive)
     outputs = _outputs(archive, ledger)
+    if same(home.root, archive):
+        raise InputError(
+            f"{printable(archive)} is the folder of the ledger and the masks. Set {HOME_VARIABLE} to another one."
+        )
     with WorkerLock(home.scan_lock, work="scan"):
         for folder in (home.root / "scores", home.root / "masks", home.root / "edited-masks"):
             remove_stray_temporaries(folder)

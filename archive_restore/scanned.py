@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -49,22 +50,20 @@ def scanned_archives(ledger: Ledger, archive: Path | None = None) -> list[Archiv
     return chosen
 
 
-def check_apart(output: Path, home: Home) -> None:
-    """Refuses a folder of results that would lie among the originals of an archive that was scanned. Where the ledger
-    cannot be read, nothing is known of any: what asks needs no ledger otherwise.
+def check_apart(output: Path, home: Home, *archives: Path) -> None:
+    """Refuses a folder of results that would lie among the originals of one of these archives, or of one that was
+    scanned. Where the ledger cannot be read, nothing is known of any: what asks needs no ledger otherwise.
 
     Raises
     ------
     InputError
         It would.
     """
-    if not os.path.exists(home.ledger):  # noqa: PTH110 (Path's raises where nobody may look)
-        return
-    try:
-        with open_ledger(home.ledger) as ledger:
-            roots = [archive.root for archive in ledger.archives()]
-    except (LedgerError, StorageError):
-        return
+    roots = [archive.expanduser().resolve() for archive in archives]
+    with suppress(LedgerError, StorageError):
+        if os.path.exists(home.ledger):  # noqa: PTH110 (Path's raises where nobody may look)
+            with open_ledger(home.ledger) as ledger:
+                roots += [archive.root for archive in ledger.archives()]
     folder = output.expanduser().resolve()
     for root in roots:
         if lies_in(folder, root):

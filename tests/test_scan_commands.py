@@ -324,6 +324,21 @@ def test_a_preview_goes_home_also_where_the_shell_left_the_tilde(
     assert not (archive / "~").exists()
 
 
+def test_a_home_in_the_archive_holds_no_photographs_and_is_none(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(archive)
+    monkeypatch.setenv(HOME_VARIABLE, "home")
+    typed("scan", archive, "--jobs", "1")
+    assert list((archive / "home" / "masks").rglob("*.png"))
+    again = typed("scan", archive, "--jobs", "1", "--anew")
+    assert "1 photograph in" in again.stdout
+    monkeypatch.setenv(HOME_VARIABLE, ".")
+    refused = typed("scan", archive, "--jobs", "1")
+    assert refused.exit_code == ExitCode.INPUT
+    assert "is the folder of the ledger" in refused.stderr
+
+
 def test_results_never_go_among_the_originals_of_another_archive(archive: Path, tmp_path: Path) -> None:
     typed("scan", archive, "--jobs", "1")
     other = tmp_path / "other"
@@ -334,6 +349,11 @@ def test_results_never_go_among_the_originals_of_another_archive(archive: Path, 
         ("inpaint", other, "--masks", other, "--out", archive, "--overwrite"),
         ("detect", other, "--out", archive / "sub"),
         ("train", other, "--out", archive),
+        ("report", "--out", archive / "sub" / "page.html"),
+        ("report", "--csv", "--out", archive / "table.csv"),
+        ("run", "--log", archive / "log.jsonl"),
+        ("scan", other, "--log", archive / "log.jsonl"),
+        ("scan", other, "--log", other / "log.jsonl"),
     ):
         refused = typed(*words)
         assert refused.exit_code == ExitCode.INPUT, words

@@ -59,10 +59,13 @@ def report(
     from archive_restore.home import default_home
     from archive_restore.preview import check_form
     from archive_restore.report import gather, parse_since, write_report
-    from archive_restore.scanned import scanned_ledger
+    from archive_restore.scanned import check_apart, scanned_ledger
     from archive_restore.standing import at_work
 
     home = default_home()
+    page = out or Path("archive-restore-report.html")
+    if out is not None or not (json or csv or table or preview):
+        check_apart(page.absolute().parent, home)
     with wrong_argument("--since"):
         moment = parse_since(since, SystemClock().now()) if since is not None else None
     if preview is not None:
@@ -79,7 +82,6 @@ def report(
         elif preview is not None:
             _preview(found, preview, ledger, home)
         else:
-            page = out or Path("archive-restore-report.html")
             with TerminalProgress() as progress:
                 shown, unseen = write_report(
                     found, page, ledger=ledger, home=home, progress=progress, limit=limit

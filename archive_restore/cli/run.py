@@ -87,7 +87,7 @@ def run(
     from archive_restore.night import next_time, parse_duration, parse_time
     from archive_restore.run import RunOptions, place_of
     from archive_restore.run import run as restore
-    from archive_restore.scanned import scanned_archives, scanned_ledger
+    from archive_restore.scanned import check_apart, scanned_archives, scanned_ledger
     from archive_restore.standing import at_work
 
     home, now = default_home(), SystemClock().now().astimezone()
@@ -109,6 +109,8 @@ def run(
         end,
         span,
     )
+    if log is not None:
+        check_apart(log.absolute().parent, home)
     if nice:
         _be_nice()
     with scanned_ledger(home) as ledger, telling(quiet) as progress:

@@ -67,7 +67,7 @@ def scan(
     from archive_restore.log import EventLog
     from archive_restore.preview import check_form, check_sheet, write_preview
     from archive_restore.scan import scan as find_damage
-    from archive_restore.scanned import scanned_archives
+    from archive_restore.scanned import check_apart, scanned_archives
 
     if by_size and thorough is not None:
         raise typer.BadParameter("give --by-size, --thorough or --no-thorough, not two of them")
@@ -75,6 +75,8 @@ def scan(
     if preview is not None:
         with wrong_argument("--preview"):
             check_form(preview)
+    if log is not None:
+        check_apart(log.absolute().parent, home, archive)
     options = examine.ScanOptions(
         chosen_level(sensitivity, threshold),
         chosen_kinds(only, skip),
