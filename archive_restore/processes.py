@@ -28,6 +28,10 @@ READY: Final = "ready"
 """What a process says first, once its imports are through."""
 
 
+LESS_MEMORY: Final = " (scan, detect and rescore need less with --jobs 1)"
+"""The other commands have no such option."""
+
+
 @dataclass(frozen=True)
 class Lost:
     """A task without a result: its process died, or raised what nobody foresaw."""
@@ -64,7 +68,7 @@ class _Process(Generic[Task, Result]):
             if not self.ready:
                 raise ArchiveRestoreError(
                     f"A process that reads photographs could not start: {_cause(self.process.exitcode)}. "
-                    "Close other programs or use fewer processes (--jobs 1), then run the same command again."
+                    f"Close other programs, then run the same command again{LESS_MEMORY}."
                 ) from None
             return Lost(f"the process that read it died: {_cause(self.process.exitcode)}")
 
@@ -212,7 +216,7 @@ def _result(work: Callable[[Any], Any], task: Any) -> Any:
     except ArchiveRestoreError as error:
         return error
     except MemoryError:
-        return Lost("not enough memory to read it; use fewer processes (--jobs 1), then retry")
+        return Lost(f"not enough memory to read it; close other programs, then retry{LESS_MEMORY}")
     except Exception as error:  # a mistake of this program must not end the night either
         return Lost(f"unexpected {type(error).__name__}: {error}")
 

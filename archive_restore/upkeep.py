@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from archive_restore.durable import move_durably
-from archive_restore.errors import LedgerError, PhotographError, StorageError, printable
+from archive_restore.errors import InputError, LedgerError, PhotographError, StorageError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import (
     Ledger,
@@ -59,12 +59,12 @@ def backup(home: Home, target: Path | None) -> Path:
     Raises
     ------
     InputError
-        It would lie among the photographs of an archive.
+        There is no ledger, or the copy would lie among the photographs of an archive, or replace a file.
     LedgerError, StorageError
-        There is no ledger, or the copy cannot be written.
+        The ledger cannot be read, or the copy cannot be written.
     """
     if not home.ledger.exists():
-        raise LedgerError("There is no ledger yet. It comes with the first: archive-restore scan ARCHIVE")
+        raise InputError("There is no ledger yet. It comes with the first: archive-restore scan ARCHIVE")
     if target is not None:
         check_apart(target.absolute().parent, home)
     else:

@@ -162,3 +162,10 @@ def test_json_is_plain_and_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert text.isascii()
     assert json.loads(text) == {"name": "Müller \udce4.jpg", "count": 3}
+
+
+def test_a_table_in_a_pipe_has_a_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(("photograph", "reason"), [("a/" * 100 + "b.jpg", "long " * 60)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.count("b.jpg") for line in lines] == [0, 0, 1, 0]
+    assert max(map(len, lines)) < 600

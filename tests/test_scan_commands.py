@@ -160,6 +160,11 @@ def test_links_that_lead_nowhere_are_counted_apart_in_a_scan_and_told_by_status(
         ("scan", ".", "--preview", "sheet.gif"),
         ("ledger", "rebuild"),
         ("ledger", "backup", "one", "two"),
+        ("ledger", "check", "one"),
+        ("models", "list", "one"),
+        ("models", "remove", "one", "two"),
+        ("masks", "reset", "one", "--out", "two"),
+        ("masks", "export", "one", "--out", "two", "--archive", "three"),
     ],
 )
 def test_what_is_typed_wrong_is_a_usage_error(archive: Path, words: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archive_restore import upkeep
-from archive_restore.errors import InputError, LedgerError, StorageError
+from archive_restore.errors import InputError, StorageError
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
 from archive_restore.ledger import State, fold_wal, open_ledger
@@ -29,7 +29,7 @@ def test_a_backup_is_a_ledger_and_replaces_nothing(archive: RestoredArchive, tmp
     with open_ledger(copy) as ledger:
         assert ledger.counts().states[State.DONE] == 3
         assert ledger.faults() == []
-    with pytest.raises(LedgerError, match="exists already"):
+    with pytest.raises(InputError, match="exists already"):
         backup(archive.home, tmp_path / "copy.db")
     assert backup(archive.home, None).parent == archive.home.root / "backups"
 
@@ -40,7 +40,7 @@ def test_a_backup_never_lies_among_the_originals(archive: RestoredArchive) -> No
 
 
 def test_without_a_ledger_there_is_nothing_to_copy(tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match="archive-restore scan"):
+    with pytest.raises(InputError, match="archive-restore scan"):
         backup(Home(tmp_path), None)
 
 

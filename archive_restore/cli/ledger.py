@@ -34,6 +34,8 @@ def ledger(what: What, paths: Paths = None) -> None:
     """
     match what:
         case "check":
+            if paths:
+                raise typer.BadParameter(f"check takes no path: {printable(paths[0])}")
             _check()
         case "backup":
             _backup(paths or [])

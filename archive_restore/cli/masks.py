@@ -61,6 +61,10 @@ def masks(
         raise typer.BadParameter(f"name one {'archive' if action == 'export' else 'folder of masks'}")
     if action == "export" and out is None:
         raise typer.BadParameter("where to? Add --out DIR")
+    if action != "export" and (out is not None or every):
+        raise typer.BadParameter("--out and --all are for export")
+    if action != "import" and archive is not None:
+        raise typer.BadParameter("--archive is for import")
     home = default_home()
     with scanned_ledger(home) as ledger, TerminalProgress() as progress:
         if action == "export":

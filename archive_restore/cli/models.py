@@ -36,6 +36,10 @@ def models(
     action: Action = "list", name: Name = None, archive: ForArchive = None, json: Json = False
 ) -> None:
     """List the generators, choose the one an archive uses, or remove one."""
+    if action == "list" and name is not None:
+        raise typer.BadParameter(f"list takes no name: {name}")
+    if action == "remove" and archive is not None:
+        raise typer.BadParameter(f"remove takes one name, no archive: {archive}")
     from archive_restore import registry as workflow
     from archive_restore.console import say
     from archive_restore.errors import printable

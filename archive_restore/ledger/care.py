@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from archive_restore.errors import LedgerError, printable
+from archive_restore.errors import InputError, LedgerError, printable
 from archive_restore.ledger.rows import Verbs
 
 TOTALS: Final = {
@@ -68,11 +68,11 @@ class CareVerbs(Verbs):
 
         Raises
         ------
-        LedgerError
+        InputError
             There is a file of that name, which is kept.
         StorageError
             It cannot be written.
         """
         if target.exists():
-            raise LedgerError(f"{printable(target)} exists already and is kept. Name another file.")
+            raise InputError(f"{printable(target)} exists already and is kept. Name another file.")
         self._connection.copy(target)
