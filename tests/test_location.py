@@ -8,6 +8,7 @@ MOUNTS = """\
 /dev/sda1 / ext4 rw,relatime 0 0
 nas:/photos /mnt/nas nfs4 rw,vers=4.2 0 0
 //server/share /mnt/my\\040disk cifs rw 0 0
+nas:/b /mnt/a\\134040%20\\043b nfs rw 0 0
 /dev/sdb1 /mnt/nas/local ext4 rw 0 0
 """
 
@@ -20,6 +21,7 @@ nas:/photos /mnt/nas nfs4 rw,vers=4.2 0 0
         ("/mnt/nasty/ledger.db", None),
         ("/mnt/nas/local/ledger.db", None),
         ("/mnt/my disk/ledger.db", "cifs"),
+        ("/mnt/a\\040%20#b/ledger.db", "nfs"),
     ],
 )
 def test_a_ledger_on_a_network_share_is_known_by_its_mount(

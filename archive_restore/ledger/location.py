@@ -1,6 +1,7 @@
 """On which kind of disk the ledger lies."""
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +34,5 @@ def network_share(path: Path, mounts: Path = MOUNTS) -> str | None:
 
 
 def _unescaped(place: str) -> str:
-    """The kernel writes spaces and the like as octal numbers."""
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        place = place.replace(code, character)
-    return place
+    """The kernel writes spaces, backslashes, # and the like as octal numbers."""
+    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), place)
