@@ -1,13 +1,13 @@
 """The workflow of `detect`: finding the damage in a few paths, without a ledger."""
 
 import os
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from archive_restore.detection import Policy, Region
+from archive_restore.detection import Policy
 from archive_restore.errors import InputError, SetAside, printable
 from archive_restore.examine import Examination, Examined, Refused, ScanOptions, examine, usable
 from archive_restore.ledger import KindCount
@@ -58,7 +58,9 @@ def detect_paths(
         Examination(root, file, options, mask=mask, policy=policy) for mask, (root, file) in wanted.items()
     ]
     photographs = damaged = pixels = 0
-    by_kind: dict[str, list[list[Region]]] = defaultdict(list)
+    found_in: Counter[str] = Counter()  # photographs by kind
+    regions_of: Counter[str] = Counter()
+    area_of: Counter[str] = Counter()  # px²
     set_aside: list[SetAside] = []
     progress.start("Detecting", len(tasks))
     for task, result in in_processes(examine, tasks, processes=options.processes):
@@ -67,18 +69,15 @@ def detect_paths(
                 photographs += 1
                 pixels += header.pixels
                 damaged += bool(regions)
-                for kind in {region.kind for region in regions}:
-                    by_kind[kind].append([region for region in regions if region.kind == kind])
+                found_in.update({region.kind for region in regions})
+                for region in regions:
+                    regions_of[region.kind] += 1
+                    area_of[region.kind] += region.area
             case Refused(reason) | Lost(reason):
                 set_aside.append(SetAside(task.path, reason))
                 tell_set_aside(progress, set_aside, result)
         progress.advance()
-    kinds = [
-        KindCount(
-            kind, len(each), sum(map(len, each)), sum(region.area for found in each for region in found)
-        )
-        for kind, each in by_kind.items()
-    ]
+    kinds = [KindCount(kind, number, regions_of[kind], area_of[kind]) for kind, number in found_in.items()]
     kinds.sort(key=lambda kind: (-kind.photographs, -kind.regions, kind.kind))
     kept = len(masks) - len(wanted)
     return DetectSummary(photographs, kept, damaged, kinds, pixels, set_aside, unreachable)

@@ -20,7 +20,7 @@ COLUMNS = ("64: PSNR dB", "L1 %", "L2 %", "56: PSNR dB", "sharp")
 def evaluate(
     folder: Folder, model: Model = None, json: Json = False, gpu: Gpu = None, device: Device = None
 ) -> None:
-    """Measure a model: hide the centre of each photograph (128x128), compare what is written with it."""
+    """Measure a model: hide 56x56 px amid each photograph at 128x128, compare what is written there."""
     from archive_restore import evaluate as workflow
     from archive_restore.cli.telling import counted
     from archive_restore.console import TerminalProgress, say, show_json, show_table
