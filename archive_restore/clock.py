@@ -5,6 +5,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
+def local(moment: str | None) -> str:
+    """A moment (ISO 8601, UTC) as people read it: the same in local time. Empty if there is none."""
+    return datetime.fromisoformat(moment).astimezone().isoformat(timespec="seconds") if moment else ""
+
+
 class Clock(Protocol):
     """What a workflow asks of the time."""
 

@@ -5,6 +5,7 @@ Progress, notes and errors go to standard error; tables and results to standard 
 """
 
 import json
+import math
 import sys
 import time
 from collections import deque
@@ -104,6 +105,12 @@ def _cell(value: Cell) -> str:
 def size(count: int) -> str:
     """Bytes in words: 3.5 MB."""
     return decimal(count)
+
+
+def megapixels(number: float) -> str:
+    """With two significant digits at least: 0.0024, 1.6, 1,234."""
+    decimals = max(0, 1 - math.floor(math.log10(number))) if number > 0 else 0
+    return f"{number:,.{decimals}f}"
 
 
 def duration(seconds: float) -> str:

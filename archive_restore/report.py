@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
+from archive_restore.clock import local
 from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Counts, Job, KindCount, Ledger, RunRow, State
@@ -46,7 +47,8 @@ class Report:
         restored = f"{len(self.done):,} restored"
         if self.since is not None:
             restored += f" since {self.since.astimezone():%Y-%m-%d %H:%M}"
-        parts = [f"{self.counts.photographs:,} photographs looked at", restored]
+        looked_at = self.counts.photographs
+        parts = [f"{looked_at:,} photograph{'' if looked_at == 1 else 's'} looked at", restored]
         linked = sum(job.linked is not None for job in self.done)
         if linked:
             parts.append(f"{linked:,} of them as duplicates of others")
@@ -203,10 +205,10 @@ def write_report(
 
 
 def _timeline(jobs: Sequence[Job]) -> tuple[tuple[str, int, int], ...]:
-    """Hours (UTC, "2026-01-05T22") with what was restored and set aside in them; days, if there are many."""
+    """Hours (local time, "2026-01-05T22") with what was restored and set aside in them; days, if there are many."""
     for length in (len("2026-01-05T22"), len("2026-01-05")):
-        done = Counter((job.finished_at or "")[:length] for job in jobs if job.state is State.DONE)
-        failed = Counter((job.finished_at or "")[:length] for job in jobs if job.state is State.FAILED)
+        done = Counter(local(job.finished_at)[:length] for job in jobs if job.state is State.DONE)
+        failed = Counter(local(job.finished_at)[:length] for job in jobs if job.state is State.FAILED)
         moments = sorted({*done, *failed} - {""})
         if len(moments) <= 72:
             break
@@ -222,7 +224,7 @@ def _shown(job: Job, root: int, ledger: Ledger, home: Home, pictured: bool) -> S
         mask=home.mask(job.sha256) if job.sha256 is not None else None,
         state=job.state,
         kinds=_kinds(job, ledger),
-        finished_at=job.finished_at or "",
+        finished_at=local(job.finished_at),
         size=(job.width, job.height) if job.width and job.height else None,
         note=job.reason or (f"{job.linked} from a duplicate" if job.linked else ""),
         pictured=pictured,

@@ -70,7 +70,7 @@ class Shown:
     mask: Path | None
     state: str
     kinds: tuple[tuple[str, int], ...]  # kind of damage and number of regions
-    finished_at: str  # UTC, ISO 8601
+    finished_at: str  # local time, ISO 8601
     size: tuple[int, int] | None  # (W, H) px
     note: str  # why it was set aside, or what else is to be said
     pictured: bool  # the page holds pictures of it
@@ -161,7 +161,10 @@ def _facts(contents: Contents) -> dict[str, object]:
     kinds = [kind for kind, _, _ in contents.kinds]
     places = {kind: number for number, kind in enumerate(kinds)}
     return {
-        "roots": [[_folder(root.originals), _folder(root.restored)] for root in contents.roots],
+        "roots": [
+            [_folder(root.originals), _folder(root.restored), _typed(root.originals)]
+            for root in contents.roots
+        ],
         "kinds": kinds,
         "states": contents.states,
         "timeline": contents.timeline,
@@ -171,6 +174,12 @@ def _facts(contents: Contents) -> dict[str, object]:
 
 def _folder(path: Path) -> str:
     return path.absolute().as_uri() + "/"
+
+
+def _typed(path: Path) -> str:
+    """A folder as it can be typed in a command; empty if it cannot."""
+    named = f"{path.absolute()}/"
+    return named if printable(named) == named else ""
 
 
 def _row(item: Shown, root: Root, kinds: dict[str, int]) -> list[object]:
@@ -281,8 +290,8 @@ def _slider(before: Pixels, after: Pixels, mask: Mask, profile: bytes | None, ca
     height, width = before.shape[:2]
     scale = min(1.0, DISPLAY_SIDE / max(height, width))
     return _View(
-        width=round(width * scale),
-        height=round(height * scale),
+        width=max(1, round(width * scale)),
+        height=max(1, round(height * scale)),
         before=_jpeg(before, profile),
         after=_jpeg(after, profile),
         mask=_overlay(mask),

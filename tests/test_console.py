@@ -9,6 +9,7 @@ from archive_restore.console import (
     Stage,
     TerminalProgress,
     duration,
+    megapixels,
     per_time,
     say,
     show_error,
@@ -42,6 +43,11 @@ def test_durations_and_rates_are_said_as_a_person_says_them() -> None:
         "3 h 05 min",
     ]
     assert [per_time(r) for r in (1234.5, 3.44, 1.0, 0.2)] == ["1,234/s", "3.4/s", "1.0/s", "12.0/min"]
+
+
+def test_megapixels_have_two_significant_digits_at_least() -> None:
+    said = [megapixels(number) for number in (0, 0.0024, 0.05, 0.123, 1.63, 12.3, 1234.5)]
+    assert said == ["0", "0.0024", "0.050", "0.12", "1.6", "12", "1,234"]
 
 
 def test_the_rate_follows_the_last_minute_and_forgets_what_was_before() -> None:

@@ -3,8 +3,9 @@ import csv
 import io
 import json
 import re
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,16 @@ from archive_restore.photos.codecs import file_sha256
 from archive_restore.photos.mask_files import write_mask
 from archive_restore.progress import NullProgress
 from archive_restore.report import Report, gather, parse_since, rows, write_csv, write_report
-from archive_restore.report_page import Contents, Root, Shown, densest, shrink_mask, upright, write_page
+from archive_restore.report_page import (
+    Contents,
+    Root,
+    Shown,
+    _views,
+    densest,
+    shrink_mask,
+    upright,
+    write_page,
+)
 
 SCRATCH = RegionRow("scratches", 3, 4, 20, 2, 40, 0.9)
 
@@ -108,8 +118,38 @@ def test_the_page_shows_before_after_and_mask(
     assert facts["kinds"] == ["scratches"]
     assert row[:5] == [0, "a.png", 0, "done", [[0, 2]]]
     assert row[6:] == [[60, 40], 1, ""]
-    assert facts["roots"] == [[archive.as_uri() + "/", archive.as_uri() + "-restored/"]]
+    assert facts["roots"] == [[archive.as_uri() + "/", archive.as_uri() + "-restored/", f"{archive}/"]]
+    assert '"archive-restore revert "' in page.read_text("utf-8")
     assert "1.67% repainted" in page.read_text("utf-8")
+
+
+def test_a_strip_is_shown_at_least_a_pixel_wide(
+    ledger: Ledger, home: Home, archive: Path, tmp_path: Path
+) -> None:
+    strip = np.full((2000, 1, 3), 100, np.uint8)
+    for place in (tmp_path / "a.png", tmp_path / "b.png"):
+        Image.fromarray(strip).save(place)
+    write_mask(tmp_path / "mask.png", np.ones((2000, 1), np.bool_))
+    view = next(_views(tmp_path / "a.png", tmp_path / "b.png", tmp_path / "mask.png"))
+    assert (view.width, view.height) == (1, 640)
+
+
+def test_people_read_local_time(
+    ledger: Ledger, home: Home, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore_one(ledger, home, archive, "a.png", [SCRATCH])
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "XYZ-14")  # 14 hours ahead of UTC
+        time.tzset()
+        page_of(gather(ledger, archive), tmp_path / "report.html", ledger, home)
+    time.tzset()
+    [job] = ledger.jobs()
+    assert job.finished_at is not None
+    there = datetime.fromisoformat(job.finished_at).astimezone(timezone(timedelta(hours=14))).isoformat()
+    facts = facts_in(tmp_path / "report.html")
+    assert facts["photographs"][0][5] == there
+    assert facts["timeline"] == [[there[:13], 1, 0]]
+    assert gather(ledger, archive).summary.startswith("1 photograph looked at")
 
 
 def test_the_page_needs_nothing_from_outside(

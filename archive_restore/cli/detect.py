@@ -19,7 +19,7 @@ from archive_restore.cli.options import (
     Threshold,
     device_name,
 )
-from archive_restore.cli.telling import counted
+from archive_restore.cli.telling import counted, either
 from archive_restore.errors import ExitCode, printable
 
 
@@ -74,7 +74,9 @@ def detect(
             f"{counted(summary.photographs, 'mask')} in {printable(out)}, {summary.damaged:,} of them not empty."
         )
     if summary.kept:
-        say(f"{summary.kept:,} were in {printable(out)} already and are kept; --overwrite replaces them.")
+        were = either(summary.kept, "was", "were")
+        are = either(summary.kept, "is kept; --overwrite replaces it", "are kept; --overwrite replaces them")
+        say(f"{summary.kept:,} {were} in {printable(out)} already and {are}.")
     if not (summary.photographs or summary.kept or summary.set_aside):
         say(f"No photographs in {', '.join(printable(path) for path in paths)}.")
     if summary.set_aside or summary.unreachable:

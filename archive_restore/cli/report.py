@@ -162,17 +162,18 @@ def _write_csv(found: "Report", ledger: "Ledger", out: Path | None) -> None:
 
 
 def _show(found: "Report", ledger: "Ledger") -> None:
+    from archive_restore.clock import local
     from archive_restore.console import say, show_table
     from archive_restore.report import rows
 
     say(found.summary)
     show_table(
-        ("photograph", "state", "when (UTC)", "damage", "reason"),
+        ("photograph", "state", "when", "damage", "reason"),
         [
             (
                 row.original,
                 row.state,
-                row.finished_at[:16].replace("T", " "),
+                local(row.finished_at)[:16].replace("T", " "),
                 row.damage,
                 row.reason or row.duplicate,
             )

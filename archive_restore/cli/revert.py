@@ -27,6 +27,7 @@ Again = Annotated[
 def revert(paths: Restored, again: Again = False) -> None:
     """Remove restored photographs and their records. Originals stay as they are, always."""
     from archive_restore.cli.set_aside import SHOWN
+    from archive_restore.cli.telling import either
     from archive_restore.console import say, show_next_step, show_table
     from archive_restore.home import default_home
     from archive_restore.revert import revert as remove
@@ -45,7 +46,8 @@ def revert(paths: Restored, again: Again = False) -> None:
         show_table(("kept", "why"), [(printable(one.path), one.reason) for one in summary.kept])
     if summary.held:
         say(
-            f"{summary.held:,} are held for a look, because their masks are large. See: archive-restore status"
+            f"{summary.held:,} {either(summary.held, 'is', 'are')} held for a look, because of large masks. See: "
+            "archive-restore status"
         )
     if summary.queued:
         show_next_step("archive-restore run")

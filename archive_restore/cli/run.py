@@ -162,7 +162,7 @@ def _show(summary: "RunSummary", held: int, *, quiet: bool) -> ExitCode:
 
 
 def _show_done(summary: "RunSummary") -> None:
-    from archive_restore.console import duration, say
+    from archive_restore.console import duration, megapixels, say
 
     if summary.recovered:
         say(f"{summary.recovered:,} finished by a run that was killed are now recorded as done.")
@@ -173,7 +173,7 @@ def _show_done(summary: "RunSummary") -> None:
         )
     if summary.restored:
         say(
-            f"Restored {counted(summary.restored, 'photograph')} ({summary.megapixels:,.1f} megapixels) in "
+            f"Restored {counted(summary.restored, 'photograph')} ({megapixels(summary.megapixels)} megapixels) in "
             f"{duration(summary.seconds)} on {summary.device}."
         )
     if summary.found:
@@ -203,7 +203,7 @@ def _show_done(summary: "RunSummary") -> None:
 
 def _show_estimate(ahead: "Estimate", *, in_work: int, aloud: bool) -> None:
     """What is to do: on standard error, or as a result if that was asked for."""
-    from archive_restore.console import duration, say, say_aside, size
+    from archive_restore.console import duration, megapixels, say, say_aside, size
 
     tell = say if aloud else say_aside
     if in_work and aloud:
@@ -214,7 +214,7 @@ def _show_estimate(ahead: "Estimate", *, in_work: int, aloud: bool) -> None:
         return
     parts = [
         counted(ahead.photographs, "photograph"),
-        f"{ahead.megapixels:,.0f} megapixels, {ahead.damaged_megapixels:,.2f} of them damaged",
+        f"{megapixels(ahead.megapixels)} megapixels, {megapixels(ahead.damaged_megapixels)} of them damaged",
     ]
     if ahead.seconds is not None:
         parts.append(f"about {duration(ahead.seconds)} at the pace of the last runs")
