@@ -193,7 +193,7 @@ def test_detect_writes_masks_and_needs_no_ledger(archive: Path, tmp_path: Path) 
     assert (tmp_path / "masks" / "damaged.png.png").exists()
     assert not (tmp_path / "home").exists()
     again = typed("detect", archive, "--out", tmp_path / "masks", "--jobs", "1").stdout
-    assert "1 were in" in again
+    assert "1 was in" in again
     assert "--overwrite replaces them" in again
     assert "No photographs" not in again
 
