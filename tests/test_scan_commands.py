@@ -194,7 +194,7 @@ def test_detect_writes_masks_and_needs_no_ledger(archive: Path, tmp_path: Path) 
     assert not (tmp_path / "home").exists()
     again = typed("detect", archive, "--out", tmp_path / "masks", "--jobs", "1").stdout
     assert "1 was in" in again
-    assert "--overwrite replaces them" in again
+    assert "--overwrite replaces it" in again
     assert "No photographs" not in again
 
 
