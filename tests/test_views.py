@@ -15,6 +15,7 @@ from archive_restore.detection.views import (
     SOFT_FROM_PX,
     SOFT_VIEWS,
     TINY_PX,
+    VERY_SOFT,
     VIEWS,
     Seen,
     closely,
@@ -188,14 +189,20 @@ def enlarged(long_side, times=2):
     return cv2.resize(small, (long_side, long_side // 3 * 2), interpolation=cv2.INTER_CUBIC)
 
 
+def sharp(long_side):
+    """Squares of random tones."""
+    tones = np.random.default_rng(0).integers(60, 200, (long_side // 45, long_side // 30)).astype(np.uint8)
+    return cv2.resize(tones, (long_side, long_side // 3 * 2), interpolation=cv2.INTER_NEAREST)
+
+
 @pytest.mark.parametrize(
     ("picture", "views"),
     [
         (enlarged(SOFT_FROM_PX), CLOSE_VIEWS),
         (enlarged(SOFT_FROM_PX - 2), VIEWS),
-        (scene(height=SOFT_FROM_PX // 3 * 2, width=SOFT_FROM_PX), VIEWS),
+        (sharp(SOFT_FROM_PX), VIEWS),
         (enlarged(SMALL_PX, 3), SOFT_VIEWS),
-        (scene(height=SMALL_PX // 3 * 2, width=SMALL_PX), CLOSE_VIEWS),
+        (sharp(SMALL_PX), CLOSE_VIEWS),
     ],
     ids=["soft", "soft and small", "sharp", "soft and large", "sharp and large"],
 )
@@ -218,6 +225,14 @@ def test_the_thinnest_strip_may_be_soft(shape):
     strip = random.integers(0, 255, shape).astype(np.uint8)
     assert fineness(strip) > SOFT
     assert fineness(cv2.GaussianBlur(strip, (0, 0), 3)) < SOFT
+
+
+def test_the_noise_of_a_scanner_makes_no_soft_picture_sharp():
+    soft = cv2.GaussianBlur(sharp(SMALL_PX), (0, 0), 3)
+    noise = np.random.default_rng(1).normal(0, 3, soft.shape)
+    noisy = np.clip(soft + noise, 0, 255).astype(np.uint8)
+    assert fineness(noisy) == pytest.approx(fineness(soft), abs=0.1)
+    assert fineness(noisy) < VERY_SOFT
 
 
 def test_an_even_picture_is_not_soft():

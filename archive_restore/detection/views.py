@@ -64,7 +64,10 @@ SOFT_VIEWS = (
 )
 """Of a picture that is not small but very soft: at its own size even a tear is too broad to be taken for one."""
 
-SOFT_FROM_PX, SOFT, VERY_SOFT = 900, 0.8, 0.65
+EDGES = 0.05
+"""Of a picture, by which its `fineness` is told."""
+
+SOFT_FROM_PX, SOFT, VERY_SOFT = 900, 0.64, 0.55
 """Long side from which on a small photograph may be soft; the `fineness` below which it is; and that below which one
 that is not small is very soft."""
 
@@ -105,16 +108,23 @@ def closely(shape: tuple[int, ...], thorough: bool | None) -> bool:
 
 
 def fineness(picture: NDArray[np.uint8]) -> float:
-    """How much of what its size has room for a picture (h, w) or (h, w, 3), RGB, shows: the contrast of its finest
-    octave over that of the next (Laplacian pyramid: Burt and Adelson, IEEE Trans. Comm. 1983), 1 or so if sharp."""
+    """How sharp the edges of a picture (h, w) or (h, w, 3), RGB, are for its size: the contrast of its finest octave
+    over that of the next (Laplacian pyramid: Burt and Adelson, IEEE Trans. Comm. 1983) where that is highest.
+
+    Elsewhere the finest octave of a soft scan is full of the scanner's noise, which says nothing.
+    """
     plane = np.asarray(luminance(picture), np.float32)
-    contrasts = []
+    octaves = []
     for _ in range(2):
         coarser = np.asarray(cv2.pyrDown(plane), np.float32)
-        finest = cv2.absdiff(plane, cv2.pyrUp(coarser, dstsize=plane.shape[::-1]))
-        contrasts.append(float(np.mean(finest)))
+        octaves.append(cv2.absdiff(plane, cv2.pyrUp(coarser, dstsize=plane.shape[::-1])))
         plane = coarser
-    return contrasts[0] / contrasts[1] if contrasts[1] else 1.0
+    finest, following = octaves
+    least = np.percentile(following, 100 * (1 - EDGES))
+    following = cv2.resize(following, finest.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    edges = following >= least
+    contrast = float(following[edges].sum())
+    return float(finest[edges].sum()) / contrast if contrast else 1.0
 
 
 def seen(
