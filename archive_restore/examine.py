@@ -43,6 +43,11 @@ class Detector(StrEnum):
     HEURISTIC = "heuristic"  # the heuristics alone
 
 
+ON_A_GPU = 2
+"""Processes that share a GPU: one reads while the other's photograph is searched. Each holds a context of its own in
+the GPU's memory."""
+
+
 @dataclass(frozen=True)
 class ScanOptions:
     """How to look for damage. None, where it is not said otherwise: as for the archive so far."""
@@ -51,7 +56,7 @@ class ScanOptions:
     kinds: frozenset[Kind] | None = None  # the others are no damage
     max_coverage: float | None = None  # of 1; photographs whose masks cover more are held
     max_pixels: int = DEFAULT_MAX_PIXELS
-    jobs: int | None = None  # processes; None: one a core
+    jobs: int | None = None  # processes; None: one a core, and on a GPU no more than ON_A_GPU
     detector: Detector = Detector.LEARNED
     device: str | None = None  # where the learned one computes; None: the CPU
     thorough: bool | None = None  # look closely at large photographs, see `detection.closely`
@@ -61,7 +66,9 @@ class ScanOptions:
     @property
     def processes(self) -> int:
         """How many share the photographs."""
-        return self.jobs or usable_cores()
+        cores = usable_cores()
+        on_gpu = self.detector is Detector.LEARNED and self.device not in (None, "cpu")
+        return self.jobs or (min(cores, ON_A_GPU) if on_gpu else cores)
 
     def policy(self, before: Policy) -> Policy:
         """What is damage, where it was `before` what it was."""

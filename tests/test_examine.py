@@ -123,3 +123,13 @@ def test_a_photograph_too_large_for_the_temporary_folder_is_refused_for_now_and_
     assert "No space left on device" in refused.reason
     assert "set TMPDIR" in refused.reason
     assert reason_of(NoScratchError("no room")) == "no room"  # in a run, too
+
+
+def test_a_gpu_is_not_filled_with_a_process_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examining, "usable_cores", lambda: 16)
+    assert ScanOptions(device="cuda:1").processes == examining.ON_A_GPU
+    assert ScanOptions(device="cuda:1", jobs=5).processes == 5
+    assert ScanOptions(device="cuda:1", detector=Detector.HEURISTIC).processes == 16
+    assert ScanOptions(device="cpu").processes == ScanOptions().processes == 16
+    monkeypatch.setattr(examining, "usable_cores", lambda: 1)
+    assert ScanOptions(device="cuda:1").processes == 1

@@ -159,7 +159,9 @@ Records = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", metavar="N", min=1, help="Processes that read and detect. [default: one a core]"),
+    typer.Option(
+        "--jobs", metavar="N", min=1, help="Processes that read and detect. [default: one a core; 2 on a GPU]"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Model = Annotated[

@@ -151,8 +151,8 @@ def failing_in_words(device: torch.device) -> Iterator[None]:
             raise
         if out_of_memory(error):
             raise DeviceError(
-                f"The memory of {device} is full. Close other programs that use it, use fewer processes (--jobs 1) "
-                "where there are several, or run with --device cpu. What is finished stays finished."
+                f"The memory of {device} is full. Close other programs that use it, let scan and detect use fewer "
+                "processes (--jobs 1), or run with --device cpu. What is finished stays finished."
             ) from error
         raise DeviceError(
             f"{device} failed: {first_line(error)}. Run the same command again; what is finished stays finished. If "
