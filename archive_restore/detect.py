@@ -35,11 +35,18 @@ class DetectSummary:
 
 
 def detect_paths(
-    paths: Sequence[Path], *, out: Path, options: ScanOptions, overwrite: bool = False, progress: Progress
+    paths: Sequence[Path],
+    *,
+    out: Path,
+    options: ScanOptions,
+    overwrite: bool = False,
+    exclude: Sequence[Path] = (),
+    progress: Progress,
 ) -> DetectSummary:
     """Writes the mask of each photograph, also an empty one: of sub/a.jpg in a folder, out/sub/a.jpg.png.
 
-    A mask that is there already is kept, unless it is to be overwritten: somebody may have painted on it.
+    A mask that is there already is kept, unless it is to be overwritten: somebody may have painted on it. Folders to
+    `exclude` hold no photographs.
 
     Raises
     ------
@@ -49,7 +56,7 @@ def detect_paths(
         The masks cannot be written.
     """
     unreachable: list[SetAside] = []
-    masks = _masks_of(paths, out, noting_unreachable(unreachable, progress))
+    masks = _masks_of(paths, out, exclude, noting_unreachable(unreachable, progress))
     wanted = {mask: found for mask, found in masks.items() if overwrite or not os.path.lexists(mask)}
     if wanted:
         options = usable(options, progress)
@@ -84,12 +91,12 @@ def detect_paths(
 
 
 def _masks_of(
-    paths: Sequence[Path], out: Path, on_error: Callable[[Path, OSError], None]
+    paths: Sequence[Path], out: Path, exclude: Sequence[Path], on_error: Callable[[Path, OSError], None]
 ) -> dict[Path, tuple[Path, FoundFile]]:
     """Each photograph's folder and file by the path of its mask."""
     masks: dict[Path, tuple[Path, FoundFile]] = {}
     for path in paths:
-        for root, file in _photographs(path, out, on_error):
+        for root, file in _photographs(path, out, exclude, on_error):
             mask = out / os.fsdecode(file.relative + MASK_SUFFIX)
             other = masks.setdefault(mask, (root, file))
             if not same(other[1].path(other[0]), file.path(root)):
@@ -101,12 +108,12 @@ def _masks_of(
 
 
 def _photographs(
-    path: Path, out: Path, on_error: Callable[[Path, OSError], None]
+    path: Path, out: Path, exclude: Sequence[Path], on_error: Callable[[Path, OSError], None]
 ) -> Iterator[tuple[Path, FoundFile]]:
     if not path.is_file():
         folder = check_archive(path)
         check_output(folder, out)
-        for file in walk(folder, on_error=on_error):
+        for file in walk(folder, exclude=exclude, on_error=on_error):
             yield folder, file
         return
     if same(path.parent, out):

@@ -83,7 +83,7 @@ def inpaint_paths(
     """
     began = time.monotonic()
     check_archive(masks, "the masks")
-    everything = _orders(paths, masks, out, progress)
+    everything = _orders(paths, masks, out, home, progress)
     orders = everything if options.overwrite else [one for one in everything if not one.output.exists()]
     device = choose_device(options.device, progress.note)
     options = replace(options, thorough=thoroughness(options.thorough, device))
@@ -111,9 +111,9 @@ def inpaint_paths(
     return summary
 
 
-def _orders(paths: Sequence[Path], masks: Path, out: Path, progress: Progress) -> list[_Order]:
+def _orders(paths: Sequence[Path], masks: Path, out: Path, home: Home, progress: Progress) -> list[_Order]:
     orders: dict[str, _Order] = {}
-    found = list(_photographs(paths, masks, out, progress))
+    found = list(_photographs(paths, [masks, home.root], out, progress))
     folding = folds(out)  # only now: it tries, and `out` might have been among the originals
     for source, relative, depth in found:
         place = written(os.fsencode(relative), source)
@@ -129,9 +129,10 @@ def _orders(paths: Sequence[Path], masks: Path, out: Path, progress: Progress) -
 
 
 def _photographs(
-    paths: Sequence[Path], masks: Path, out: Path, progress: Progress
+    paths: Sequence[Path], exclude: Sequence[Path], out: Path, progress: Progress
 ) -> Iterator[tuple[Path, str, int | None]]:
-    """Each photograph, its path relative to what the user named, and how deep it lies in that folder, if it is one."""
+    """Each photograph, its path relative to what the user named, and how deep it lies in that folder, if it is one.
+    In folders to `exclude` there are none."""
 
     def left_out(where: Path, error: OSError) -> None:
         progress.note(f"{printable(where)}: {error.strerror}; left out")
@@ -147,7 +148,7 @@ def _photographs(
             continue
         folder = check_archive(path)
         check_output(folder, out)
-        for found in walk(folder, exclude=[masks], on_error=left_out):
+        for found in walk(folder, exclude=exclude, on_error=left_out):
             yield found.path(folder), os.fsdecode(found.relative), found.relative.count(b"/")
 
 

@@ -364,3 +364,18 @@ def test_results_never_go_among_the_originals_of_another_archive(archive: Path, 
         assert refused.exit_code == ExitCode.INPUT, words
         assert "lies among the photographs of" in " ".join(refused.stderr.split())
     assert {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()} == before
+
+
+def test_masks_in_a_home_among_the_photographs_are_no_photographs(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(archive / "home"))
+    typed("scan", archive, "--jobs", "1")
+    assert typed("scan", archive, "--jobs", "1").stdout.startswith("1 photograph in")
+    out = archive.parent / "masks"
+    typed("detect", archive, "--out", out, "--jobs", "1")
+    assert [path.name for path in out.rglob("*.png")] == ["damaged.png.png"]
+    restored = archive.parent / "restored"
+    done = typed("inpaint", archive, "--masks", out, "--out", restored, "--device", "cpu")
+    assert done.exit_code == ExitCode.OK
+    assert [path.name for path in restored.rglob("*.png")] == ["damaged.png"]

@@ -50,7 +50,8 @@ def detect(
     from archive_restore.home import default_home
     from archive_restore.scanned import check_apart
 
-    check_apart(out, default_home())
+    home = default_home()
+    check_apart(out, home)
     options = examine.ScanOptions(
         chosen_level(sensitivity, threshold),
         chosen_kinds(only, skip),
@@ -61,7 +62,9 @@ def detect(
         thorough=thorough,
     )
     with TerminalProgress() as progress:
-        summary = detect_paths(paths, out=out, options=options, overwrite=overwrite, progress=progress)
+        summary = detect_paths(
+            paths, out=out, options=options, overwrite=overwrite, exclude=[home.root], progress=progress
+        )
     if summary.kinds:
         show_table(
             ("damage", "photographs", "regions", "% of all pixels"),
