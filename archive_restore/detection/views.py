@@ -67,7 +67,7 @@ SOFT_VIEWS = (
 EDGES = 0.05
 """Of a picture, by which its `fineness` is told."""
 
-SOFT_FROM_PX, SOFT, VERY_SOFT = 900, 0.64, 0.55
+SOFT_FROM_PX, SOFT, VERY_SOFT = 900, 0.64, 0.6
 """Long side from which on a small photograph may be soft; the `fineness` below which it is; and that below which one
 that is not small is very soft."""
 
