@@ -175,14 +175,20 @@ def test_a_file_of_somebody_else_is_left_where_it_is(prepared: Callable[[int], T
     assert outputs(tried) == before
 
 
-def test_a_photograph_in_another_ones_place_takes_nothing_away(prepared: Callable[[int], Tried]) -> None:
-    tried = prepared(2)
-    tried.run()
-    before = restored(tried)
+def replaced(tried: Tried) -> Path:
+    """Puts another photograph in the place of 000.png, which is kept here, and scans."""
     kept = tried.archive.with_name("kept.png")
     move(tried.archive, "000.png", str(kept))
     (tried.archive / "000.png").write_bytes(imagecodecs.png_encode(photograph(900)))
     scanned_again(tried)
+    return kept
+
+
+def test_a_photograph_in_another_ones_place_takes_nothing_away(prepared: Callable[[int], Tried]) -> None:
+    tried = prepared(2)
+    tried.run()
+    before = restored(tried)
+    kept = replaced(tried)
     assert tried.run().restored == 1
     after = restored(tried)
     assert set(after) == {*before, "000~earlier.png"}
@@ -203,10 +209,7 @@ def test_a_kill_while_an_earlier_restoration_makes_room_loses_nothing(
     tried = prepared(1)
     tried.run()
     before = restored(tried)
-    kept = tried.archive.with_name("kept.png")
-    move(tried.archive, "000.png", str(kept))
-    (tried.archive / "000.png").write_bytes(imagecodecs.png_encode(photograph(900)))
-    scanned_again(tried)
+    kept = replaced(tried)
     owner = Ledger if step == "relocate" else outputs_module
     usual = getattr(owner, step)
 
