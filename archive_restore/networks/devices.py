@@ -1,6 +1,7 @@
 """Which device computes, in which precision, and what its failures mean."""
 
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -180,11 +181,33 @@ def cpu_has_only_avx2() -> bool:
 
 
 def cpu_computes_in_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16, and uses them; False from a torch that cannot say."""
+    """Whether this CPU has instructions for bfloat16, and gains by them; False from a torch that cannot say."""
     if cpu_has_only_avx2():
         return False
     features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(features.get(name) for name in NATIVE_BFLOAT16)
+    return any(features.get(name) for name in NATIVE_BFLOAT16) and _gains_by_bfloat16()
+
+
+@cache
+def _gains_by_bfloat16() -> bool:
+    """Whether a convolution like those of the networks takes less time in bfloat16 than in float32. Some with
+    AVX512_BF16, but without AMX, take several times as long."""
+    return _seconds_of_convolution(torch.bfloat16) < _seconds_of_convolution(torch.float32)
+
+
+@torch.inference_mode()
+def _seconds_of_convolution(precision: torch.dtype) -> float:
+    """s of the quickest of a few."""
+    planes, weights = (
+        torch.ones(shape, dtype=precision).contiguous(memory_format=torch.channels_last)
+        for shape in ((8, 48, 40, 40), (48, 48, 3, 3))
+    )
+    taken = []
+    for _ in range(6):  # the first one is prepared for
+        started = time.perf_counter()
+        functional.conv2d(planes, weights, padding=1)
+        taken.append(time.perf_counter() - started)
+    return min(taken)
 
 
 def gpu_computes_in_bfloat16(device: torch.device) -> bool:
