@@ -269,9 +269,8 @@ def _keep_aside(ledger: Path, target: Path) -> None:
     """The ledger as `target`, while its file stays: it is replaced in one step, and there is one whenever this ends."""
     fold_wal(ledger)
     with _said_of(ledger):
-        for (
-            suffix
-        ) in BESIDE:  # of a damaged one alone: beside the new one it would be taken for its last commits
+        # Of a damaged one alone: beside the new one it would be taken for its last commits.
+        for suffix in BESIDE:
             part = ledger.with_name(ledger.name + suffix)
             if part.exists():
                 part.replace(target.with_name(target.name + suffix))

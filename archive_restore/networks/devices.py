@@ -191,7 +191,7 @@ def cpu_computes_in_bfloat16() -> bool:
 @cache
 def _gains_by_bfloat16() -> bool:
     """Whether a convolution like those of the networks takes less time in bfloat16 than in float32. Some with
-    AVX512_BF16, but without AMX, take several times as long."""
+    AVX512_BF16, but without AMX, take longer."""
     return _seconds_of_convolution(torch.bfloat16) < _seconds_of_convolution(torch.float32)
 
 
