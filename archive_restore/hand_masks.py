@@ -12,16 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from archive_restore.by_hand import give_back, take_over
 from archive_restore.cores import usable_cores
-from archive_restore.detection import PAINTED, Policy
+from archive_restore.detection import Policy
 from archive_restore.durable import write_durably
-from archive_restore.errors import InputError, StorageError, printable
+from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, KnownFile, Ledger, MaskedPhotograph, WorkerLock
-from archive_restore.masking import Masked, Masking, masked
 from archive_restore.painting import Edited, Painted, Painting, Unchanged, Useless, Written, export, read
 from archive_restore.photos.archive import FoundFile, check_archive, check_output, walk
-from archive_restore.photos.mask_files import write_mask
 from archive_restore.photos.names import by_fold, the_one_like
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
@@ -33,6 +32,8 @@ whether somebody had painted it by then."""
 
 LOOKED_AT: Final = 100
 """Masks by which an archive is known again that was moved."""
+
+UNSCORED: Final = "there is no score map to make its mask from; scan its archive, then reset it again"
 
 SUFFIX: Final = b".png"
 """Appended to the whole name of a photograph, so that a.jpg and a.tif keep two masks."""
@@ -295,16 +296,7 @@ def _take(
         case Unchanged():
             summary.unchanged += 1
         case Painted():
-            # First the ledger: killed in between, the file still differs, and the same command goes on.
-            summary.requeued += ledger.remask(
-                task.photograph.id,
-                policy=PAINTED,
-                covered=result.covered,
-                regions=result.regions,
-                by_hand=True,
-                again=True,
-            )
-            write_mask(task.home.edited_mask(task.photograph.sha256), result.mask)
+            summary.requeued += take_over(result, task.photograph, ledger, task.home)
             summary.masks += 1
         case Useless(reason) | Lost(reason):
             summary.left_alone.append(LeftAlone(task.path, reason))
@@ -339,35 +331,16 @@ def reset_masks(
             for archive, under in places:
                 policy = Policy() if archive.policy is None else Policy.parsed(archive.policy)
                 for photograph in ledger.masked(archive.id, under):
-                    if photograph.by_hand or home.edited_mask(photograph.sha256).exists():
-                        _reset(Masking(photograph, policy, home, write=True), archive, ledger, summary)
-                        progress.advance()
+                    if not photograph.by_hand and not home.edited_mask(photograph.sha256).exists():
+                        continue
+                    requeued = give_back(photograph, policy, ledger, home)
+                    if requeued is None:
+                        path = archive.root / os.fsdecode(photograph.relative)
+                        summary.left_alone.append(LeftAlone(path, UNSCORED))
+                    else:
+                        summary.requeued += requeued
+                        summary.masks += 1
+                    progress.advance()
         finally:
             progress.stop()
     return summary
-
-
-def _reset(task: Masking, archive: Archive, ledger: Ledger, summary: MasksSummary) -> None:
-    photograph, edited = task.photograph, task.home.edited_mask(task.photograph.sha256)
-    result = masked(task)
-    if not isinstance(result, Masked):
-        ledger.read_again(photograph.id)
-        path = archive.root / os.fsdecode(photograph.relative)
-        reason = "there is no score map to make its mask from; scan its archive, then reset it again"
-        summary.left_alone.append(LeftAlone(path, reason))
-        return
-    summary.requeued += ledger.remask(
-        photograph.id,
-        policy=task.policy.text,
-        covered=result.covered,
-        regions=result.regions,
-        unsure=result.unsure,
-        again=result.changed,
-    )
-    try:
-        edited.unlink(missing_ok=True)  # last: as long as it is there, the same command finds it
-    except OSError as error:
-        raise StorageError(
-            f"Cannot remove {printable(edited)}: {error.strerror}. Correct that, then try again."
-        ) from error
-    summary.masks += 1

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from archive_restore.durable import mirror_folders, move_durably
+from archive_restore.durable import mirror_folders, move_durably, remove_file
 from archive_restore.errors import PhotographError, StorageError, printable
 from archive_restore.ledger import Archive, Job, Ledger
 from archive_restore.photos.archive import OUTPUT_SUFFIX, output_folder
@@ -178,3 +178,43 @@ class Outputs:
             return {}
         known = self._ledger.known_files(archive.id)
         return apart(sorted(known, key=lambda relative: known[relative].file_id))
+
+
+def take_back(job: Job, ledger: Ledger, *, again: bool) -> str | None:
+    """Removes what was restored of a job, with its record, and says so in the ledger. The caller holds the worker lock.
+
+    Parameters
+    ----------
+    again : queue it, to be restored anew; else it is left alone from now on
+
+    Returns
+    -------
+    Why it was left where it is; None if it was removed, or is gone already.
+
+    Raises
+    ------
+    StorageError
+        A file cannot be removed.
+    """
+    reason = _reason_to_keep(job)
+    if reason is None and job.output is not None:
+        # First the files: killed in between, the same command finds the job still done and goes on.
+        remove_file(job.output)
+        remove_record(job.output)
+        ledger.revert(job, again=again)
+    return reason
+
+
+def _reason_to_keep(job: Job) -> str | None:
+    """Why an output must not be removed; None if it is ours, or gone already."""
+    if job.output is None or job.output == job.path:
+        return "the ledger does not say where it is"
+    try:
+        # The second is that of a run that was killed before it could say so.
+        if file_sha256(job.output) not in (job.output_sha256, job.intended_sha256):
+            return "it was changed after it was restored; remove it by hand if it is not wanted"
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"it cannot be read: {error.strerror or error}"
+    return None

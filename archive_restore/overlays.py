@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection import KINDS, PAINTED, Kind, Policy, Region, ScoreMap, threshold
+from archive_restore.displaying import as_displayed, shrink_mask, upright
 from archive_restore.errors import PhotographError
 from archive_restore.home import Home
 from archive_restore.masking import mask_at, read_score_map
 from archive_restore.photos.codecs import decode
 from archive_restore.photos.rendering import viewable
-from archive_restore.report_page import as_displayed, shrink_mask, upright
 
 Pixels = NDArray[np.uint8]
 

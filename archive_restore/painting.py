@@ -105,23 +105,30 @@ def export(task: Painting) -> Written | Edited | Useless:
 
 def read(task: Painting) -> Painted | Unchanged | Useless:
     """What somebody painted, unless nobody changed it."""
-    photograph, shape = task.photograph, _shape(task.photograph)
     try:
-        mask = read_mask(task.path, shape)
+        mask = read_mask(task.path, _shape(task.photograph))
     except PhotographError as error:
         return Useless(error.reason)
     if fingerprint(mask) == task.exported:
         return Unchanged()
+    return painting_of(mask, task.photograph, task.home)
+
+
+def painting_of(mask: Mask, photograph: MaskedPhotograph, home: Home) -> Painted | Unchanged | Useless:
+    """What a (H, W) mask that somebody painted for a photograph is beside the one in use."""
     if mask.all():
         return Useless("all of the photograph is marked, so that there is nothing to restore it from")
-    in_use = task.home.mask(photograph.sha256)
-    known = photograph.by_hand == (in_use == task.home.edited_mask(photograph.sha256))
+    in_use = home.mask(photograph.sha256)
+    known = photograph.by_hand == (in_use == home.edited_mask(photograph.sha256))
     with suppress(PhotographError):  # one in use that cannot be read is replaced
-        if known and np.array_equal(mask, mask_at(in_use, shape)):
+        if known and np.array_equal(mask, mask_at(in_use, _shape(photograph))):
             return Unchanged()
-    regions = painted(mask, read_score_map(task.home.score_map(photograph.sha256)))
+    regions = painted(mask, read_score_map(home.score_map(photograph.sha256)))
     return Painted(
-        np.packbits(mask).tobytes(), shape, int(mask.sum()), [row_of(region) for region in regions]
+        np.packbits(mask).tobytes(),
+        _shape(photograph),
+        int(mask.sum()),
+        [row_of(region) for region in regions],
     )
 
 

@@ -2,35 +2,36 @@
 
 import base64
 import html
-import io
 import json
 import os
 import secrets
-import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import TypeVar
 from urllib.parse import quote_from_bytes
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL import ExifTags, Image
 
 from archive_restore import __version__
+from archive_restore.displaying import (
+    Mask,
+    Pixels,
+    as_displayed,
+    densest,
+    jpeg,
+    overlay,
+    shrink_mask,
+    upright,
+)
 from archive_restore.errors import PhotographError, StorageError, printable
 from archive_restore.photos.codecs import decode
 from archive_restore.photos.mask_files import read_mask
 from archive_restore.photos.rendering import viewable
 from archive_restore.progress import Progress
-
-Pixels = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-Array = TypeVar("Array", Pixels, Mask)
 
 OVERVIEW_SIDE = 1000
 """px, longer side of the whole photograph in the page."""
@@ -43,12 +44,6 @@ DETAIL_SIDE = 420
 
 DETAIL_FROM_SCALE = 1.5
 """How much smaller than the scan an overview must be before a detail is shown beside it."""
-
-JPEG_QUALITY = 88
-MASK_COLOUR = (230, 40, 120)
-MASK_OPACITY = 150  # of 255
-LONGEST_PROFILE = 65_536
-"""bytes; longer ICC profiles (printers') are left out of the page."""
 
 
 @dataclass(frozen=True)
@@ -241,73 +236,18 @@ def _views(original: Path, restored: Path, mask_file: Path) -> Iterator[_View]:
         yield _slider(crops[0], crops[1], mask[rows, columns], profile, "a detail, pixel for pixel")
 
 
-def shrink_mask(mask: Mask, size: tuple[int, int]) -> Mask:
-    """`mask` at `size` (W, H), no larger: set where anything below was, so that thin lines stay."""
-    return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0)
-
-
-def densest(mask: Mask, side: int) -> tuple[slice, slice]:
-    """Rows and columns of the square of `side` px, cut to the picture, that holds most of the mask."""
-    height, width = min(side, mask.shape[0]), min(side, mask.shape[1])
-    total = cv2.integral(mask.astype(np.uint8))
-    held = (
-        total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
-    )
-    tops, lefts = np.nonzero(held == held.max())
-    nearest = np.argmin(
-        np.hypot(tops - tops.mean(), lefts - lefts.mean())
-    )  # the damage amid it, not at a side
-    top, left = int(tops[nearest]), int(lefts[nearest])
-    return slice(top, top + height), slice(left, left + width)
-
-
-def as_displayed(source: bytes) -> tuple[int, bytes | None]:
-    """EXIF orientation (1 to 8) and ICC profile, so that the page shows what a viewer shows."""
-    with warnings.catch_warnings(), suppress(Exception):  # whatever is odd in metadata, the picture is shown
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(source)) as image:
-            profile = image.info.get("icc_profile")
-            fits = (
-                isinstance(profile, bytes) and len(profile) <= LONGEST_PROFILE and profile[16:20] != b"CMYK"
-            )
-            kept = profile if fits else None  # inks are shown as RGB
-            return int(image.getexif().get(ExifTags.Base.Orientation, 1)), kept
-    return 1, None
-
-
-def upright(array: Array, orientation: int) -> Array:
-    """`array` (H, W, ...) turned and mirrored as its EXIF orientation (1 to 8) says."""
-    if orientation in (5, 6, 7, 8):  # rows are columns
-        array = np.swapaxes(array, 0, 1)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return np.ascontiguousarray(array)
-
-
 def _slider(before: Pixels, after: Pixels, mask: Mask, profile: bytes | None, caption: str) -> _View:
     height, width = before.shape[:2]
     scale = min(1.0, DISPLAY_SIDE / max(height, width))
     return _View(
         width=max(1, round(width * scale)),
         height=max(1, round(height * scale)),
-        before=_jpeg(before, profile),
-        after=_jpeg(after, profile),
-        mask=_overlay(mask),
+        before=_uri("jpeg", jpeg(before, profile)),
+        after=_uri("jpeg", jpeg(after, profile)),
+        mask=_uri("png", overlay(mask)),
         caption=caption,
     )
 
 
-def _jpeg(picture: Pixels, profile: bytes | None) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=JPEG_QUALITY, icc_profile=profile)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _overlay(mask: Mask) -> str:
-    image = Image.fromarray(mask.astype(np.uint8))
-    image.putpalette([0, 0, 0, *MASK_COLOUR])
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", transparency=bytes((0, MASK_OPACITY)), bits=1)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+def _uri(form: str, data: bytes) -> str:
+    return f"data:image/{form};base64,{base64.b64encode(data).decode('ascii')}"

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from archive_restore.durable import remove_file
 from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Job, Ledger, State, WorkerLock
-from archive_restore.outputs import output_path
-from archive_restore.photos.codecs import file_sha256
-from archive_restore.records import remove_record
+from archive_restore.outputs import output_path, take_back
 
 
 @dataclass(frozen=True)
@@ -61,14 +58,10 @@ def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = F
                 summary.queued += not job.missing
                 continue
             output = job.output or job.path
-            reason = _reason_to_keep(job)
+            reason = take_back(job, ledger, again=again)
             if reason is not None:
                 summary.kept.append(Kept(output, reason))
                 continue
-            # First the files: killed in between, the same command finds the job still done and goes on.
-            remove_file(output)
-            remove_record(output)
-            ledger.revert(job, again=again)
             summary.reverted.append(output)
             summary.queued += again and not job.missing
         summary.held = ledger.counts().states[State.HELD] - held
@@ -104,18 +97,3 @@ def _chosen(paths: Sequence[Path], jobs: list[Job], *, again: bool) -> list[Job]
             )
         chosen |= taken
     return list(chosen.values())
-
-
-def _reason_to_keep(job: Job) -> str | None:
-    """Why an output must not be removed; None if it is ours, or gone already."""
-    if job.output is None or job.output == job.path:
-        return "the ledger does not say where it is"
-    try:
-        # The second is that of a run that was killed before it could say so.
-        if file_sha256(job.output) not in (job.output_sha256, job.intended_sha256):
-            return "it was changed after it was restored; remove it by hand if it is not wanted"
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return f"it cannot be read: {error.strerror or error}"
-    return None
