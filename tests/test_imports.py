@@ -29,13 +29,14 @@ WORKFLOWS = {
     "rescore",
     "hand_masks",
     "preview",
+    "review",
 }
 OUTERMOST = {"cli", "__main__", "console"}
 
-THIRD_PARTY_HOMES = {"typer": "cli", "rich": "console", "sqlite_utils": "ledger"}
+THIRD_PARTY_HOMES = {"typer": "cli", "rich": "console", "sqlite_utils": "ledger", "starlette": "review", "uvicorn": "review"}
 """Packages that one place alone may import."""
 
-HEAVY = {"numpy", "cv2", "torch", "PIL", "rich", "sqlite_utils", "safetensors", "tifffile", "imagecodecs"}
+HEAVY = {"numpy", "cv2", "torch", "PIL", "rich", "sqlite_utils", "safetensors", "tifffile", "imagecodecs", "starlette", "uvicorn"}
 
 
 def part_of(module: str) -> str:

@@ -51,7 +51,8 @@ def outside(installed: Path, script: str) -> str:
 def test_the_wheel_holds_weights_album_page_and_licence(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert any(n.startswith("archive_restore/models/") and n.endswith(".safetensors") for n in names)
-    assert "archive_restore/report_page.html" in names
+    pages = {"report_page.html", "review/page.html", "review/page.css", "review/page.js"}
+    assert {f"archive_restore/{page}" for page in pages} <= set(names)
     assert any(n.endswith(".dist-info/licenses/LICENSE") for n in names)
     album = {p.relative_to(ROOT / "examples").as_posix() for p in (ROOT / "examples/album").rglob("*.*")}
     assert album <= {n.removeprefix("archive_restore/examples/") for n in names}

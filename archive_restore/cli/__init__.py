@@ -23,6 +23,7 @@ COMMANDS = (
     "run",
     "status",
     "report",
+    "review",
     "rescore",
     "release",
     "masks",

@@ -26,6 +26,16 @@ class State(StrEnum):
     REJECTED = "rejected"
 
 
+class Pile(StrEnum):
+    """What a person who looks at photographs has to do with them."""
+
+    NEW = "new"  # restored, and not looked at
+    HELD = "held"  # not to be restored before somebody looked
+    WAITING = "waiting"  # for a run
+    ACCEPTED = "accepted"  # restored, looked at and kept
+    REJECTED = "rejected"
+
+
 class Stage(StrEnum):
     """What was being done to a photograph when it failed."""
 
@@ -153,6 +163,7 @@ class Job:
     model: str | None
     linked: str | None  # how the output came from that of a duplicate: "linked", "copied"; None: restored
     finished_at: str | None  # UTC, ISO 8601
+    accepted_at: str | None = None  # UTC, ISO 8601; when somebody looked at what was restored and kept it
     missing: bool = False  # the last scan did not find the original
 
     @property

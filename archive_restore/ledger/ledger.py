@@ -11,6 +11,7 @@ from archive_restore.ledger.connection import Connection, Row
 from archive_restore.ledger.jobs import Job, Retried, State
 from archive_restore.ledger.masking import BELOW, MaskVerbs, below
 from archive_restore.ledger.questions import Questions
+from archive_restore.ledger.reviewing import ReviewVerbs
 from archive_restore.ledger.rows import utc_now
 from archive_restore.ledger.running import RunVerbs
 
@@ -35,7 +36,7 @@ def open_ledger(path: Path, *, clock: Callable[[], datetime] = utc_now) -> "Ledg
     return Ledger(Connection(path), clock)
 
 
-class Ledger(MaskVerbs, RunVerbs, CareVerbs, Questions):
+class Ledger(MaskVerbs, RunVerbs, ReviewVerbs, CareVerbs, Questions):
     """All that is known about the archives. Threads may share it; processes each open their own."""
 
     def __enter__(self) -> "Ledger":

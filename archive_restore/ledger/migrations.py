@@ -307,6 +307,13 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX unsure_photographs ON photographs (id) WHERE unsure",
         ),
     ),
+    Migration(
+        9,
+        "which restored photographs somebody looked at and accepted",
+        (
+            "ALTER TABLE outputs ADD COLUMN accepted_at TEXT",
+        ),  # UTC, ISO 8601; one that is restored anew is new
+    ),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].number

@@ -22,7 +22,7 @@ JOB_COLUMNS: Final = f"""
     SELECT jobs.*, {TRIED} AS tried, files.relative, files.photograph_id, files.size, archives.root, photographs.sha256,
            photographs.format, photographs.width, photographs.height, intended.sha256 AS intended_sha256,
            intended.path AS intended_output, written.path AS output, written.sha256 AS output_sha256,
-           written.model, written.linked
+           written.model, written.linked, written.accepted_at
     FROM jobs
     JOIN files ON files.id = jobs.file_id
     JOIN archives ON archives.id = jobs.archive_id
@@ -84,6 +84,7 @@ def job_of(row: Row) -> Job:
         model=row["model"],
         linked=row["linked"],
         finished_at=row["finished_at"],
+        accepted_at=row["accepted_at"],
         missing=bool(row["missing"]),
     )
 
