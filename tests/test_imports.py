@@ -33,10 +33,28 @@ WORKFLOWS = {
 }
 OUTERMOST = {"cli", "__main__", "console"}
 
-THIRD_PARTY_HOMES = {"typer": "cli", "rich": "console", "sqlite_utils": "ledger", "starlette": "review", "uvicorn": "review"}
+THIRD_PARTY_HOMES = {
+    "typer": "cli",
+    "rich": "console",
+    "sqlite_utils": "ledger",
+    "starlette": "review",
+    "uvicorn": "review",
+}
 """Packages that one place alone may import."""
 
-HEAVY = {"numpy", "cv2", "torch", "PIL", "rich", "sqlite_utils", "safetensors", "tifffile", "imagecodecs", "starlette", "uvicorn"}
+HEAVY = {
+    "numpy",
+    "cv2",
+    "torch",
+    "PIL",
+    "rich",
+    "sqlite_utils",
+    "safetensors",
+    "tifffile",
+    "imagecodecs",
+    "starlette",
+    "uvicorn",
+}
 
 
 def part_of(module: str) -> str:
