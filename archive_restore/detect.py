@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,11 +11,19 @@ from archive_restore.detection import Policy
 from archive_restore.errors import InputError, SetAside, printable
 from archive_restore.examine import Examination, Examined, Refused, ScanOptions, examine, usable
 from archive_restore.ledger import KindCount
-from archive_restore.photos.archive import FoundFile, check_archive, check_output, same, walk
+from archive_restore.photos.archive import (
+    FoundFile,
+    OnError,
+    OnHome,
+    check_archive,
+    check_output,
+    same,
+    walk,
+)
 from archive_restore.photos.companions import infrared_of_file
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
-from archive_restore.set_aside import noting_unreachable, tell_set_aside
+from archive_restore.set_aside import noting_homes, noting_unreachable, tell_set_aside
 
 MASK_SUFFIX: Final = b".png"
 """Appended to the whole name, so that a.jpg and a.tif keep two masks."""
@@ -56,7 +64,8 @@ def detect_paths(
         The masks cannot be written.
     """
     unreachable: list[SetAside] = []
-    masks = _masks_of(paths, out, exclude, noting_unreachable(unreachable, progress))
+    told = noting_unreachable(unreachable, progress), noting_homes(progress)
+    masks = _masks_of(paths, out, exclude, *told)
     wanted = {mask: found for mask, found in masks.items() if overwrite or not os.path.lexists(mask)}
     if wanted:
         options = usable(options, progress)
@@ -91,12 +100,12 @@ def detect_paths(
 
 
 def _masks_of(
-    paths: Sequence[Path], out: Path, exclude: Sequence[Path], on_error: Callable[[Path, OSError], None]
+    paths: Sequence[Path], out: Path, exclude: Sequence[Path], on_error: OnError, on_home: OnHome
 ) -> dict[Path, tuple[Path, FoundFile]]:
     """Each photograph's folder and file by the path of its mask."""
     masks: dict[Path, tuple[Path, FoundFile]] = {}
     for path in paths:
-        for root, file in _photographs(path, out, exclude, on_error):
+        for root, file in _photographs(path, out, exclude, on_error, on_home):
             mask = out / os.fsdecode(file.relative + MASK_SUFFIX)
             other = masks.setdefault(mask, (root, file))
             if not same(other[1].path(other[0]), file.path(root)):
@@ -108,12 +117,12 @@ def _masks_of(
 
 
 def _photographs(
-    path: Path, out: Path, exclude: Sequence[Path], on_error: Callable[[Path, OSError], None]
+    path: Path, out: Path, exclude: Sequence[Path], on_error: OnError, on_home: OnHome
 ) -> Iterator[tuple[Path, FoundFile]]:
     if not path.is_file():
         folder = check_archive(path)
         check_output(folder, out)
-        for file in walk(folder, exclude=exclude, on_error=on_error):
+        for file in walk(folder, exclude=exclude, on_error=on_error, on_home=on_home):
             yield folder, file
         return
     if same(path.parent, out):

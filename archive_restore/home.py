@@ -3,14 +3,22 @@
 import hashlib
 import os
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 
 from archive_restore.errors import printable
 
 HOME_VARIABLE = "ARCHIVE_RESTORE_HOME"
+
+MARKS: Final = frozenset({b"ledger.db", b"scan.lock"})
+"""What lies in every home that knows of a scan."""
+
+PICTURES: Final = frozenset({b"scores", b"masks", b"edited-masks", b"finetune"})
+"""The folders of a home whose pictures are no photographs."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,11 @@ class Home:
                 f"archive-restore masks reset {photograph}"
             )
         return f"its mask {printable(self.mask(sha256))} cannot be used: {reason}. {again}"
+
+
+def no_photographs(names: Collection[bytes]) -> frozenset[bytes]:
+    """Of the names in a folder, those of score maps, masks and what was cut out of photographs, if it is a home."""
+    return PICTURES.intersection(names) if MARKS.issubset(names) else frozenset()
 
 
 def default_home() -> Home:

@@ -1,21 +1,33 @@
-"""What could not be read, noted as it is met."""
+"""What could not be read or is no photograph, noted as it is met."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from archive_restore.errors import SetAside, printable
 from archive_restore.examine import Refused
+from archive_restore.photos.archive import OnError, OnHome
 from archive_restore.processes import Lost
 from archive_restore.progress import Progress
 
 
-def noting_unreachable(unreachable: list[SetAside], progress: Progress) -> Callable[[Path, OSError], None]:
+def noting_unreachable(unreachable: list[SetAside], progress: Progress) -> OnError:
     """What a walk calls for each folder or link that it cannot open."""
 
     def note(path: Path, error: OSError) -> None:
         reason = error.strerror or str(error)
         unreachable.append(SetAside(path, reason))
         progress.note(f"Cannot open {printable(path)}: {reason}")
+
+    return note
+
+
+def noting_homes(progress: Progress) -> OnHome:
+    """What a walk calls for each home, other than the present one, whose masks and score maps it passes over."""
+
+    def note(folder: Path) -> None:
+        progress.note(
+            f"{printable(folder)} has a ledger of its own: its masks and score maps are no photographs."
+        )
 
     return note
 

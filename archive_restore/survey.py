@@ -1,7 +1,7 @@
 """How the files of an archive compare with what the ledger knows of them, before any is read."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import Final
 from archive_restore.errors import SetAside
 from archive_restore.home import Home
 from archive_restore.ledger import KnownFile, Ledger
-from archive_restore.photos.archive import FoundFile, walk
+from archive_restore.photos.archive import FoundFile, OnError, OnHome, walk
 from archive_restore.progress import Progress
-from archive_restore.set_aside import noting_unreachable
+from archive_restore.set_aside import noting_homes, noting_unreachable
 
 TOGETHER: Final = 1_000
 """Files that the ledger is asked, or told, about at once: others may write in between."""
@@ -40,10 +40,12 @@ class Comparison:
     anew: bool  # all files are searched
 
     def files(
-        self, on_error: Callable[[Path, OSError], None] | None = None
+        self,
+        on_error: OnError | None = None,
+        on_home: OnHome | None = None,
     ) -> Iterator[tuple[FoundFile, KnownFile | None]]:
         """Each file with what was known of its path, in the order of the walk."""
-        files = walk(self.archive, exclude=self.exclude, on_error=on_error)
+        files = walk(self.archive, exclude=self.exclude, on_error=on_error, on_home=on_home)
         for some in iter(lambda: list(islice(files, TOGETHER)), []):
             known = self.ledger.known_at(self.archive_id, [found.relative for found in some])
             for found in some:
@@ -84,7 +86,8 @@ def survey_files(compared: Comparison, ledger: Ledger, progress: Progress) -> Su
     survey, stay = Survey(), FileIds()
     found_again: list[int] = []
     progress.start("Looking for photographs", None)
-    for found, before in compared.files(noting_unreachable(survey.unreachable, progress)):
+    told = noting_unreachable(survey.unreachable, progress), noting_homes(progress)
+    for found, before in compared.files(*told):
         progress.advance()
         if before is None or _must_read(before, found, compared.home):
             survey.to_examine += 1

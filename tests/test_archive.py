@@ -108,6 +108,17 @@ def test_an_excluded_folder_is_not_entered(tmp_path: Path) -> None:
     assert [file.relative for file in files] == [b"a.jpg"]
 
 
+def test_pictures_of_a_home_are_no_photographs_but_those_beside_them_are(tmp_path: Path) -> None:
+    pictures = ("scores/aa/1.png", "masks/aa/1.png", "edited-masks/aa/1.png", "finetune/0/train/1.png")
+    make(tmp_path / "old", "ledger.db", "scan.lock", "album/a.jpg", *pictures)
+    make(tmp_path / "album", "ledger.db", "masks/1.png")
+    homes: list[Path] = []
+    relatives = [file.relative for file in walk(tmp_path, on_home=homes.append)]
+    assert relatives == [b"album/masks/1.png", b"old/album/a.jpg"]
+    assert homes == [tmp_path / "old"]
+    assert [file.relative for file in walk(tmp_path / "old")] == [b"album/a.jpg"]
+
+
 @posix
 def test_an_unreadable_folder_is_reported_and_the_walk_goes_on(tmp_path: Path) -> None:
     make(tmp_path, "a/1.jpg", "b/2.jpg", "c/3.jpg")

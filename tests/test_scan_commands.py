@@ -379,3 +379,21 @@ def test_masks_in_a_home_among_the_photographs_are_no_photographs(
     done = typed("inpaint", archive, "--masks", out, "--out", restored, "--device", "cpu")
     assert done.exit_code == ExitCode.OK
     assert [path.name for path in restored.rglob("*.png")] == ["damaged.png"]
+
+
+def test_masks_in_a_home_of_before_are_no_photographs_either_and_it_is_named(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = archive / "before"
+    monkeypatch.setenv(HOME_VARIABLE, str(before))
+    typed("scan", archive, "--jobs", "1")
+    monkeypatch.setenv(HOME_VARIABLE, str(archive.parent / "now"))
+    scanned = typed("scan", archive, "--jobs", "1")
+    assert scanned.stdout.startswith("1 photograph in")
+    told = f"{before} has a ledger of its own: its masks and score maps are no photographs."
+    assert scanned.stderr.count(told) == 1
+    out, restored = archive.parent / "masks", archive.parent / "restored"
+    detected = typed("detect", archive, "--out", out, "--jobs", "1")
+    done = typed("inpaint", archive, "--masks", out, "--out", restored, "--device", "cpu")
+    assert all(told in command.stderr for command in (detected, done))
+    assert [path.name for path in restored.rglob("*.png")] == ["damaged.png"]
