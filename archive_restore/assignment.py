@@ -34,6 +34,7 @@ class RunSummary:
     linked: int = 0  # duplicates that took what was restored in another place
     found: int = 0  # that lay in their places as they would have been written, and are known now
     followed: int = 0  # restored photographs that were moved after their originals
+    taken_back: int = 0  # that were removed, because nothing is left in their masks
     recovered: int = 0  # written by a run that was killed, now recorded as done
     set_aside: list[SetAside] = field(default_factory=list)
     megapixels: float = 0.0  # of the restored photographs

@@ -9,7 +9,7 @@ from pathlib import Path
 from archive_restore.durable import mirror_folders, move_durably, remove_file
 from archive_restore.errors import PhotographError, StorageError, printable
 from archive_restore.ledger import Archive, Job, Ledger
-from archive_restore.photos.archive import OUTPUT_SUFFIX, output_folder
+from archive_restore.photos.archive import OUTPUT_SUFFIX, holds_something, output_folder
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.photos.names import apart, earlier, folded, folds, written
 from archive_restore.records import read_record, record_path, remove_record, write_record
@@ -19,6 +19,50 @@ def output_path(job: Job, renamed: Mapping[bytes, bytes] | None = None) -> Path:
     """Where the restored photograph goes; `renamed` has the paths that are others in the output."""
     relative = (renamed or {}).get(job.relative, job.relative)
     return output_folder(job.archive) / os.fsdecode(written(relative, job.path))
+
+
+def reason_to_keep(job: Job) -> str | None:
+    """Why an output must not be removed; None if it is ours, or gone already."""
+    if job.output is None or job.output == job.path:
+        return "the ledger does not say where it is"
+    try:
+        # The second is that of a run that was killed before it could say so.
+        if file_sha256(job.output) not in (job.output_sha256, job.intended_sha256):
+            return "it was changed after it was restored; remove it by hand if it is not wanted"
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"it cannot be read: {error.strerror or error}"
+    return None
+
+
+def take_back(job: Job, ledger: Ledger, *, again: bool) -> str | None:
+    """Removes what was restored of a job, with its record, and says so in the ledger. The caller holds the worker lock.
+
+    Parameters
+    ----------
+    again : queue it, to be restored anew; else it is left alone from now on
+
+    Returns
+    -------
+    Why it was left where it is; None if it was removed, or is gone already.
+
+    Raises
+    ------
+    StorageError
+        A file cannot be removed.
+    """
+    reason = reason_to_keep(job)
+    if reason is None and job.output is not None:
+        _remove(job.output)  # first: killed in between, the same command finds the job still done and goes on
+        ledger.revert(job, again=again)
+    return reason
+
+
+def _remove(output: Path) -> None:
+    """A restored photograph and its record."""
+    remove_file(output)
+    remove_record(output)
 
 
 def _made_of(job: Job, output: Path, digest: str) -> bool:
@@ -107,6 +151,36 @@ class Outputs:
                 self._follow(job, moved.get(job.output, job.output), target, moved)
         return moved
 
+    def take_back_emptied(self) -> list[Path]:
+        """Removes what was restored of photographs in whose masks nothing is left, with its record: they count as
+        undamaged from now on.
+
+        What was changed since it was restored stays queued, so that the run says so.
+
+        Returns
+        -------
+        What was removed.
+
+        Raises
+        ------
+        StorageError
+            A file cannot be removed.
+        """
+        taken: list[Path] = []
+        if not holds_something(self._archive.root):  # what was restored is probably out of reach as well
+            return taken
+        for job in self._ledger.emptied(self._archive.id):
+            output = job.output or job.intended_output
+            if output is not None:
+                if reason_to_keep(replace(job, output=output)) is not None:
+                    continue
+                _remove(
+                    output
+                )  # first: killed in between, the next run finds the job still queued and goes on
+                taken.append(output)
+            self._ledger.drop_emptied(job)
+        return taken
+
     def _follow(self, job: Job, path: Path, target: Path, moved: dict[Path, Path]) -> None:
         assert job.output is not None
         assert job.output_sha256 is not None
@@ -178,43 +252,3 @@ class Outputs:
             return {}
         known = self._ledger.known_files(archive.id)
         return apart(sorted(known, key=lambda relative: known[relative].file_id))
-
-
-def take_back(job: Job, ledger: Ledger, *, again: bool) -> str | None:
-    """Removes what was restored of a job, with its record, and says so in the ledger. The caller holds the worker lock.
-
-    Parameters
-    ----------
-    again : queue it, to be restored anew; else it is left alone from now on
-
-    Returns
-    -------
-    Why it was left where it is; None if it was removed, or is gone already.
-
-    Raises
-    ------
-    StorageError
-        A file cannot be removed.
-    """
-    reason = _reason_to_keep(job)
-    if reason is None and job.output is not None:
-        # First the files: killed in between, the same command finds the job still done and goes on.
-        remove_file(job.output)
-        remove_record(job.output)
-        ledger.revert(job, again=again)
-    return reason
-
-
-def _reason_to_keep(job: Job) -> str | None:
-    """Why an output must not be removed; None if it is ours, or gone already."""
-    if job.output is None or job.output == job.path:
-        return "the ledger does not say where it is"
-    try:
-        # The second is that of a run that was killed before it could say so.
-        if file_sha256(job.output) not in (job.output_sha256, job.intended_sha256):
-            return "it was changed after it was restored; remove it by hand if it is not wanted"
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return f"it cannot be read: {error.strerror or error}"
-    return None

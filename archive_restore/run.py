@@ -90,6 +90,7 @@ def run(
             for archive in archives:
                 try:
                     summary.followed += _follow(archive, ledger, log)
+                    summary.taken_back += _take_back(archive, ledger, log)
                     _empty(archive, worker, restorer_of, ledger=ledger, home=home, options=options)
                 except ArchiveGoneError as error:
                     gone.append(error)  # the night goes on with the other archives
@@ -148,6 +149,14 @@ def _follow(archive: Archive, ledger: Ledger, log: Log) -> int:
     for old, new in moved.items():
         log.event("moved", {"from": printable(old), "to": printable(new)})
     return len(moved)
+
+
+def _take_back(archive: Archive, ledger: Ledger, log: Log) -> int:
+    """Removes what was restored by masks that are empty by now; returns how many."""
+    taken = Outputs(ledger, archive).take_back_emptied()
+    for output in taken:
+        log.event("taken back", {"path": printable(output)})
+    return len(taken)
 
 
 def recover(ledger: Ledger) -> int:

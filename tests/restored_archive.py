@@ -39,19 +39,20 @@ class RestoredArchive:
             (found,) = [job for job in ledger.jobs() if job.relative == relative]
         return found
 
-    def remask(self, relative: bytes) -> None:
-        """As `rescore --again` would, with a mask that is a rectangle."""
+    def remask(self, relative: bytes, *, empty: bool = False) -> None:
+        """As `rescore --again` would, with a mask that is a rectangle, or nothing."""
         job = self.job(relative)
         assert job.photograph_id is not None
         assert job.sha256 is not None
         assert job.height is not None
         assert job.width is not None
         drawn = np.zeros((job.height, job.width), bool)
-        drawn[4:9, 5:16] = True
+        drawn[4:9, 5:16] = not empty
         write_mask(self.home.mask(job.sha256), drawn)
         with self.ledger() as ledger:
-            regions = [RegionRow("dust", 5, 4, 11, 5, 55, 0.7)]
-            ledger.remask(job.photograph_id, policy="high", covered=55, regions=regions, again=True)
+            regions = [] if empty else [RegionRow("dust", 5, 4, 11, 5, 55, 0.7)]
+            covered = sum(region.area for region in regions)
+            ledger.remask(job.photograph_id, policy="high", covered=covered, regions=regions, again=True)
 
     def states(self) -> dict[State, int]:
         with self.ledger() as ledger:

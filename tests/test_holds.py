@@ -161,7 +161,7 @@ def test_what_loses_its_last_damage_leaves_the_queue_but_not_if_its_output_lies_
     scanned(ledger, "once", 100)
     restored(ledger)
     remasked(ledger, "once", 0, again=True)
-    # Its next output is the original's picture.
+    # The next run removes its output.
     assert states(ledger) == {"/photos/once": State.QUEUED}
 
 

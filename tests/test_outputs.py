@@ -263,3 +263,54 @@ def test_what_is_restored_anew_of_the_same_photograph_replaces_what_was(
     record_path(tried.output / "000.png").unlink()  # which would say that it is what is wanted
     assert tried.run().restored == 1
     assert list(restored(tried)) == ["000.png"]
+
+
+def test_what_was_restored_by_a_mask_that_is_empty_by_now_is_taken_back(tmp_path: Path) -> None:
+    archive = restored_archive(tmp_path)
+    archive.remask(b"sub/a.png", empty=True)
+    summary = archive.run()
+    assert (summary.taken_back, summary.restored, summary.queued, summary.set_aside) == (1, 0, 0, [])
+    assert list((archive.output / "sub").iterdir()) == []
+    with archive.ledger() as ledger:
+        counts = ledger.counts()
+        assert (counts.undamaged, counts.states[State.DONE], ledger.faults()) == (2, 2, [])
+    assert archive.run().taken_back == 0
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_killed_run_had_restored_by_a_mask_that_is_empty_by_now_is_taken_back(
+    tmp_path: Path, there: bool
+) -> None:
+    archive = restored_archive(tmp_path)
+    output = archive.output / "a.jpg"
+    archive.remask(b"a.jpg")
+    with archive.ledger() as ledger:
+        [job] = ledger.claim("killed", 1)
+        output.write_bytes(b"by the new mask")
+        assert ledger.write_intent(job, file_sha256(output), output, "small")
+    if not there:
+        output.unlink()
+    archive.remask(b"a.jpg", empty=True)
+    assert (archive.run().taken_back, archive.states()) == (1, {State.DONE: 2})
+    assert not output.exists()
+    assert not record_path(output).exists()
+
+
+def test_what_was_changed_since_is_not_taken_back_and_named(tmp_path: Path) -> None:
+    archive = restored_archive(tmp_path)
+    output = archive.output / "a.jpg"
+    output.write_bytes(b"retouched")
+    archive.remask(b"a.jpg", empty=True)
+    summary = archive.run()
+    assert (summary.taken_back, output.read_bytes()) == (0, b"retouched")
+    assert "is left as it is" in summary.set_aside[0].reason
+
+
+def test_nothing_is_taken_back_while_the_disk_is_away(tmp_path: Path) -> None:
+    archive = restored_archive(tmp_path)
+    archive.remask(b"a.jpg", empty=True)
+    with archive.ledger() as ledger:
+        [known] = ledger.archives()
+        archive.root.rename(tmp_path / "away")
+        assert outputs_module.Outputs(ledger, known).take_back_emptied() == []
+    assert archive.states()[State.QUEUED] == 1

@@ -171,6 +171,11 @@ def _show_done(summary: "RunSummary") -> None:
             f"Moved {counted(summary.followed, 'restored photograph')} after "
             f"{either(summary.followed, 'its original', 'their originals')}."
         )
+    if summary.taken_back:
+        say(
+            f"Removed {counted(summary.taken_back, 'restored photograph')}: nothing is left in "
+            f"{either(summary.taken_back, 'its mask', 'their masks')}."
+        )
     if summary.restored:
         say(
             f"Restored {counted(summary.restored, 'photograph')} ({megapixels(summary.megapixels)} megapixels) in "
@@ -190,6 +195,7 @@ def _show_done(summary: "RunSummary") -> None:
         say("The time is up.")
     elif not (
         summary.followed
+        or summary.taken_back
         or summary.restored
         or summary.recovered
         or summary.linked

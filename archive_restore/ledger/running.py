@@ -27,6 +27,13 @@ class Queue(StrEnum):
 LONGEST_WAIT: Final = timedelta(hours=1)
 """Between two attempts. What waits longer was queued by a clock that has jumped back since, and is due."""
 
+NOTHING_LEFT: Final = """
+    jobs.state = 'queued' AND NOT EXISTS (
+        SELECT 1 FROM files AS place JOIN regions ON regions.photograph_id = place.photograph_id
+        WHERE place.id = jobs.file_id)
+"""
+"""Queued to be restored anew, though there is no damage any more."""
+
 WAITING: Final = "crashes = 0 AND not_before IS NOT NULL"
 
 QUEUES: Final = {
@@ -225,6 +232,17 @@ class RunVerbs(Verbs):
             "AND written.path <> CAST(:below || files.relative AS BLOB) ORDER BY jobs.id",
             {"archive": archive_id, "below": os.fsencode(folder) + os.fsencode(os.sep)},
         )
+
+    def emptied(self, archive_id: int) -> list[Job]:
+        """Queued jobs of an archive whose original is there, and in whose mask nothing is left."""
+        return self._jobs(
+            f"WHERE jobs.archive_id = :archive AND jobs.missing = 0 AND {NOTHING_LEFT} ORDER BY jobs.id",
+            {"archive": archive_id},
+        )
+
+    def drop_emptied(self, job: Job) -> None:
+        """Nothing restored of this photograph is there any more, and nothing is to be restored."""
+        self._connection.execute(f"DELETE FROM jobs WHERE id = ? AND {NOTHING_LEFT}", (job.id,))
 
     def relocate(self, path: Path, output_sha256: str, target: Path) -> None:
         """The output of this content that was written to `path` lies at `target` now."""

@@ -312,7 +312,7 @@ class ScanVerbs(Verbs):
         """One job for each damaged file of this content that has none; none waits where no damage is left. With
         `file_id` for that file alone, so that many copies take no time each.
 
-        What was restored once stays to be done: its output has to become what the mask says.
+        What was restored once stays to be done: its output has to become what the mask says, or to go.
         """
         damaged = "EXISTS (SELECT 1 FROM regions WHERE photograph_id = :photograph)"
         files = "photograph_id = :photograph" if file_id is None else "id = :file"
