@@ -12,7 +12,7 @@ from archive_restore.ledger import Archive, Job, Ledger
 from archive_restore.photos.archive import OUTPUT_SUFFIX, holds_something, output_folder
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.photos.names import apart, earlier, folded, folds, written
-from archive_restore.records import read_record, record_path, remove_record, write_record
+from archive_restore.records import read_record, record_path, remove_record, withdraw_record, write_record
 
 
 def output_path(job: Job, renamed: Mapping[bytes, bytes] | None = None) -> Path:
@@ -229,7 +229,8 @@ class Outputs:
         try:
             self._rename(path, digest, kept)
         except (PhotographError, StorageError):
-            self._ledger.relocate(kept, digest, path)
+            if not os.path.lexists(kept):
+                self._ledger.relocate(kept, digest, path)
             raise
         return kept
 
@@ -241,8 +242,15 @@ class Outputs:
         if record is not None:
             named = record if of is None else replace(record, original=replace(record.original, name=of))
             write_record(target, named)
-        move_durably(path, target)
-        if record is not None and not _one_name(record_path(path), record_path(target)):
+        two_records = record is not None and not _one_name(record_path(path), record_path(target))
+        try:
+            move_durably(path, target)
+        except (PhotographError, StorageError):
+            if two_records and not os.path.lexists(target):
+                with suppress(StorageError):  # the disk refuses that as well
+                    withdraw_record(target)
+            raise
+        if two_records:
             remove_record(path)
         self._ledger.relocate(path, digest, target)
 

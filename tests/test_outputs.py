@@ -6,7 +6,7 @@ import imagecodecs
 import pytest
 
 from archive_restore import outputs as outputs_module
-from archive_restore.errors import PhotographError
+from archive_restore.errors import PhotographError, StorageError
 from archive_restore.ledger import Ledger, State, open_ledger
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.records import read_record, record_path
@@ -250,6 +250,34 @@ def test_what_cannot_make_room_is_known_where_it_stays(
     assert [one.reason for one in summary.set_aside] == ["its name is not accepted"]
     with open_ledger(tried.home.ledger) as ledger:
         assert [job.output for job in ledger.restored()] == [before]
+    assert sorted(tried.output.iterdir()) == [before, record_path(before)]
+
+
+def test_what_made_room_before_the_disk_failed_is_known_where_it_lies(
+    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = prepared(1)
+    tried.run()
+    before = restored(tried)["000.png"]
+    (tried.archive / "000.png").write_bytes(imagecodecs.png_encode(photograph(900)))
+    scanned_again(tried)
+
+    def unsynced(path: Path, target: Path) -> None:
+        path.replace(target)
+        raise StorageError("the folder cannot be synced")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outputs_module, "move_durably", unsynced)
+        with pytest.raises(StorageError):
+            tried.run()
+    kept = tried.output / "000~earlier.png"
+    with open_ledger(tried.home.ledger) as ledger:
+        assert [job.output for job in ledger.restored()] == [kept]
+    assert tried.run().restored == 1
+    assert file_sha256(kept) == before
+    record = read_record(kept)
+    assert record is not None
+    assert record.restored.sha256 == before
 
 
 def test_what_is_restored_anew_of_the_same_photograph_replaces_what_was(
