@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 from archive_restore.assignment import RunOptions
 from archive_restore.decoding import Decode
@@ -20,6 +21,9 @@ from archive_restore.records import describe, read_record, remove_record, withdr
 from archive_restore.restoring.parts import Loaded
 from archive_restore.restoring.pipeline import write_checked
 from archive_restore.twins import place, serves
+
+TWINS_KEPT: Final = 1_000
+"""Photographs of which it is remembered what served their duplicates."""
 
 
 class ArchiveGoneError(InputError):
@@ -54,6 +58,7 @@ class Handling:
         self._model = model
         self._tell = tell
         self._outputs = Outputs(ledger, archive)
+        self._twins: dict[int, Job] = {}  # that served the last duplicate, by photograph
 
     def load(self, job: Job) -> Loaded:
         """The photograph and its mask.
@@ -159,9 +164,8 @@ class Handling:
 
         `since` is when the run began, ISO 8601.
         """
-        twin = self._ledger.twin(job)
-        model = self._model.name, self._model.sha256
-        if twin is None or not serves(twin, job, model=model, settings=self._settings(), since=since):
+        twin = self._twin(job, since)
+        if twin is None:
             return None
         try:
             output = self._outputs.free_place(job)
@@ -170,6 +174,22 @@ class Handling:
         except PhotographError:
             return None  # restoring it says so in its own words
         return None if how is None else (how, twin.path)
+
+    def _twin(self, job: Job, since: str) -> Job | None:
+        """A duplicate that is done and serves this photograph as well: that which served the last one, or else what the
+        ledger finds, for which it goes through all of them."""
+        settings, photograph = self._settings(), job.photograph_id or 0
+        model = self._model.name, self._model.sha256
+        twin = self._twins.get(photograph)
+        if twin is not None and serves(twin, job, model=model, settings=settings, since=since):
+            return twin
+        twin = self._ledger.twin(job)
+        if twin is None or not serves(twin, job, model=model, settings=settings, since=since):
+            return None
+        if len(self._twins) >= TWINS_KEPT:
+            self._twins.clear()
+        self._twins[photograph] = twin
+        return twin
 
     def _make_room(self, job: Job) -> None:
         """Keeps what was restored there of an original that is another by now, and says so."""

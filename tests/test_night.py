@@ -6,13 +6,14 @@ import time as clocks
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import pytest
 
 from archive_restore.decoding import Decode, decode_here
 from archive_restore.errors import InputError, PhotographError
-from archive_restore.ledger import RunRow, State, open_ledger
+from archive_restore.ledger import Job, Ledger, RunRow, State, open_ledger
 from archive_restore.night import Night, estimate, has_room, next_time, parse_duration, parse_time
 from archive_restore.photos.codecs import Photograph, file_sha256
 from tests.tried_archive import Simulated, Tried, add, photograph, prepared
@@ -282,6 +283,41 @@ def test_duplicates_are_restored_once_and_linked(prepared: Callable[[int], Tried
         linked = {job.relative: job.linked for job in ledger.jobs() if job.linked}
     assert linked == {b"copy.png": "linked", b"sub/again.png": "linked"}
     assert tried.strays() == []
+
+
+def test_the_ledger_is_asked_once_for_many_duplicates(
+    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = prepared(1)
+    duplicated(tried, *(f"copy{number}.png" for number in range(5)))
+    asked: list[str] = []
+    usual = Ledger.twin
+
+    def twin(ledger: Ledger, job: Job) -> Job | None:
+        asked.append(job.path.name)
+        return usual(ledger, job)
+
+    monkeypatch.setattr(Ledger, "twin", twin)
+    assert tried.run().linked == 5
+    assert asked == ["000.png", "copy0.png"]
+
+
+def test_what_served_a_duplicate_and_was_changed_since_serves_no_other(
+    prepared: Callable[[int], Tried], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = prepared(1)
+    tried.run()
+    duplicated(tried, "copy0.png", "copy1.png", times=False)
+    usual = Ledger.finish
+
+    def finish(ledger: Ledger, job: Job, **told: Any) -> bool:
+        (tried.output / "000.png").write_bytes(imagecodecs.png_encode(photograph(5)))
+        return usual(ledger, job, **told)
+
+    monkeypatch.setattr(Ledger, "finish", finish)
+    assert tried.run().linked == 2
+    assert file_sha256(tried.output / "copy1.png") == file_sha256(tried.output / "copy0.png")
+    assert file_sha256(tried.output / "copy1.png") != file_sha256(tried.output / "000.png")
 
 
 def test_a_duplicate_with_a_time_of_its_own_gets_a_copy(prepared: Callable[[int], Tried]) -> None:

@@ -97,7 +97,7 @@ class RunVerbs(Verbs):
         """A job on the same content that is done, here or in another archive; the latest, if there are several."""
         found = self._jobs(
             "WHERE files.photograph_id = :photograph AND jobs.state = 'done' AND jobs.id <> :id "
-            "ORDER BY jobs.finished_at DESC LIMIT 1",
+            "ORDER BY jobs.finished_at DESC, jobs.output_id DESC LIMIT 1",
             {"photograph": job.photograph_id, "id": job.id},
         )
         return found[0] if found else None
@@ -218,8 +218,9 @@ class RunVerbs(Verbs):
         """Whether a file of this content was made of the same photograph as this job's, here or in another place."""
         return (
             self._connection.rows(
-                "SELECT 1 FROM outputs WHERE sha256 = :sha256 AND (job_id = :id OR job_id IN (SELECT jobs.id "
-                "FROM files JOIN jobs ON jobs.file_id = files.id WHERE photograph_id = :photograph)) LIMIT 1",
+                "SELECT 1 FROM outputs WHERE sha256 = :sha256 AND (job_id = :id OR EXISTS (SELECT 1 "
+                "FROM jobs JOIN files ON files.id = file_id WHERE jobs.id = job_id "
+                "AND photograph_id = :photograph)) LIMIT 1",
                 {"sha256": sha256, "id": job.id, "photograph": job.photograph_id},
             )
             != []
