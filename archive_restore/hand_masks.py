@@ -89,7 +89,8 @@ class _List:
             )
         except FileNotFoundError:
             return cls()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        # AttributeError: a row that is no object. RecursionError: brackets in brackets without end.
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"{printable(folder / LIST)} cannot be read ({error}). Remove it: masks are then found by their "
                 "paths."

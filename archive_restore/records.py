@@ -39,6 +39,12 @@ FORM = 1
 LARGEST: Final = 64 * 2**20
 """Bytes of a file that may be a record: hundreds of thousands of regions."""
 
+LARGEST_NUMBER: Final = 2**53
+"""Of bytes or pixels. What comes from JSON beyond it is no longer exact everywhere, and far more than there is."""
+
+DEEPEST: Final = 4
+"""Objects and lists in each other: a region in the regions of what was repainted."""
+
 Part = TypeVar("Part")
 
 
@@ -168,6 +174,7 @@ def read_record(output: Path) -> Record | None:
         if len(text) > LARGEST:
             raise ValueError(f"it is larger than {LARGEST // 2**20} MiB")
         content = json.loads(text.decode("utf-8"))
+        _check_depth(content, DEEPEST)
         return _made(
             Record,
             {
@@ -187,12 +194,25 @@ def read_record(output: Path) -> Record | None:
 
 
 def _made(kind: type[Part], values: Mapping[str, Any]) -> Part:
-    """A dataclass of what JSON gave; TypeError if a field is missing, unknown or of another type."""
+    """A dataclass of what JSON gave; TypeError if a field is missing, unknown or of another type, ValueError if it is a
+    number that nothing can have."""
     made = kind(**values)
     for one in fields(kind):  # type: ignore[arg-type]  # it is a dataclass
-        if not isinstance(getattr(made, one.name), get_origin(one.type) or one.type):  # type: ignore[arg-type]
+        value = getattr(made, one.name)
+        if not isinstance(value, get_origin(one.type) or one.type) or isinstance(value, bool):  # type: ignore[arg-type]
             raise TypeError(f"{one.name} is of another type")
+        if isinstance(value, int) and not 0 <= value <= LARGEST_NUMBER:
+            raise ValueError(f"{one.name} is no number that a photograph can have")
     return made
+
+
+def _check_depth(value: object, levels: int) -> None:
+    """ValueError if there are more objects and lists in each other than so many."""
+    if isinstance(value, dict | list):
+        if not levels:
+            raise ValueError("it is nested too deeply")
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_depth(part, levels - 1)
 
 
 def remove_record(output: Path) -> None:

@@ -31,6 +31,9 @@ from archive_restore.scanned import check_apart, scanned_archives, scanned_ledge
 UNKNOWN_POLICY: Final = "normal"
 """Records do not say by which one a mask was made; the next scan that asks for another says so."""
 
+MOST_PIXELS: Final = 2**40
+"""px of a sheet. Whatever is larger is a mistake, and the sums of many would not fit into the ledger."""
+
 BESIDE: Final = ("-wal", "-shm")
 """What SQLite keeps beside its file."""
 
@@ -177,12 +180,14 @@ def _remember(
             progress.advance()
             try:
                 record = _sound_record(path)
-                time.now = datetime.fromisoformat(record.time)
+                time.now = _moment(record.time)
                 photograph, regions = _scanned(root, _original(found.relative, record), record, home)
-            except (PhotographError, OSError, ValueError, KeyError, TypeError) as error:
-                summary.skipped.append(
-                    Skipped(path, error.reason if isinstance(error, PhotographError) else str(error))
-                )
+            except (PhotographError, OSError) as error:
+                reason = error.reason if isinstance(error, PhotographError) else str(error)
+                summary.skipped.append(Skipped(path, reason))
+                continue
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
+                summary.skipped.append(Skipped(path, f"its record cannot be used ({error})"))
                 continue
             job = kept.get((photograph.relative, photograph.sha256))
             if job is not None and job.state is State.REJECTED:
@@ -220,7 +225,11 @@ def _scanned(
 ) -> tuple[ScannedPhotograph, list[RegionRow]]:
     """What a scan had found. Its time is one that no file has, so that the next scan reads the original."""
     there = (root / os.fsdecode(relative)).exists()
-    restored = record.restored
+    restored, pixels = record.restored, record.restored.width * record.restored.height
+    if not 0 < pixels <= MOST_PIXELS:
+        raise ValueError(f"it tells of {restored.width} x {restored.height} px")
+    for text in (record.original.sha256, restored.format, record.model.name):
+        text.encode()  # ValueError if it is no text that can be kept
     photograph = ScannedPhotograph(
         relative=relative,
         size=record.original.size,
@@ -246,7 +255,20 @@ def _scanned(
         )
         for region in record.repainted.regions
     ]
+    for row in regions:
+        row.kind.encode()
+        numbers = row.left, row.top, row.width, row.height, row.area, row.score
+        if not all(0 <= number <= pixels for number in numbers):  # nor is it NaN
+            raise ValueError(f"it tells of damage that the photograph cannot hold: {numbers}")
     return photograph, regions
+
+
+def _moment(text: str) -> datetime:
+    """A time of a record; ValueError or OverflowError if it is none, or none that all clocks can show."""
+    moment = datetime.fromisoformat(text).astimezone(UTC)
+    if not datetime.min.year < moment.year < datetime.max.year:
+        raise ValueError(f"it is of the year {moment.year}")
+    return moment
 
 
 def _copy_if_sound(ledger: Path, target: Path) -> None:

@@ -364,9 +364,10 @@ def test_the_archive_of_masks_must_be_known(archive: ScoredArchive, out: Path) -
         ledger.add_archive(Path("/second"))
     with pytest.raises(InputError, match="--archive"):
         imported(archive, out)
-    (out / LIST).write_text("no list")
-    with pytest.raises(InputError, match="Remove it"):
-        imported(archive, out)
+    for text in ("no list", '{"archive": "/second"}\n7', "[" * 200_000):
+        (out / LIST).write_text(text)
+        with pytest.raises(InputError, match="Remove it"):
+            imported(archive, out)
 
 
 def test_masks_are_not_changed_under_a_run(archive: ScoredArchive, out: Path) -> None:

@@ -75,7 +75,17 @@ def test_a_name_as_long_as_a_disk_takes_has_a_record_too(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b'{"original": {}}', b"\xff\xfe", b"null", b"[" * 200_000, b" " * (LARGEST + 1)],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"original": {}}',
+        b"\xff\xfe",
+        b"null",
+        b"[" * 200_000,
+        b" " * (LARGEST + 1),
+        b"[" * 900 + b"]" * 900,
+    ],
 )
 def test_what_is_no_record_is_named(content: bytes, tmp_path: Path) -> None:
     record_path(tmp_path / "a.png").write_bytes(content)
@@ -84,7 +94,14 @@ def test_what_is_no_record_is_named(content: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "name", "value"), [("", "settings", None), ("", "notes", {}), ("restored", "width", "96")]
+    ("part", "name", "value"),
+    [
+        ("", "settings", None),
+        ("", "notes", {}),
+        ("restored", "width", "96"),
+        ("restored", "width", 96.0),
+        ("restored", "width", True),
+    ],
 )
 def test_what_is_of_another_type_than_in_a_record_is_named(
     part: str, name: str, value: object, tmp_path: Path
@@ -99,6 +116,25 @@ def test_what_is_of_another_type_than_in_a_record_is_named(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("original", "size", 2**63),
+        ("original", "size", -1),
+        ("repainted", "pixels", 2**64),
+        ("", "settings", {"grain": [[[[True]]]]}),
+    ],
+)
+def test_what_no_photograph_has_is_named(part: str, name: str, value: object, tmp_path: Path) -> None:
+    write_record(tmp_path / "a.png", record(tmp_path))
+    path = record_path(tmp_path / "a.png")
+    content = json.loads(path.read_text())
+    (content[part] if part else content)[name] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(PhotographError, match="record cannot be read"):
+        read_record(tmp_path / "a.png")
+
+
 def test_a_pipe_in_the_place_of_a_record_is_named_and_waited_for_by_nobody(tmp_path: Path) -> None:
     os.mkfifo(record_path(tmp_path / "a.png"))
     with pytest.raises(PhotographError, match="a pipe"):

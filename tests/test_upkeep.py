@@ -96,6 +96,46 @@ def test_what_the_records_do_not_vouch_for_is_left_out_and_named(archive: Restor
         assert (ledger.counts().photographs, ledger.counts().missing) == (0, 1)
 
 
+Place = tuple[str | int, ...]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("original", "size"), 2**63),
+        (("original", "sha256"), "\ud800" * 64),
+        (("restored", "width"), 2**52),
+        (("restored", "height"), 0),
+        (("restored", "format"), "\ud800"),
+        (("model", "name"), "\udfff"),
+        (("time",), "0001-01-01T00:00:00+00:00"),
+        (("time",), "9999-12-31T23:59:59-12:00"),
+        (("repainted", "regions", 0), []),
+        (("repainted", "regions", 0, "area"), 2**63),
+        (("repainted", "regions", 0, "left"), -(2**64)),
+        (("repainted", "regions", 0, "top"), float("inf")),
+        (("repainted", "regions", 0, "score"), float("nan")),
+        (("repainted", "regions", 0, "score"), None),
+        (("repainted", "regions", 0, "kind"), "\ud800"),
+    ],
+)
+def test_a_garbled_record_is_left_out_and_named_and_the_others_are_not(
+    archive: RestoredArchive, place: Place, value: object
+) -> None:
+    file = archive.output / "a.jpg.json"
+    content = part = json.loads(file.read_text())
+    for step in place[:-1]:
+        part = part[step]
+    part[place[-1]] = value
+    file.write_text(json.dumps(content))
+    summary = rebuild([archive.root], home=archive.home, progress=NullProgress())
+    assert [skipped.path for skipped in summary.skipped] in ([archive.output / "a.jpg"], [file])
+    assert "record cannot be" in summary.skipped[0].reason
+    assert summary.remembered == 2
+    with archive.ledger() as ledger:
+        assert ledger.faults() == []
+
+
 def test_a_ledger_that_cannot_be_read_at_all_is_kept_aside(archive: RestoredArchive) -> None:
     archive.home.ledger.write_bytes(b"my diary" * 1000)
     summary = rebuild([archive.root], home=archive.home, progress=NullProgress())

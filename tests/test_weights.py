@@ -115,8 +115,9 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path):
     assert not (tmp_path / weights.MANIFEST).exists()
 
 
-def test_a_broken_manifest_is_named(tmp_path: Path):
-    (tmp_path / weights.MANIFEST).write_text("{")
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 200_000])
+def test_a_broken_manifest_is_named(tmp_path: Path, text: str):
+    (tmp_path / weights.MANIFEST).write_text(text)
     with pytest.raises(WeightsError, match=r"manifest\.json cannot be read"):
         weights.read_manifest(tmp_path)
 

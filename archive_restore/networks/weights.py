@@ -79,7 +79,8 @@ def read_manifest(folder: Path) -> tuple[str | None, list[ModelCard]]:
         return content.get("default"), [ModelCard(**card) for card in content["models"]]
     except FileNotFoundError:
         return None, []
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    # AttributeError: it is no object. RecursionError: brackets in brackets without end.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(
             f"{printable(path)} cannot be read ({error}); install archive-restore again"
         ) from error
