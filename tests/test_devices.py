@@ -13,6 +13,7 @@ from archive_restore.networks import devices
 from archive_restore.training.detection_loop import DetectorTraining, begun, learn
 from archive_restore.training.objectives import RefineHoles
 from archive_restore.training.trainer import Trainer, TrainingOptions
+from archive_restore.training.world import own_gpu
 
 CPU = torch.device("cpu")
 
@@ -168,14 +169,19 @@ def test_a_gpu_that_does_not_compute_is_left_alone_unless_it_was_named(
 def test_it_is_said_why_the_processor_computes_beside_a_gpu(
     built_for: str | None, said: str, reason: str, asked_anew: pytest.MonkeyPatch
 ) -> None:
+    told: list[str] = []
+
     def look() -> bool:
-        if said:
+        if said and not told:  # once a process
+            told.append(said)
             warnings.warn(said, stacklevel=1)
         return False
 
+    asked_anew.setenv("LOCAL_RANK", "1")
     asked_anew.setattr(devices.torch.cuda, "is_available", look)
     asked_anew.setattr(devices.torch.version, "cuda", built_for)
     notes: list[str] = []
+    assert own_gpu(None) is None
     assert devices.choose_device(None, notes.append) == CPU
     assert notes == []
     asked_anew.setattr(devices, "nvidia_driver_seen", lambda: True)

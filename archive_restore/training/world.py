@@ -12,6 +12,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from archive_restore.errors import TrainingError
+from archive_restore.networks.devices import cuda_gpus
 
 PATIENCE = timedelta(days=1)
 """The others wait so long for the first, which reads a whole archive before any of them trains."""
@@ -105,6 +106,6 @@ def joined(cuda: bool) -> Iterator[World]:
 def own_gpu(chosen: str | None) -> str | None:
     """The device of this process: under torchrun each takes its own GPU unless told `cpu`."""
     local = os.environ.get("LOCAL_RANK")
-    if local is None or chosen == "cpu" or not torch.cuda.is_available():
+    if local is None or chosen == "cpu" or not cuda_gpus():
         return chosen
     return f"cuda:{local}"
