@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +208,28 @@ def test_the_meter_counts_windows_and_holes_and_replays_the_batches() -> None:
     assert 0.03 <= stopwatch.floor(meter).wall < 3
     network(torch.zeros(1, 3, 8, 8), torch.ones(1, 1, 8, 8))
     assert meter.windows == 8
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Stands for a GPU's event."""
+
+    at: float  # ms
+
+    def synchronize(self) -> None: ...
+
+    def elapsed_time(self, later: "Moment") -> float:
+        return later.at - self.at
+
+
+def test_a_gpu_whose_lanes_are_busy_at_once_is_busy_once() -> None:
+    meter = stopwatch.NetworkMeter()
+    spans = ((2000, 3000), (1000, 2500), (2600, 2700), (5000, 6000))
+    meter.events += [(Moment(began), Moment(ended)) for began, ended in spans]
+    meter.settle()
+    assert meter.seconds == pytest.approx(3)
+    meter.settle()
+    assert meter.seconds == pytest.approx(3)
 
 
 def test_stages_are_timed_only_inside_the_context(tmp_path: Path) -> None:

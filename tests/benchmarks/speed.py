@@ -132,7 +132,8 @@ def whole_against_floor(folder: Folder, chosen: Choice, out: Path) -> None:
         f"{described(meter)}; {100 * meter.pixels / 1e6 / folder.megapixels:.0f} % of the photographs' pixels"
     )
     lanes = len(meter.lanes)
-    busy = 100 * meter.seconds / (lanes * watched.wall)
+    at_once = 1 if chosen.device.type == "cuda" else lanes  # which share a GPU
+    busy = 100 * meter.seconds / (at_once * watched.wall)
     print(f"the network's {lanes} lane{'s' * (lanes > 1)} busy {busy:.0f} % of the time")
     show_stages(stages, meter, watched, chosen.device)
 

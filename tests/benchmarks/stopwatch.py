@@ -1,5 +1,6 @@
 """Where the time of a run goes: functions of the package timed while it works, and the network beside them."""
 
+import math
 import threading
 import time
 from collections import Counter
@@ -62,7 +63,9 @@ class NetworkMeter:
 
     batches: Counter[tuple[int, ...]] = field(default_factory=Counter)  # by shape (B, 3, S, S)
     hole_pixels: float = 0.0  # of windows; a pixel in two windows counts twice
-    seconds: float = 0.0  # summed over the lanes
+    seconds: float = (
+        0.0  # summed over the lanes; of a GPU, which they share, those in which any of them was busy
+    )
     cpu: float = 0.0  # s of the lanes' threads; of no use on a GPU
     lanes: set[int] = field(default_factory=set)  # threads
     module: nn.Module | None = None
@@ -80,9 +83,14 @@ class NetworkMeter:
 
     def settle(self) -> None:
         """Waits for the GPU and adds up what it took."""
+        spans = []
         for began, ended in self.events:
             ended.synchronize()
-            self.seconds += began.elapsed_time(ended) / 1000
+            spans.append([self.events[0][0].elapsed_time(event) / 1000 for event in (began, ended)])
+        until = -math.inf
+        for began, ended in sorted(spans):
+            self.seconds += max(0.0, ended - max(began, until))
+            until = max(until, ended)
         self.events.clear()
 
 
