@@ -18,6 +18,7 @@ from archive_restore.photos.archive import output_folder
 from archive_restore.progress import Progress
 from archive_restore.report_page import Contents, Root, Shown, write_page
 from archive_restore.scanned import scanned_archives
+from archive_restore.words import counted
 
 DEFAULT_LIMIT = 200
 """Photographs whose pictures are in a page, some 0.4 MB each; of the others it shows the files themselves."""
@@ -47,8 +48,7 @@ class Report:
         restored = f"{len(self.done):,} restored"
         if self.since is not None:
             restored += f" since {self.since.astimezone():%Y-%m-%d %H:%M}"
-        looked_at = self.counts.photographs
-        parts = [f"{looked_at:,} photograph{'' if looked_at == 1 else 's'} looked at", restored]
+        parts = [f"{counted(self.counts.photographs, 'photograph')} looked at", restored]
         linked = sum(job.linked is not None for job in self.done)
         if linked:
             parts.append(f"{linked:,} of them as duplicates of others")

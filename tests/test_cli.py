@@ -17,9 +17,9 @@ from archive_restore import __version__, errors
 from archive_restore.cli import COMMANDS, app, guarded, options
 from archive_restore.cli.demo import bundled_album, copy_album
 from archive_restore.cli.doctor import Health, sqlite_check
-from archive_restore.cli.telling import counted, either
 from archive_restore.errors import ArchiveRestoreError, ExitCode
 from archive_restore.home import HOME_VARIABLE
+from archive_restore.words import counted, either
 
 HELP_SECONDS = 0.3
 """s of processor time that `--help` may take; the wall clock would measure the machine's other work too."""

@@ -19,8 +19,8 @@ from archive_restore.cli.options import (
     Threshold,
     device_name,
 )
-from archive_restore.cli.telling import counted, either
 from archive_restore.errors import ExitCode, printable
+from archive_restore.words import counted, either
 
 
 def detect(

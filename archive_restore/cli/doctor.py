@@ -10,9 +10,9 @@ import typer
 
 from archive_restore import __version__
 from archive_restore.cli.options import Json
-from archive_restore.cli.telling import counted
 from archive_restore.errors import ArchiveRestoreError, ExitCode, printable
 from archive_restore.home import HOME_VARIABLE, Home, default_home
+from archive_restore.words import counted
 
 WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
 """First and last SQLite version that can lose a commit when two processes reset the write-ahead log."""

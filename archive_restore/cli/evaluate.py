@@ -22,10 +22,10 @@ def evaluate(
 ) -> None:
     """Measure a model: hide 56x56 px amid each photograph at 128x128, compare what is written there."""
     from archive_restore import evaluate as workflow
-    from archive_restore.cli.telling import counted
     from archive_restore.console import TerminalProgress, say, show_json, show_table
     from archive_restore.home import default_home
     from archive_restore.networks.devices import choose_device
+    from archive_restore.words import counted
 
     with TerminalProgress() as progress:
         result = workflow.evaluate(

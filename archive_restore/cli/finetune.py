@@ -71,8 +71,8 @@ def finetune(
 
 
 def _tell(summary: "FinetuneSummary") -> None:
-    from archive_restore.cli.telling import counted, either
     from archive_restore.console import say, show_next_step
+    from archive_restore.words import counted, either
 
     result = summary.comparison
     say(

@@ -59,11 +59,11 @@ def inpaint(
 ) -> None:
     """Restore photographs by given masks, keeping names and formats. Nothing is recorded."""
     chosen = device_name(gpu, device)
-    from archive_restore.cli.telling import counted, either
     from archive_restore.console import TerminalProgress, duration, say, show_table
     from archive_restore.home import default_home
     from archive_restore.inpaint import InpaintOptions, inpaint_paths
     from archive_restore.scanned import check_apart
+    from archive_restore.words import counted, either
 
     home = default_home()
     check_apart(out, home)

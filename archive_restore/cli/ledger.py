@@ -77,10 +77,10 @@ def _backup(paths: list[Path]) -> None:
 
 def _rebuild(paths: list[Path]) -> None:
     from archive_restore.cli.set_aside import show_set_aside
-    from archive_restore.cli.telling import counted, either
     from archive_restore.console import TerminalProgress, say, show_next_step
     from archive_restore.home import default_home
     from archive_restore.upkeep import rebuild
+    from archive_restore.words import counted, either
 
     if not paths:
         raise typer.BadParameter("name the archives: archive-restore ledger rebuild ARCHIVE...")
@@ -105,10 +105,10 @@ def _rebuild(paths: list[Path]) -> None:
 
 
 def _forget(paths: list[Path]) -> None:
-    from archive_restore.cli.telling import counted
     from archive_restore.console import say
     from archive_restore.home import default_home
     from archive_restore.upkeep import forget
+    from archive_restore.words import counted
 
     if not paths:
         raise typer.BadParameter("name the archives: archive-restore ledger forget ARCHIVE...")

@@ -81,8 +81,8 @@ def masks(
 
 def _show(summary: "MasksSummary", action: str, out: Path | None) -> None:
     from archive_restore.cli.set_aside import SHOWN
-    from archive_restore.cli.telling import counted, either
     from archive_restore.console import say, show_next_step, show_table
+    from archive_restore.words import counted, either
 
     if action == "export" and out is not None:
         say(

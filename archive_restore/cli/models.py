@@ -65,9 +65,9 @@ def _show(found: "list[Registered]", json: bool) -> None:
     """Lines, not a table: at 80 columns seven columns would leave no name whole."""
     from dataclasses import asdict
 
-    from archive_restore.cli.telling import counted
     from archive_restore.console import say, show_json
     from archive_restore.errors import printable
+    from archive_restore.words import counted
 
     if json:
         show_json([{**asdict(m), "archives": [printable(root) for root in m.archives]} for m in found])

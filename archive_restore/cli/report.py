@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archive_restore.cli.options import Json, OptionalArchive, Preview, own_file, wrong_argument
-from archive_restore.cli.telling import counted
+from archive_restore.words import counted
 
 if TYPE_CHECKING:
     from archive_restore.home import Home

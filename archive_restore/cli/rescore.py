@@ -100,9 +100,9 @@ def _chosen(ledger: "Ledger", path: Path | None) -> "list[tuple[Archive, bytes |
 
 def _show(summary: "RescoreSummary", *, again: bool, dry_run: bool) -> None:
     from archive_restore.cli.policy import in_words
-    from archive_restore.cli.telling import counted, either
     from archive_restore.console import say, show_table
     from archive_restore.detection import seed_of
+    from archive_restore.words import counted, either
 
     before, now = summary.policy_before, summary.policy
     instead = "" if before == now else f" instead of {in_words(before)}"

@@ -24,11 +24,11 @@ def retry(paths: Paths = None, failed: Failed = False) -> None:
     """Try again what was set aside."""
     if failed and paths:
         raise typer.BadParameter("give --failed or PATHS, not both")
-    from archive_restore.cli.telling import either
     from archive_restore.console import say, show_next_step
     from archive_restore.home import default_home
     from archive_restore.ledger import Retried
     from archive_restore.scanned import place, scanned_ledger
+    from archive_restore.words import either
 
     home = default_home()
     with scanned_ledger(home) as ledger:

@@ -27,11 +27,11 @@ Again = Annotated[
 def revert(paths: Restored, again: Again = False) -> None:
     """Remove restored photographs and their records. Originals stay as they are, always."""
     from archive_restore.cli.set_aside import SHOWN
-    from archive_restore.cli.telling import either
     from archive_restore.console import say, show_next_step, show_table
     from archive_restore.home import default_home
     from archive_restore.revert import revert as remove
     from archive_restore.scanned import scanned_ledger
+    from archive_restore.words import either
 
     home = default_home()
     with scanned_ledger(home) as ledger:

@@ -24,8 +24,8 @@ from archive_restore.cli.options import (
     device_name,
     wrong_argument,
 )
-from archive_restore.cli.telling import counted, either
 from archive_restore.errors import ArchiveRestoreError, ExitCode, InputError, printable
+from archive_restore.words import counted, either
 
 if TYPE_CHECKING:
     from archive_restore.night import Estimate

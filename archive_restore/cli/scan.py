@@ -28,8 +28,8 @@ from archive_restore.cli.options import (
     device_name,
     wrong_argument,
 )
-from archive_restore.cli.telling import counted, either
 from archive_restore.errors import ExitCode, printable
+from archive_restore.words import counted, either
 
 if TYPE_CHECKING:
     from archive_restore.scan import ScanSummary
@@ -139,13 +139,12 @@ def _show_infrared(summary: "ScanSummary") -> None:
     from archive_restore.console import say
 
     if summary.infrared_used:
-        have = "photograph has" if summary.infrared_used == 1 else "photographs have"
-        say(f"{summary.infrared_used:,} {have} an infrared channel, which was used.")
+        have = either(summary.infrared_used, "has", "have")
+        say(f"{counted(summary.infrared_used, 'photograph')} {have} an infrared channel, which was used.")
     if summary.infrared_opaque:
-        noun = "photograph" if summary.infrared_opaque == 1 else "photographs"
         say(
-            f"The infrared channel of {summary.infrared_opaque:,} {noun} shows the picture itself, as of silver "
-            "film and Kodachrome; there the other detectors decided."
+            f"The infrared channel of {counted(summary.infrared_opaque, 'photograph')} shows the picture itself, as of "
+            "silver film and Kodachrome; there the other detectors decided."
         )
     if summary.infrared_unfit:
         are = either(summary.infrared_unfit, "file is", "files are")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archive_restore.errors import printable
+from archive_restore.words import either
 
 SHOWN = 20
 """Rows of a list in a terminal; the rest is counted."""
@@ -30,7 +31,7 @@ def show_unreachable(items: Sequence[tuple[Path, str]], *, count: int | None = N
     if not items:
         return
     number = len(items) if count is None else count
-    noun = "folder or link" if number == 1 else "folders or links"
+    noun = either(number, "folder or link", "folders or links")
     say(f"{number:,} {noun} could not be opened; what is in there was not looked at.")
     show_table(("cannot be opened", "reason"), [(printable(path), reason) for path, reason in items[:SHOWN]])
     _show_rest(number - SHOWN)

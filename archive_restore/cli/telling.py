@@ -1,4 +1,4 @@
-"""What commands tell, and how they say it: progress by --quiet, counts in words."""
+"""What commands tell: progress by --quiet, where the ledger lies."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
@@ -16,16 +16,6 @@ def telling(quiet: bool) -> "AbstractContextManager[Progress]":
     from archive_restore.progress import NullProgress
 
     return nullcontext(NullProgress()) if quiet else TerminalProgress()
-
-
-def counted(number: int, noun: str) -> str:
-    """A count with its noun: 1 photograph, 2,000 photographs."""
-    return f"{number:,} {either(number, noun, noun + 's')}"
-
-
-def either(number: int, one: str, several: str) -> str:
-    """The words that go with a count: 1 is, 2 are."""
-    return one if number == 1 else several
 
 
 def network_share_note(home: Home, progress: "Progress") -> None:

@@ -92,7 +92,6 @@ def train(
 ) -> None:
     """Train a network on undamaged photographs; killed or stopped, the same command goes on."""
     from archive_restore import train as workflow
-    from archive_restore.cli.telling import counted
     from archive_restore.console import TerminalProgress, say
     from archive_restore.home import default_home
     from archive_restore.networks.devices import choose_device
@@ -100,6 +99,7 @@ def train(
     from archive_restore.scanned import check_apart
     from archive_restore.training.loop import stop_after
     from archive_restore.training.world import joined, own_gpu
+    from archive_restore.words import counted
 
     given = {"bottleneck": bottleneck, "blocks": blocks, "depth": depth}
     settings = {name: value for name, value in given.items() if value is not None}

@@ -3,8 +3,8 @@
 import typer
 
 from archive_restore.cli.options import DEFAULT_MAX_PIXELS, MaxPixels, OptionalArchive
-from archive_restore.cli.telling import counted, either
 from archive_restore.errors import ExitCode, printable
+from archive_restore.words import counted, either
 
 
 def verify(archive: OptionalArchive = None, max_pixels: MaxPixels = DEFAULT_MAX_PIXELS) -> None:
@@ -35,7 +35,7 @@ def verify(archive: OptionalArchive = None, max_pixels: MaxPixels = DEFAULT_MAX_
             f"{counted(summary.gone, 'photograph')}, never restored, {either(summary.gone, 'is', 'are')} gone."
         )
     if summary.unreachable:
-        noun = "folder or link" if summary.unreachable == 1 else "folders or links"
+        noun = either(summary.unreachable, "folder or link", "folders or links")
         say(
             f"{summary.unreachable:,} {noun} could not be opened by the scan; what is in there is not verified."
         )
