@@ -166,6 +166,19 @@ def test_what_is_painted_is_saved(browser: Browser, archive: RestoredArchive) ->
     assert np.asarray(mask)[9:12, 5:51, 3].all()
 
 
+def test_a_photograph_whose_mask_is_emptied_leaves_its_pile(
+    browser: Browser, archive: RestoredArchive
+) -> None:
+    one = first(browser)
+    browser.json(f"say/{one['id']}/reject", {"version": one["version"]})
+    back = browser.json(f"ask/photographs/{one['id']}")
+    back = browser.json(f"say/{one['id']}/restore", {"version": back["version"]})
+    whole = [{"points": [[30, 20], [30, 62]], "width": 90, "erases": True}] * 2
+    told = browser.json(f"say/{one['id']}/paint", {"version": back["version"], "strokes": whole})
+    assert told == {"id": one["id"], "pile": None}
+    assert archive.states() == {State.DONE: 2}
+
+
 def test_a_refused_verdict_says_why_and_changes_nothing(browser: Browser, archive: RestoredArchive) -> None:
     one = first(browser)
     with WorkerLock(archive.home.worker_lock):

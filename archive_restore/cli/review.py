@@ -55,7 +55,7 @@ def _standing(piles: dict[str, int]) -> str:
 
 
 def _show(verdicts: "Verdicts", waiting: int) -> None:
-    from archive_restore.cli.telling import counted
+    from archive_restore.words import counted
     from archive_restore.console import say, show_next_step
 
     parts = [f"{verdicts.accepted:,} accepted"] if verdicts.accepted else []

@@ -125,7 +125,14 @@ class Site:
                 await run_in_threadpool(self._desk.reset, number, version)
             case _:
                 raise HTTPException(404, "There is no such verdict.")
-        return _answer(await run_in_threadpool(self._desk.photograph, number))
+        return _answer(await run_in_threadpool(self._left, number))
+
+    def _left(self, number: int) -> dict[str, object]:
+        """The photograph after a verdict; it is in no pile if its mask was emptied: nothing in it is damage any more."""
+        try:
+            return self._desk.photograph(number)
+        except InputError:
+            return {"id": number, "pile": None}
 
 
 class Server:
