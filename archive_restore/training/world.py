@@ -45,17 +45,10 @@ class World:
 
     def any(self, mine: bool) -> bool:
         """Whether any process says so; all of them must ask. TrainingError if one of them is gone."""
-        if self.size == 1:
-            return mine
-        flag = torch.tensor([float(mine)])
-        if distributed.get_backend() == "nccl":
-            flag = flag.cuda()
-        with lost_process():
-            distributed.all_reduce(flag, distributed.ReduceOp.MAX)
-        return bool(flag.item())
+        return not self.least(int(not mine))
 
     def least(self, mine: int) -> int:
-        """The least of what the processes say; all of them must ask."""
+        """The least of what the processes say; all of them must ask. TrainingError if one of them is gone."""
         if self.size == 1:
             return mine
         value = torch.tensor([mine])
