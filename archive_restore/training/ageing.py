@@ -65,14 +65,12 @@ def grain(picture: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
     """The softness and grain of a print or film, by chance. (H, W, 3) uint8 to the same."""
     values = picture.astype(np.float32)
     if random.random() < 0.2:
-        values = np.asarray(cv2.GaussianBlur(values, (0, 0), float(random.uniform(0.4, 1.0))), np.float32)
+        values = damage.soften(values, float(random.uniform(0.4, 1.0)))
     if random.random() < 0.6:
         strength = float(random.gamma(2.0, 2.2))
         channels = 3 if random.random() < 0.25 else 1
         noise = random.normal(0, 1, (*picture.shape[:2], channels)).astype(np.float32)
-        size = float(random.uniform(0.3, 1.2))
-        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), size), np.float32)
-        noise = noise.reshape(*picture.shape[:2], channels)
+        noise = damage.soften(noise, float(random.uniform(0.3, 1.2))).reshape(*picture.shape[:2], channels)
         values = values + noise * (strength / max(float(noise.std()), 1e-6))
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 

@@ -69,13 +69,7 @@ def cut(photograph: NDArray[np.uint8], size: int, random: Random) -> NDArray[np.
     short = min(photograph.shape[:2])
     enlarged, reduced = 1 / random.uniform(1.0, 2.0), random.uniform(1.0, 1.8)
     side = min(short, round(float(random.choice([size, size * enlarged, size * reduced, short], p=SCALES))))
-    top = int(random.integers(0, photograph.shape[0] - side + 1))
-    left = int(random.integers(0, photograph.shape[1] - side + 1))
-    square = photograph[top : top + side, left : left + side]
-    if side != size:
-        how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-        square = np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
-    square = np.rot90(square, int(random.integers(4)))
+    square = np.rot90(cut_square(photograph, side, size, random), int(random.integers(4)))
     return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))])
 
 
@@ -84,12 +78,19 @@ def cut_scaled(photograph: NDArray[np.uint8], size: int, scale_to: int, random: 
     by chance: the sampling of the context encoder's own code. (H, W, 3) uint8 to (size, size, 3) uint8."""
     scale = scale_to / min(photograph.shape[:2])
     side = min(round(size / scale), *photograph.shape[:2])
+    square = cut_square(photograph, side, size, random)
+    return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))])
+
+
+def cut_square(photograph: NDArray[np.uint8], side: int, size: int, random: Random) -> NDArray[np.uint8]:
+    """A square of `side` px from anywhere, scaled to `size` px. (H, W, 3) uint8 to (size, size, 3) uint8."""
     top = int(random.integers(0, photograph.shape[0] - side + 1))
     left = int(random.integers(0, photograph.shape[1] - side + 1))
     square = photograph[top : top + side, left : left + side]
+    if side == size:
+        return square
     how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    square = np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
-    return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))])
+    return np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
 
 
 def draw_damage(

@@ -43,6 +43,14 @@ def stroke(opacity: Opacity, points: NDArray[np.float64], widths: NDArray[np.flo
     np.maximum(opacity, canvas.astype(np.float32) * (max(faint, 0.45) / 255), out=opacity)
 
 
+def polygon(shape: Shape, corners: NDArray[np.float64]) -> Opacity:
+    """A filled polygon, antialiased; corners are (N, 2) x, y in px."""
+    canvas = np.zeros(shape, np.uint8)
+    fixed = np.round(corners * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    cv2.fillPoly(canvas, [fixed], 255, cv2.LINE_AA, SUBPIXEL_BITS)
+    return canvas.astype(np.float32) / np.float32(255)
+
+
 def wander(
     random: Random, start: tuple[float, float], angle: float, length: float, turn: float, step: float
 ) -> NDArray[np.float64]:
@@ -80,15 +88,7 @@ def draw_dust(random: Random, shape: Shape, unit: float) -> Opacity:
         turns = np.sort(random.uniform(0, 2 * np.pi, corners))
         reach = radius * random.uniform(0.5, 1.4, corners)
         outline = at + np.stack((reach * np.cos(turns), reach * np.sin(turns)), axis=1)
-        blot = np.zeros(shape, np.uint8)
-        cv2.fillPoly(
-            blot,
-            [np.round(outline * (1 << SUBPIXEL_BITS)).astype(np.int32)],
-            255,
-            cv2.LINE_AA,
-            SUBPIXEL_BITS,
-        )
-        np.maximum(opacity, blot.astype(np.float32) / 255, out=opacity)
+        np.maximum(opacity, polygon(shape, outline), out=opacity)
     return opacity
 
 
@@ -236,9 +236,9 @@ def draw_spots(random: Random, shape: Shape, unit: float) -> Opacity:
     return soften(blob * np.float32(random.uniform(0.6, 1.0)), float(random.uniform(0.5, 1.5)))
 
 
-def soften(opacity: Opacity, sigma: float) -> Opacity:
-    """The blur of a scanner's lens, `sigma` px."""
-    return np.asarray(cv2.GaussianBlur(opacity, (0, 0), sigma), np.float32)
+def soften(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """The blur of a lens, `sigma` px, of an opacity or a picture (H, W) or (H, W, C)."""
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.float32)
 
 
 DRAWERS: dict[str, Callable[[Random, Shape, float], Opacity]] = {

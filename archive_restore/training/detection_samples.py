@@ -13,6 +13,7 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
 from archive_restore.training import ageing, damage, defects
+from archive_restore.training.crops import cut_square
 from archive_restore.training.defects.laying import Defect, Shape, Shapes, lay
 from archive_restore.training.scenery import decorate
 
@@ -148,7 +149,7 @@ def scanned(
 
 def through_lens(scene: Floats, random: Random) -> Floats:
     """The scene (H, W, 3) out of focus, everywhere alike or not everywhere."""
-    soft = blurred(scene, float(np.exp(random.uniform(*np.log(BLUR)))))
+    soft = damage.soften(scene, float(np.exp(random.uniform(*np.log(BLUR)))))
     if random.random() >= IN_PART:
         return soft
     shape = scene.shape[:2]
@@ -161,7 +162,7 @@ def through_scanner(clean: Floats, damaged: Floats, soft: float, random: Random)
     """Both blurred (`soft`, px), and sometimes sharpened."""
     changes: list[Callable[[Floats], Floats]] = []
     if soft > 0.2:
-        changes.append(lambda picture: blurred(picture, soft))
+        changes.append(lambda picture: damage.soften(picture, soft))
     if random.random() < SHARPENED:
         strength, sigma = float(random.uniform(0.3, 1.6)), float(random.uniform(0.6, 1.6))
         changes.append(lambda picture: sharpened(picture, strength, sigma))
@@ -184,14 +185,8 @@ def cut(photograph: NDArray[np.uint8], size: int, random: Random) -> tuple[NDArr
         "whole": short / size,
     }[str(wish)]
     side = min(short, round(size * factor))
-    top = int(random.integers(0, photograph.shape[0] - side + 1))
-    left = int(random.integers(0, photograph.shape[1] - side + 1))
-    square = photograph[top : top + side, left : left + side]
     times = size / side
-    if side != size:
-        how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-        square = np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
-    square = np.rot90(square, int(random.choice([0, 0, 0, 1, 2, 3])))
+    square = np.rot90(cut_square(photograph, side, size, random), int(random.choice([0, 0, 0, 1, 2, 3])))
     softness = 0.5 * (times - 1) if times > 1.05 else 0.0
     return np.ascontiguousarray(square[:, :: int(random.choice([-1, 1]))]), softness
 
@@ -213,15 +208,10 @@ def grain(random: Random, shape: tuple[int, ...]) -> Floats:
     strength = float(random.gamma(2.0, 1.7))
     channels = 3 if random.random() < 0.25 else 1
     noise = random.standard_normal((*shape[:2], channels), np.float32)
-    noise = blurred(noise, float(random.uniform(0.3, 1.3))).reshape(*shape[:2], channels)
+    noise = damage.soften(noise, float(random.uniform(0.3, 1.3))).reshape(*shape[:2], channels)
     return noise * np.float32(strength / max(float(noise.std()), 1e-6))
-
-
-def blurred(picture: Floats, sigma: float) -> Floats:
-    """Gaussian blur, `sigma` px."""
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
 
 
 def sharpened(picture: Floats, strength: float, sigma: float) -> Floats:
     """Unsharp mask, `sigma` px."""
-    return np.clip(picture + np.float32(strength) * (picture - blurred(picture, sigma)), 0, 255)
+    return np.clip(picture + np.float32(strength) * (picture - damage.soften(picture, sigma)), 0, 255)

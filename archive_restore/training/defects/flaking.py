@@ -21,9 +21,7 @@ def draw_losses(random: Random, shape: Shape, unit: float) -> Floats:
         reach = unit * np.exp(random.uniform(np.log(5), np.log(45)))
         radii = reach * random.lognormal(0, 0.45, len(turns)).clip(0.3, 2.2)
         corners = centre + radii[:, None] * np.stack((np.cos(turns), np.sin(turns)), axis=1)
-        patch = np.zeros(shape, np.uint8)
-        cv2.fillPoly(patch, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        np.maximum(opacity, patch.astype(np.float32) / 255, out=opacity)
+        np.maximum(opacity, damage.polygon(shape, corners), out=opacity)
         for corner in corners[random.random(len(corners)) < 0.25]:
             away = float(np.arctan2(*(corner - centre)[::-1]))
             lead_away(opacity, random, (float(corner[0]), float(corner[1])), away, unit)

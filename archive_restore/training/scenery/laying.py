@@ -1,5 +1,7 @@
 """Tools with which scenery is laid over a picture (H, W, 3) float32, 0 to 255."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.random import Generator as Random
@@ -35,9 +37,15 @@ def grey_tone(random: Random, light: float) -> NDArray[np.float64]:
     return np.clip(level + random.normal(0, 7, 3), 0, 255)
 
 
-def strokes(
-    random: Random, shape: tuple[int, int], lines: list[NDArray[np.float64]], width: float
-) -> Picture:
+def disc(shape: tuple[int, int], centre: Sequence[float] | NDArray[np.float64], radius: float) -> Picture:
+    """Opacity (H, W) of an antialiased disc about a point x, y, px."""
+    drawing = np.zeros(shape, np.uint8)
+    at = tuple(round(16 * float(v)) for v in centre)
+    cv2.circle(drawing, at, round(16 * radius), 255, -1, cv2.LINE_AA, 4)
+    return unit(drawing)
+
+
+def strokes(shape: tuple[int, int], lines: list[NDArray[np.float64]], width: float) -> Picture:
     """Opacity (H, W) of antialiased lines of one width, each (N, 2) points x, y."""
     opacity = np.zeros(shape, np.float32)
     for points in lines:

@@ -10,7 +10,7 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
 from archive_restore.training import damage
-from archive_restore.training.scenery.laying import Picture, grey_tone, lay, strokes, unit
+from archive_restore.training.scenery.laying import Picture, disc, grey_tone, lay, strokes, unit
 
 
 def draw_stars(picture: Picture, random: Random) -> None:
@@ -26,7 +26,7 @@ def draw_stars(picture: Picture, random: Random) -> None:
         random.uniform(0.1, 1, int(inside.sum())) ** 2
     )
     sigma = float(random.uniform(0.7, 2.5))
-    points = np.asarray(cv2.GaussianBlur(points, (0, 0), sigma), np.float32)
+    points = damage.soften(points, sigma)
     points /= max(float(points.max()), 1e-6)
     if random.random() < 0.7:
         picture *= np.float32(random.uniform(0.15, 0.7))
@@ -83,18 +83,14 @@ def draw_eyes(picture: Picture, random: Random) -> None:
     skin = float(np.mean(picture[int(min(y, shape[0] - 1)), int(min(x, shape[1] - 1))]))
     for side in range(int(random.integers(1, 3))):
         centre = (x + side * apart * radius, y + random.normal(0, 1))
-        white, iris, light = (np.zeros(shape, np.uint8) for _ in range(3))
+        white = np.zeros(shape, np.uint8)
         ellipse = (tuple(map(float, centre)), (3.2 * radius, 1.8 * radius), float(random.normal(0, 8)))
         cv2.ellipse(white, ellipse, 255, -1, cv2.LINE_AA)
-        cv2.circle(iris, tuple(round(16 * v) for v in centre), round(13 * radius), 255, -1, cv2.LINE_AA, 4)
         spot = (centre[0] + random.normal(0, 0.3) * radius, centre[1] - 0.3 * radius)
         spot_radius = max(0.6, random.uniform(0.12, 0.35) * radius)
-        cv2.circle(
-            light, tuple(round(16 * v) for v in spot), round(16 * spot_radius), 255, -1, cv2.LINE_AA, 4
-        )
         lay(picture, unit(white), np.full(3, min(235.0, skin + random.uniform(5, 70))))
-        lay(picture, unit(iris), np.full(3, random.uniform(10, 80)))
-        lay(picture, unit(light), np.full(3, random.uniform(190, 255)))
+        lay(picture, disc(shape, centre, 13 / 16 * radius), np.full(3, random.uniform(10, 80)))
+        lay(picture, disc(shape, spot, spot_radius), np.full(3, random.uniform(190, 255)))
 
 
 def draw_whiskers(picture: Picture, random: Random) -> None:
@@ -108,7 +104,7 @@ def draw_whiskers(picture: Picture, random: Random) -> None:
         turned = angle + random.uniform(-spread, spread)
         points = damage.wander(random, (0, 0), turned, length * random.uniform(0.5, 1.2), 0.04, 4.0)
         lines.append(points + root + random.normal(0, 5, 2))
-    lay(picture, strokes(random, shape, lines, float(random.uniform(0.6, 1.8))), grey_tone(random, 0.6))
+    lay(picture, strokes(shape, lines, float(random.uniform(0.6, 1.8))), grey_tone(random, 0.6))
 
 
 def draw_branches(picture: Picture, random: Random) -> None:
@@ -143,9 +139,8 @@ def draw_silhouettes(picture: Picture, random: Random) -> None:
         )
         c, s = np.cos(turn), np.sin(turn)
         outline = centre + size * outline @ np.array([(c, s), (-s, c)])
-        drawn = np.zeros((height, width), np.uint8)
-        cv2.fillPoly(drawn, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        lay(picture, damage.soften(unit(drawn), float(random.uniform(0.3, 0.9))), grey_tone(random, 0.1))
+        drawn = damage.polygon((height, width), outline)
+        lay(picture, damage.soften(drawn, float(random.uniform(0.3, 0.9))), grey_tone(random, 0.1))
 
 
 def draw_folds(picture: Picture, random: Random) -> None:
@@ -202,9 +197,7 @@ def draw_rounds(picture: Picture, random: Random) -> None:
     for _ in range(int(random.integers(1, 4))):
         # Some lie partly outside, as a coat does.
         outline = rounded(random) + np.array(damage.somewhere(random, shape)) * random.uniform(0.8, 1.4)
-        body = np.zeros(shape, np.uint8)
-        cv2.fillPoly(body, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        opacity = damage.soften(unit(body), float(random.uniform(0.3, 2.0)))
+        opacity = damage.soften(damage.polygon(shape, outline), float(random.uniform(0.3, 2.0)))
         if random.random() < 0.6:
             tone = picture[int(random.integers(shape[0])), int(random.integers(shape[1]))].astype(np.float64)
         else:
@@ -214,7 +207,7 @@ def draw_rounds(picture: Picture, random: Random) -> None:
         picture += (shaded - picture) * opacity[..., None]
         if random.random() < 0.5:
             part = np.roll(outline, int(random.integers(len(outline))), axis=0)[: int(random.integers(6, 40))]
-            rim = damage.soften(strokes(random, shape, [part], float(random.uniform(0.7, 3))), 0.5)
+            rim = damage.soften(strokes(shape, [part], float(random.uniform(0.7, 3))), 0.5)
             lay(picture, rim * np.float32(random.uniform(0.3, 1)), grey_tone(random, 0.8))
 
 

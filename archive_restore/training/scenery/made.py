@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator as Random
 
 from archive_restore.training import damage
-from archive_restore.training.scenery.laying import Picture, grey_tone, lay, strokes, unit
+from archive_restore.training.scenery.laying import Picture, disc, grey_tone, lay, strokes
 
 LETTER_SCALES = (0.35, 4.0)
 """Of OpenCV's fonts: capitals of 8 to 90 px."""
@@ -83,7 +83,7 @@ def draw_wires(picture: Picture, random: Random) -> None:
         slope += random.normal(0, 0.01)
     lay(
         picture,
-        strokes(random, (height, width), lines, float(random.uniform(0.7, 4))),
+        strokes((height, width), lines, float(random.uniform(0.7, 4))),
         grey_tone(random, 0.15),
     )
 
@@ -106,7 +106,7 @@ def draw_bars(picture: Picture, random: Random) -> None:
             lines.append(np.stack((start, start + way)))
     lay(
         picture,
-        strokes(random, (height, width), lines, float(random.uniform(0.8, 5))),
+        strokes((height, width), lines, float(random.uniform(0.8, 5))),
         grey_tone(random, 0.5),
     )
 
@@ -144,12 +144,11 @@ def draw_collars(picture: Picture, random: Random) -> None:
         turns = np.sort(random.uniform(0, 2 * np.pi, int(random.integers(3, 7))))
         reach = np.exp(random.uniform(np.log(6), np.log(90))) * random.uniform(0.4, 1.3, (len(turns), 1))
         outline = centre + reach * np.stack((np.cos(turns), np.sin(turns)), axis=1)
-        patch = np.zeros((height, width), np.uint8)
-        cv2.fillPoly(patch, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        patch = damage.polygon((height, width), outline)
         folds = np.abs(damage.smooth_noise(random, (height, width), float(random.uniform(10, 60))))
         shading = 1 - np.float32(random.uniform(0, 0.12)) * folds
         tone = random.uniform(170, 255)
-        opacity = damage.soften(unit(patch), float(random.uniform(0.3, 1.5)))
+        opacity = damage.soften(patch, float(random.uniform(0.3, 1.5)))
         picture += (tone * shading[..., None] - picture) * opacity[..., None]
 
 
@@ -166,14 +165,10 @@ def draw_pearls(picture: Picture, random: Random) -> None:
         0.15,
         step,
     )
-    beads = np.zeros(shape, np.uint8)
-    for x, y in points:
-        cv2.circle(beads, (round(16 * x), round(16 * y)), round(16 * radius), 255, -1, cv2.LINE_AA, 4)
-    lay(
-        picture,
-        damage.soften(unit(beads), float(random.uniform(0.3, 1.0))),
-        grey_tone(random, 0.8),
-    )
+    beads = np.zeros(shape, np.float32)
+    for point in points:
+        np.maximum(beads, disc(shape, point, radius), out=beads)
+    lay(picture, damage.soften(beads, float(random.uniform(0.3, 1.0))), grey_tone(random, 0.8))
 
 
 def draw_truss(picture: Picture, random: Random) -> None:
@@ -194,7 +189,7 @@ def draw_truss(picture: Picture, random: Random) -> None:
         lines.append(np.stack((top, top + size * along)))
     lay(
         picture,
-        strokes(random, (height, width), lines, float(random.uniform(0.7, 3.5))),
+        strokes((height, width), lines, float(random.uniform(0.7, 3.5))),
         grey_tone(random, 0.4),
     )
 
@@ -211,17 +206,7 @@ def draw_buttons(picture: Picture, random: Random) -> None:
             (centre, r, random.uniform(10, 90)),
             (centre + r * light, 0.22 * r, random.uniform(190, 255)),
         ):
-            disc = np.zeros(shape, np.uint8)
-            cv2.circle(
-                disc,
-                tuple(int(v) for v in np.round(16 * at)),
-                max(8, round(16 * size)),
-                255,
-                -1,
-                cv2.LINE_AA,
-                4,
-            )
-            lay(picture, damage.soften(unit(disc), 0.5), np.full(3, tone))
+            lay(picture, damage.soften(disc(shape, at, max(0.5, size)), 0.5), np.full(3, tone))
 
 
 def draw_lattice(picture: Picture, random: Random) -> None:
@@ -236,7 +221,7 @@ def draw_lattice(picture: Picture, random: Random) -> None:
         for offset in np.arange(-reach, reach, step):
             half = np.sqrt(max(reach**2 - offset**2, 0.0))
             lines.append(centre + offset * across + np.outer((-half, half), along))
-    opacity = strokes(random, (height, width), lines, float(random.uniform(0.7, 0.2 * step + 0.8)))
+    opacity = strokes((height, width), lines, float(random.uniform(0.7, 0.2 * step + 0.8)))
     lay(picture, opacity * np.float32(random.uniform(0.3, 1)), grey_tone(random, 0.5))
 
 
