@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from archive_restore.restoring.fine_detail import MARGIN, Floats, energy_of, fine
 from archive_restore.restoring.fractions import Sample, fitted
 from archive_restore.restoring.grain_strength import CEILING, means, strength_around, strength_beside
+from archive_restore.restoring.places import Place, box_of, counted_from, grown
 
 Patch = tuple[float, Floats]
 """Mean square over the channels, and (PATCH, PATCH, C) of grain."""
@@ -79,7 +80,7 @@ def match_grain(
     least = LEAST if restored.dtype == np.uint8 else LEAST_DEEP
     for cell in cells:
         if len(cells) <= FEW or not _beside(cell, strengths):
-            part = _around(mask.shape, cell, RING)
+            part = grown(_square(cell), RING, mask.shape)
             known = ~mask[part]
             detail = fine(pixels[part], known)
             energy = energy_of(detail)
@@ -97,8 +98,8 @@ def match_grain(
     field = _field(flat, np.random.default_rng(int(mask.sum())))
     plan = _blended(strengths, mask.shape, usual)
     grained = restored.copy()
-    for row, column in cells:
-        _add(grained, restored, mask, field, plan, row, column)
+    for cell in cells:
+        _add(grained, restored, mask, field, plan, cell)
     return grained
 
 
@@ -118,11 +119,10 @@ def _beside(cell: tuple[int, int], others: Container[tuple[int, int]]) -> bool:
     return any(one in others for one in before)
 
 
-def _around(shape: tuple[int, ...], cell: tuple[int, int], margin: int) -> tuple[slice, slice]:
-    """A cell grown by `margin` px, inside the picture."""
-    first = [max(0, index * CELL - margin) for index in cell]
-    last = [min(side, (index + 1) * CELL + margin) for index, side in zip(cell, shape[:2], strict=True)]
-    return slice(first[0], last[0]), slice(first[1], last[1])
+def _square(cell: tuple[int, int]) -> Place:
+    """The rows and columns of a cell, beyond the picture's edge too."""
+    row, column = (index * CELL for index in cell)
+    return slice(row, row + CELL), slice(column, column + CELL)
 
 
 def _blended(strengths: dict[tuple[int, int], float], shape: tuple[int, ...], usual: float) -> Floats:
@@ -185,36 +185,27 @@ def _add(
     mask: NDArray[np.bool_],
     field: Floats,
     plan: Floats,
-    row: int,
-    column: int,
+    cell: tuple[int, int],
 ) -> None:
     """Adds to one cell of `grained` what its holes lack."""
-    rows, columns = _box(mask, _around(mask.shape, (row, column), 0))
-    cell = rows, columns
-    wide = tuple(slice(max(0, side.start - MARGIN), side.stop + MARGIN) for side in cell)
-    inner = tuple(slice(c.start - w.start, c.stop - w.start) for c, w in zip(cell, wide, strict=True))
+    square = _square(cell)
+    held = box_of(mask[square])
+    rows, columns = (
+        slice(side.start + one.start, side.start + one.stop) for side, one in zip(square, held, strict=True)
+    )
+    place = rows, columns
+    wide = grown(place, MARGIN, mask.shape)
+    inner = counted_from(wide, place)
     hole = mask[wide].astype(np.float32)
     energy = energy_of(fine(restored[wide]))
     present = cv2.blur(energy * hole, (7, 7)) / np.maximum(cv2.blur(hole, (7, 7)), 1e-6)
-    height, width = mask[cell].shape
+    height, width = mask[place].shape
     down, across = np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop)
     wanted = np.minimum(_between(plan, down, across), strength_beside(energy, hole, MARGIN)[inner])
-    lacking = np.sqrt(np.maximum(np.square(wanted) - present[inner], 0)) * mask[cell]
+    lacking = np.sqrt(np.maximum(np.square(wanted) - present[inner], 0)) * mask[place]
     drawn = field[np.ix_(down % FIELD, across % FIELD)] * lacking[..., None]
-    values = restored[cell].reshape(height, width, -1) + drawn
-    grained[cell] = fitted(values, restored.dtype).reshape(restored[cell].shape)
-
-
-def _box(mask: NDArray[np.bool_], place: tuple[slice, slice]) -> tuple[slice, slice]:
-    """The smallest rectangle that holds the holes of a place."""
-    hole = mask[place]
-    rows, columns = (
-        slice(side.start + int(held[0]), side.start + int(held[-1]) + 1)
-        for side, held in zip(
-            place, (np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))), strict=True
-        )
-    )
-    return rows, columns
+    values = restored[place].reshape(height, width, -1) + drawn
+    grained[place] = fitted(values, restored.dtype).reshape(restored[place].shape)
 
 
 def _between(plan: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.restoring.fractions import Picture
-from archive_restore.restoring.places import Place
+from archive_restore.restoring.places import Place, counted_from, grown
 from archive_restore.restoring.prefill import SHALLOW, depth, double_within, prefill, prefill_deep
 
 BLOCK = 256
@@ -52,24 +52,16 @@ class FirstGuess:
         return self._filled[place]
 
     def _fill(self, row: int, column: int) -> None:
-        block, around = self._grown(row, column, 0), self._grown(row, column, AROUND)
+        square = np.s_[row * BLOCK : (row + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK]
+        block, around = (grown(square, margin, self._mask.shape) for margin in (0, AROUND))
         hole = self._mask[block]
         self._filled[block] = self._pixels[block]
         if not hole.any():
             return
-        inside = tuple(slice(b.start - a.start, b.stop - a.start) for a, b in zip(around, block, strict=True))
         picture, holes = self._pixels[around], self._mask[around]
         depths = depth(holes) if self._coarse is not None else None
         if self._coarse is None or depths is None or depths.max() <= SHALLOW:
             guess = prefill(picture, holes)
         else:
             guess = prefill_deep(picture, holes, double_within(self._coarse, around), depths)
-        self._filled[block][hole] = guess[inside][hole]
-
-    def _grown(self, row: int, column: int, margin: int) -> Place:
-        """A block with `margin` px around it, inside the picture."""
-        rows, columns = (
-            slice(max(0, index * BLOCK - margin), min(side, (index + 1) * BLOCK + margin))
-            for index, side in zip((row, column), self._mask.shape, strict=True)
-        )
-        return rows, columns
+        self._filled[block][hole] = guess[counted_from(around, block)][hole]

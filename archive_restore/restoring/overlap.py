@@ -12,8 +12,6 @@ from typing import Final, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-Handed = deque[tuple[Item, Future[Result]]]
-
 MOST: Final = 32
 """Photographs in the hands of the threads. Of small ones thousands have few pixels, but all of them are to be finished
 when somebody stops the run, and are suspects when it is killed."""
@@ -31,19 +29,7 @@ def read_ahead(
 
     Items are drawn until they have `limit` px or are `MOST`, then as they leave. An exception of `work` is raised here.
     """
-    handed: Handed[Item, Result] = deque()
-    held = 0
-    try:
-        for item in items:
-            handed.append((item, executor.submit(work, item)))
-            held += pixels(item)
-            while handed and (held >= limit or len(handed) >= MOST):
-                held -= pixels(handed[0][0])
-                yield _oldest(handed)
-        while handed:
-            yield _oldest(handed)
-    finally:
-        _cancel(handed)
+    return _worked_on(items, work, executor, pixels, limit, early=False)
 
 
 def write_behind(
@@ -59,27 +45,36 @@ def write_behind(
     Drawing the next item waits only while those that are not done have `limit` px or are `MOST`. An exception of
     `work` is raised here.
     """
-    handed: Handed[Item, Result] = deque()
+    return _worked_on(items, work, executor, pixels, limit, early=True)
+
+
+def _worked_on(
+    items: Iterable[Item],
+    work: Callable[[Item], Result],
+    executor: Executor,
+    pixels: Callable[[Item], int],
+    limit: int,
+    *,
+    early: bool,
+) -> Iterator[tuple[Item, Result]]:
+    """`(item, work(item))` for each item, in order; `early`: before another item is drawn, if it is done."""
+    handed: deque[tuple[Item, Future[Result]]] = deque()
     held = 0
     try:
         for item in items:
             handed.append((item, executor.submit(work, item)))
             held += pixels(item)
-            del item  # a restored photograph: not kept alive while the next is waited for
-            while handed and (held >= limit or len(handed) >= MOST or handed[0][1].done()):
+            del item  # a photograph: not kept alive while the next is waited for
+            while handed and (held >= limit or len(handed) >= MOST or (early and handed[0][1].done())):
                 held -= pixels(handed[0][0])
                 yield _oldest(handed)
         while handed:
             yield _oldest(handed)
     finally:
-        _cancel(handed)
+        for _, future in handed:
+            future.cancel()
 
 
-def _oldest(handed: Handed[Item, Result]) -> tuple[Item, Result]:
+def _oldest(handed: deque[tuple[Item, Future[Result]]]) -> tuple[Item, Result]:
     item, future = handed.popleft()
     return item, future.result()
-
-
-def _cancel(handed: Handed[Item, Result]) -> None:
-    for _, future in handed:
-        future.cancel()

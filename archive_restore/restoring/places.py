@@ -1,7 +1,17 @@
 """Rectangles of a picture, as rows and columns."""
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 Place = tuple[slice, slice]
 """Rows and columns."""
+
+
+def box_of(mask: NDArray[np.bool_]) -> Place:
+    """The smallest rectangle that holds all of a mask (H, W) that is True; an empty one if nothing is."""
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return slice(top, top + height), slice(left, left + width)
 
 
 def grown(place: Place, margin: int, shape: tuple[int, ...]) -> Place:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.photos.large import tiles
 from archive_restore.restoring.fine_detail import MARGIN, Floats, energy_of, fine, lightness_of
 from archive_restore.restoring.fractions import Picture, Sample, fitted
 from archive_restore.restoring.levels import any_of_four, halved
@@ -115,11 +116,7 @@ def _filled(
 def _cells(wanted: NDArray[np.bool_]) -> Iterator[Place]:
     """Squares of `CELL` px that hold something wanted."""
     height, width = wanted.shape
-    for row in range(0, height, CELL):
-        for column in range(0, width, CELL):
-            cell = np.s_[row : min(row + CELL, height), column : min(column + CELL, width)]
-            if wanted[cell].any():
-                yield cell
+    return (cell for cell in tiles(height, width, CELL) if wanted[cell].any())
 
 
 def _places(wanted: NDArray[np.bool_], cell: Place, shape: tuple[int, ...]) -> Iterator[Place]:

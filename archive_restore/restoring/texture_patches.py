@@ -6,6 +6,7 @@ direction. Of a thing only the edges would be copied.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import cv2
 import numpy as np
@@ -186,9 +187,9 @@ def _beginnings(mask: NDArray[np.bool_], step: int) -> tuple[NDArray[np.intp], N
     return rows * step, columns * step
 
 
-def _squares(side: int) -> Iterator[tuple[int, int]]:
+def _squares(side: int) -> Iterator[tuple[int, ...]]:
     """Where the squares of a side begin that make up a patch."""
-    yield from ((row, column) for row in range(0, SIDE, side) for column in range(0, SIDE, side))
+    return product(range(0, SIDE, side), repeat=2)
 
 
 def _doubts(lightness: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:

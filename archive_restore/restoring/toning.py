@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.restoring.fractions import Sample, fitted
+from archive_restore.restoring.places import Place, box_of, grown
 from archive_restore.restoring.prefill import DEEP, SHALLOW, coarse_weight, depth
 
 PROBED = 300
@@ -72,7 +73,7 @@ def in_its_tone(
     if tone is None:
         return restored
     monochrome = tone.everywhere or tone.spread <= TONED
-    place = _box_of(mask) if monochrome else _box_of_deep(mask)
+    place = box_of(mask) if monochrome else _box_of_deep(mask)
     deep = None if monochrome else depth(mask[place])
     holes = mask[place] if deep is None else deep > SHALLOW
     if not holes.any():
@@ -92,19 +93,10 @@ def in_its_tone(
     return toned
 
 
-def _box_of(mask: NDArray[np.bool_], away: int = 0) -> tuple[slice, slice]:
-    """Rows and columns of all that is masked, and of what is no more px `away` from it."""
-    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
-    return (
-        slice(max(0, top - away), min(mask.shape[0], top + height + away)),
-        slice(max(0, left - away), min(mask.shape[1], left + width + away)),
-    )
-
-
-def _box_of_deep(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+def _box_of_deep(mask: NDArray[np.bool_]) -> Place:
     """Rows and columns of all that `coarse_weight` may weigh, with what tells its depth."""
     core = cv2.erode(mask.view(np.uint8), np.ones((int(SHALLOW) + 1,) * 2, np.uint8))
-    return _box_of(np.asarray(core, np.uint8).view(np.bool_), ceil(DEEP) + 1)
+    return grown(box_of(np.asarray(core, np.uint8).view(np.bool_)), ceil(DEEP) + 1, mask.shape)
 
 
 def _around(
