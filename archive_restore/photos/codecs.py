@@ -46,7 +46,7 @@ _CODECS = {
 _ENOUGH_TO_TELL = 512  # bytes of a file that say whether it is a HEIF
 
 
-def read_header(path: Path, data: Data, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Header:
+def read_header(path: Path, data: Data, *, max_pixels: int) -> Header:
     """What `data`, the content of `path`, is; told by its content, not its name, before anything is decoded.
 
     Raises

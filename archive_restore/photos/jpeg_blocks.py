@@ -22,8 +22,8 @@ _TO_YCBCR = np.array(
 )
 _CENTRES = np.array([0, 128, 128], np.float32)  # of Y, Cb, Cr before the level shift
 _LEVEL_SHIFT = 128  # T.81, A.3.1
-_AC_LIMIT = 1023  # largest 8-bit baseline coefficient, T.81 table F.2
-_DC_RANGE = (-1024, 1023)
+AC_LIMIT = 1023  # largest 8-bit baseline coefficient, T.81 table F.2
+DC_RANGE = (-1024, 1023)
 _AT_ONCE = 2048  # blocks; keeps the working set near 10 MB
 
 # Orthonormal DCT-II, T.81 A.3.3: row = frequency, column = sample.
@@ -31,7 +31,7 @@ _FREQUENCY, _SAMPLE = np.mgrid[0:8, 0:8]
 _DCT = (np.cos((2 * _SAMPLE + 1) * _FREQUENCY * np.pi / 16) / 2).astype(np.float32)
 _DCT[0] /= np.sqrt(np.float32(2))
 
-_READER = "turbo210"  # libjpeg-turbo 2.1.0, the newest that jpeglib brings
+LIBRARY = "turbo210"  # libjpeg-turbo 2.1.0, the newest that jpeglib brings
 # The reader keeps marker data in globals of its library.
 _reader_lock = threading.Lock()
 
@@ -49,7 +49,7 @@ def read_blocks(path: Path, data: bytes, components: int) -> list[Blocks]:
     with _reader_lock, temporary_folder() as folder:
         source = folder / "source.jpg"
         source.write_bytes(bare(data))
-        jpeglib.version.set(_READER)
+        jpeglib.version.set(LIBRARY)
         try:
             stored = jpeglib.read_dct(str(source))
             stored.load()
@@ -107,13 +107,13 @@ def transplant(
     """
     result = blocks.copy()
     rows, columns = np.nonzero(touched(changed, blocks.shape[:2], steps))
-    for piece in _pieces(len(rows)):
-        at = rows[piece], columns[piece]
+    for start in range(0, len(rows), _AT_ONCE):
+        at = rows[start : start + _AT_ONCE], columns[start : start + _AT_ONCE]
         stored = _DCT.T @ (blocks[at] * table.astype(np.float32)) @ _DCT + _LEVEL_SHIFT
         samples = _blended(stored, at, steps, component, transform, after, changed)
         coefficients = np.rint(_DCT @ (samples - _LEVEL_SHIFT) @ _DCT.T / table)
-        constant = np.clip(coefficients[:, 0, 0], *_DC_RANGE)
-        coefficients = np.clip(coefficients, -_AC_LIMIT, _AC_LIMIT)
+        constant = np.clip(coefficients[:, 0, 0], *DC_RANGE)
+        coefficients = np.clip(coefficients, -AC_LIMIT, AC_LIMIT)
         coefficients[:, 0, 0] = constant
         result[at] = coefficients.astype(np.int16)
     return result
@@ -163,8 +163,3 @@ def _component_samples(
         return pixels[..., component]
     colours = pixels if transform is ColourTransform.YCBCR else 255 - pixels[..., :3]
     return np.asarray(colours @ _TO_YCBCR[component] + _CENTRES[component], np.float32)
-
-
-def _pieces(count: int) -> Iterator[slice]:
-    for start in range(0, count, _AT_ONCE):
-        yield slice(start, start + _AT_ONCE)

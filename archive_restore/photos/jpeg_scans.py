@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.photos import huffman
-from archive_restore.photos.jpeg_blocks import Blocks, temporary_folder
+from archive_restore.photos.jpeg_blocks import AC_LIMIT, DC_RANGE, LIBRARY, Blocks, temporary_folder
 from archive_restore.photos.jpeg_segments import (
     DHT,
     PROGRESSIVE,
@@ -27,8 +27,6 @@ from archive_restore.photos.jpeg_segments import (
 
 _LOW_BAND, _HIGH_BAND, _WHOLE_BAND = (1, 5), (6, 63), (1, 63)  # zigzag positions, as libjpeg splits luminance
 
-_LARGEST_AC = 1023  # libjpeg's, T.81 F.1.2.2
-_DC_RANGE = (-1024, 1023)
 _ROOM_A_COEFFICIENT = 7  # bytes: a code of 16 bits, 10 of its own, each byte stuffed
 _TYPICAL = {
     0x00: 0x9898900E,
@@ -36,10 +34,9 @@ _TYPICAL = {
     0x01: 0x57A406EB,
     0x11: 0xA1415F28,
 }  # CRC of T.81's, K.3 to K.6
-_WRITER = "turbo210"  # libjpeg-turbo 2.1.0, the newest that jpeglib brings
 
 
-def write_scans(frame: Frame, blocks: list[Blocks], *, typical: bool = False) -> bytes:
+def write_scans(frame: Frame, blocks: list[Blocks], *, typical: bool) -> bytes:
     """DHT, SOS and entropy-coded data of every scan.
 
     Progressive frames are sent by bands at full precision (spectral selection alone).
@@ -82,9 +79,9 @@ def _writable(blocks: list[Blocks]) -> bool:
     for component in blocks:
         rows = component.reshape(-1, 64)
         constant, others = rows[:, 0], rows[:, 1:]
-        if constant.min() < _DC_RANGE[0] or constant.max() > _DC_RANGE[1]:
+        if constant.min() < DC_RANGE[0] or constant.max() > DC_RANGE[1]:
             return False
-        if others.min() < -_LARGEST_AC or others.max() > _LARGEST_AC:
+        if others.min() < -AC_LIMIT or others.max() > AC_LIMIT:
             return False
     wanted = _ROOM_A_COEFFICIENT * sum(component.size for component in blocks)
     return shutil.disk_usage(gettempdir()).free > wanted
@@ -97,7 +94,7 @@ def _sequential_scan(frame: Frame, blocks: list[Blocks], *, typical: bool) -> by
     picture.samp_factor = np.array([[one.vertical, one.horizontal] for one in frame.components])
     with temporary_folder() as folder:
         file = folder / "scan.jpg"
-        jpeglib.version.set(_WRITER)
+        jpeglib.version.set(LIBRARY)
         picture.write_dct(str(file), flags=[] if typical else ["+OPTIMIZE_CODING"])
         data = file.read_bytes()
     parts = []
