@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from archive_restore.detection.corners import BLURRED_PX, grown_from_corners, of_mount
 from archive_restore.detection.filters import components, dilated, square, stretched
 from archive_restore.detection.masks import ScoreMap
-from archive_restore.detection.planes import Plane, halved
+from archive_restore.detection.planes import Plane, halved_to
 
 # Borders are looked for in a picture of at most this long side: enough for an edge, and soon done.
 LONG_SIDE_PX = 640
@@ -90,8 +90,7 @@ def without(score_map: ScoreMap, border: tuple[Mask, Mask]) -> ScoreMap:
 
 def border_of(picture: Picture) -> tuple[Mask, Mask]:
     """(h, w) bool of `picture`, halved to at most `LONG_SIDE_PX`: True on the border, and on its inner edge."""
-    while max(picture.shape[:2]) > LONG_SIDE_PX:
-        picture = halved(picture)
+    picture = halved_to(picture, LONG_SIDE_PX)
     if picture.ndim == 3:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB), np.uint8)
     border, wide = np.zeros((2, *picture.shape[:2]), bool)
@@ -212,8 +211,7 @@ def _mount(picture: Picture, border: Mask) -> Mask:
         return mount
     mount[:] = True
     mount[free][inner] = np.logical_or.reduce([gap.mask for gap in gaps])
-    margin = 2 * max(2, round(MARGIN * max(border.shape))) + 1
-    return dilated(mount.view(np.uint8), square(margin)) > 0
+    return dilated(mount.view(np.uint8), square(2 * round(_margin(border.shape)) + 1)) > 0
 
 
 def _bounds(mask: Mask) -> tuple[slice, slice] | None:

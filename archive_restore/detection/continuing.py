@@ -104,8 +104,9 @@ def _continued(ridge: Ridge, near: Mask, sure: Mask, kinds: Grey) -> int | None:
     """The kind of the sure damage that a ridge goes on from in its direction; None if there is none."""
     near, sure = near[ridge.window], sure[ridge.window]
     for place in _meetings(ridge.own & near):
-        seen = sure & _in_sight(sure.shape, place)
-        (own_way, own_slender), (way, slender) = _way(ridge.own & _in_sight(sure.shape, place)), _way(seen)
+        in_sight = _in_sight(sure.shape, place)
+        seen = sure & in_sight
+        (own_way, own_slender), (way, slender) = _way(ridge.own & in_sight), _way(seen)
         if min(own_slender, slender) >= SLENDER and abs(float(own_way @ way)) >= ALONG:
             return int(np.bincount(kinds[ridge.window][seen]).argmax())
     return None

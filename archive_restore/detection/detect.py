@@ -36,9 +36,9 @@ from archive_restore.detection.filters import (
 from archive_restore.detection.halos import with_halos
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.palette import palette
-from archive_restore.detection.planes import finest, halved, pyramid, working_picture
+from archive_restore.detection.planes import finest, halved_to, pyramid, working_picture
 from archive_restore.detection.regions import KINDS, Kind
-from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, regions_of
+from archive_restore.detection.shapes import OUTER_RING_PX, Form, Regions, form, painted, regions_of
 from archive_restore.detection.suspects import SURE, scores_by, suspects
 from archive_restore.detection.torn_corners import torn_corners
 from archive_restore.detection.tramlines import tramlines
@@ -71,8 +71,6 @@ CORNER_SCORE = 200
 NAMED_FROM = 110
 # What is less sure than a tramline ends half of this away from it.
 MOAT_PX = 5
-# Fainter pixels up to half of this away have the kind of the region.
-RIM_PX = 9
 
 
 def score(
@@ -115,7 +113,7 @@ def score(
             believe_alike(found, picture)  # what is called of a white border says nothing about white things
             if go_on(found, opinion.odds):  # perhaps along the border
                 found = without(found, border)
-    coarse = _coarse(picture)
+    coarse = halved_to(picture, corners.LONG_SIDE_PX)
     for missing in (corners.missing_corners(finest(coarse)), torn_corners(coarse)):
         _merge_corners(found, missing)  # they reach into the border
     return found
@@ -214,10 +212,7 @@ def _judged_and_named(
     doubt -= swarms.BELIEF * swarms.members(weighed, polarities)
     reconsidered = judge.reconsidered(scores[part], regions, odds, doubt)
     whole, labels = made_whole(reconsidered, regions, picture[part])
-    painted = np.concatenate([np.zeros(1, np.uint8), kinds])[labels]
-    # What is too faint to be a region has the kind of the one it surrounds.
-    painted = np.where(labels > 0, painted, dilated(painted, square(RIM_PX)))
-    return Judged(ScoreMap(with_halos(whole, labels, picture[part]), painted), polarities)
+    return Judged(ScoreMap(with_halos(whole, labels, picture[part]), painted(kinds, labels)), polarities)
 
 
 def empty(shape: tuple[int, ...]) -> ScoreMap:
@@ -274,13 +269,6 @@ def _merge_tramlines(merged: ScoreMap, lines: NDArray[np.uint8]) -> None:
     merged.scores[beside > merged.scores] = 0
     merged.scores[surer] = lines[surer]
     merged.kinds[surer] = KINDS.index(Kind.SCRATCH)
-
-
-def _coarse(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture halved until corners are looked for in it."""
-    while max(picture.shape[:2]) > corners.LONG_SIDE_PX:
-        picture = halved(picture)
-    return picture
 
 
 def _merge_corners(merged: ScoreMap, missing: NDArray[np.bool_]) -> None:

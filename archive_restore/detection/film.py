@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.filters import Floats, components, dilated, eroded, square
+from archive_restore.detection.filters import Floats, at_edge, components, dilated, eroded, square
 
 # Light below this share of the film's is a holder's or mask's, if it is a broad area at the edge of the scan; light
 # above this multiple of it has passed no film.
@@ -66,9 +66,7 @@ def film_area(light: Floats) -> Mask:
         broad = dilated(eroded(np.asarray(framed, np.uint8), square(side)), square(side))
         broad = broad[side:-side, side:-side]
         labels, boxes = components(np.ascontiguousarray(broad))
-        left, top, wide, high = (boxes[:, i] for i in range(4))
-        touches = (left == 0) | (top == 0)
-        touches |= (left + wide == light.shape[1]) | (top + high == light.shape[0])
+        touches = at_edge(boxes, light.shape)
         touches[0] = False
         outside |= touches[labels].view(np.uint8)
     return np.asarray(dilated(outside, square(margin)) == 0)

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from archive_restore.detection.detect import NAMED_FROM, kinds_of
 from archive_restore.detection.film import displacement, film_area, moved, without_dyes
-from archive_restore.detection.filters import Floats, area_resized, dilated, luminance, square
+from archive_restore.detection.filters import Floats, area_resized, luminance
 from archive_restore.detection.masks import ScoreMap
 from archive_restore.detection.regions import KINDS, Kind
-from archive_restore.detection.shapes import regions_of
+from archive_restore.detection.shapes import painted, regions_of
 
 # Film is looked at twice as finely as other photographs: its dust is small, and infrared has no grain to confuse it.
 LONG_SIDE_PX = 2304
@@ -54,8 +54,6 @@ LIES_ON_FILM = {
     Kind.TEAR: Kind.SPOT,
     Kind.CORNER: Kind.SPOT,
 }
-# Fainter pixels up to half of this away have the kind of the region.
-RIM_PX = 9
 
 Mask = NDArray[np.bool_]
 
@@ -154,9 +152,7 @@ def _kinds(scores: NDArray[np.uint8], luminance: NDArray[np.uint8]) -> NDArray[n
     regions = regions_of((scores >= NAMED_FROM).view(np.uint8), luminance, scores.shape)
     kinds, _ = kinds_of(regions.form)
     table = np.array([KINDS.index(LIES_ON_FILM.get(kind, kind)) for kind in KINDS], np.uint8)
-    painted = np.concatenate([np.zeros(1, np.uint8), table[kinds]])[regions.labels]
-    # What is too faint to be a region has the kind of the one it surrounds.
-    return np.where(regions.labels > 0, painted, dilated(painted, square(RIM_PX)))
+    return painted(table[kinds], regions.labels)
 
 
 def reduced_shape(shape: tuple[int, int]) -> tuple[int, int]:

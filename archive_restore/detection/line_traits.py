@@ -83,7 +83,7 @@ def traits_of(path: Path, every: list[Path], strips: Floats, usual: Floats, odds
         "light": float(path.light),
         "lean": abs(x[-1] - x[0]) / len(x),
         "ends": float((path.first == 0) + (path.last == len(strips))),
-        "end_change": _end_change(path, strips, number, x),
+        "end_change": _end_change(strips, number, x),
         "width": float((mean > 0.5 * mean[REACH - 1 : REACH + 2].max()).sum()),
         "odds": float(on.mean()),
         "most_odds": float(np.sort(on)[len(on) // 2 :].mean()),
@@ -104,15 +104,14 @@ def _profile(strips: Floats, number: NDArray[np.intp], x: Floats) -> Floats:
     return np.asarray((1 - part) * strips[rows, left] + part * strips[rows, left + 1], np.float32)
 
 
-def _end_change(path: Path, strips: Floats, number: NDArray[np.intp], x: Floats) -> float:
+def _end_change(strips: Floats, number: NDArray[np.intp], x: Floats) -> float:
     """The mean change, logarithm of grey levels, of what lies beside a line at those of its ends that are inside."""
     changes = []
     for inner, way in ((0, -1), (-1, 1)):
         beyond = int(number[inner]) + 2 * way
         if 0 <= beyond < len(strips):
             pair = np.array([number[inner] - way, beyond]).clip(0, len(strips) - 1)
-            tones = _profile(strips, pair, np.repeat(x[inner], 2))[
-                :, [REACH - 4, REACH - 3, REACH + 3, REACH + 4]
-            ]
+            beside = [REACH - 4, REACH - 3, REACH + 3, REACH + 4]
+            tones = _profile(strips, pair, np.repeat(x[inner], 2))[:, beside]
             changes.append(float(np.abs(tones[0] - tones[1]).mean()))
     return float(np.log(np.mean(changes) + 1)) if changes else 0.0

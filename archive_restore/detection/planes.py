@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.detection.filters import luminance
+
 # Larger scans are reduced to this long side first. It bounds time and memory, and makes damage as wide as it looks:
 # on a print of 15 cm a pixel is then 0.15 mm.
 WORKING_SIDE_PX = 1024
@@ -53,9 +55,8 @@ def finest(pixels: NDArray[np.uint8]) -> Plane:
         return Plane(pixels, None, 1)
     lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
     chroma = np.asarray(cv2.merge(cv2.split(lab)[1:]), np.uint8)
-    luminance = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     # A grey photograph stored as RGB has no chroma to ask about.
-    return Plane(luminance, chroma if np.ptp(chroma) > 2 else None, 1)
+    return Plane(luminance(pixels), chroma if np.ptp(chroma) > 2 else None, 1)
 
 
 def pyramid(pixels: NDArray[np.uint8]) -> list[Plane]:
@@ -72,6 +73,13 @@ def pyramid(pixels: NDArray[np.uint8]) -> list[Plane]:
         chroma = None if last.chroma is None else halved(last.chroma)
         planes.append(Plane(halved(last.luminance), chroma, 2 * last.step))
     return planes
+
+
+def halved_to(picture: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
+    """The picture halved until its long side is at most so many px."""
+    while max(picture.shape[:2]) > long_side:
+        picture = halved(picture)
+    return picture
 
 
 def halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection.candidates import Candidates
-from archive_restore.detection.filters import Floats, Grey, components, dilated, eroded, square
-from archive_restore.detection.traits import Sample, extent, sample
+from archive_restore.detection.filters import Floats, Grey, at_edge, components, dilated, eroded, square
+from archive_restore.detection.traits import Sample, extent, ring_of, sample
 
+# Fainter pixels up to half of this away have the kind of the region.
+RIM_PX = 9
 # The ring around a region in which the photograph's own tone is taken, as sides of the dilating squares.
 INNER_RING_PX = 5
 OUTER_RING_PX = 15
@@ -66,25 +67,24 @@ def regions_of(mask: Grey, luminance: Grey, whole_shape: tuple[int, ...]) -> Reg
     length, breadth = extent(whole, labels.shape[1])
     rim = eroded(mask, square(3)).ravel()[position] == 0
     width = whole.size / np.maximum(length, 0.5 * np.bincount(owner[rim], minlength=len(boxes)))
-    left, top, wide, high = (boxes[:, i] for i in range(4))
-    height, across = labels.shape
-    # Labels fit a float32 exactly up to 2**24.
-    around = np.asarray(cv2.dilate(labels.astype(np.float32), square(OUTER_RING_PX)), np.float32)
-    around[dilated(mask, square(INNER_RING_PX)) > 0] = 0
-    near = np.flatnonzero(around > 0)
-    ring = sample(near, around.ravel()[near].astype(np.int32) - 1, len(boxes))
+    ring = ring_of(mask, labels, len(boxes), INNER_RING_PX, OUTER_RING_PX)
     unit = 1000 / max(whole_shape)
     form = Form(
-        light=whole.mean(luminance.ravel()[position]) >= ring.mean(luminance.ravel()[near]),
+        light=whole.mean(luminance.ravel()[position]) >= ring.mean(luminance.ravel()[ring.position]),
         length=length * unit,
         width=width.astype(np.float32) * unit,
         slenderness=(length / width).astype(np.float32),
         bend=breadth / np.maximum(whole.size / length, 1),
-        frame=((left == 0) | (top == 0) | (left + wide == across) | (top + high == height)).astype(
-            np.float32
-        ),
+        frame=at_edge(boxes, labels.shape).astype(np.float32),
     )
     return Regions(labels, boxes, whole, ring, form, unit)
+
+
+def painted(kinds: NDArray[np.uint8], labels: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """(h, w) the kind (N,) of the region at each pixel; around it, too, for what is too faint to be a region has the
+    kind of the one that it surrounds."""
+    inside = np.concatenate([np.zeros(1, np.uint8), kinds])[labels]
+    return np.where(labels > 0, inside, dilated(inside, square(RIM_PX)))
 
 
 def rising(values: Floats, low: float, high: float) -> Floats:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from archive_restore.detection.filters import Floats, dilated, eroded, mean_over, square
+from archive_restore.detection.filters import Floats, Grey, at_edge, dilated, eroded, mean_over, square
 from archive_restore.detection.palette import Palette, code
 from archive_restore.detection.planes import Plane
 
@@ -124,7 +124,7 @@ def measure(
     # The surest pixels, free of the blurred edge.
     sure = response >= contrast[cut.owner]
     core = sample(cut.position[sure], cut.owner[sure], n)
-    ring = _ring(cut, n)
+    ring = ring_of(cut.above, cut.labels, n, RING_INNER_PX, RING_OUTER_PX)
     traits = _surroundings(plane, responses, contrast, core, ring)
     traits |= _form(plane, cut, responses, whole, contrast)
     colours, colour = _colours(plane, core, ring, traits["tone"] if responses.light else 255 - traits["tone"])
@@ -142,10 +142,12 @@ def measure(
     return np.stack([traits[name] for name in TRAITS], axis=1), colour
 
 
-def _ring(cut: Cut, n: int) -> Sample:
-    near = dilated(cut.above, square(RING_INNER_PX))
+def ring_of(mask: Grey, labels: NDArray[np.int32], n: int, inner: int, outer: int) -> Sample:
+    """What surrounds each of `n` components of a mask (h, w), labelled from 1 on: of the square of `outer` px about
+    each of its pixels, what is in none of `inner` px."""
+    near = dilated(mask, square(inner))
     # Labels fit a float32 exactly up to 2**24.
-    far = np.asarray(cv2.dilate(cut.labels.astype(np.float32), square(RING_OUTER_PX)), np.float32)
+    far = np.asarray(cv2.dilate(labels.astype(np.float32), square(outer)), np.float32)
     far[near > 0] = 0
     position = np.flatnonzero(far)
     return sample(position, far.ravel()[position].astype(np.int32) - 1, n)
@@ -181,18 +183,16 @@ def _form(plane: Plane, cut: Cut, responses: Responses, whole: Sample, contrast:
     # Rim: pixels with a neighbour outside. A line has them on both sides, so half of them are its length.
     outside = eroded(cut.above, square(3)).ravel()[cut.position] == 0
     rim = sample(cut.position[outside], cut.owner[outside], len(contrast))
-    left, top, wide, high = (cut.boxes[:, i] for i in range(4))
-    touches = (left == 0) | (top == 0) | (left + wide == width) | (top + high == height)
     return {
         "area": whole.size,
         "steepness": rim.mean(responses.gradient.ravel()[rim.position]) / contrast,
         "length": length,
         "width": whole.size / np.maximum(length, 0.5 * rim.size),
         "elongation": length / breadth,
-        "fill": whole.size / (wide * high),
+        "fill": whole.size / (cut.boxes[:, 2] * cut.boxes[:, 3]),
         "bend": breadth / np.maximum(whole.size / length, 1),
         "reach": length / max(height, width),
-        "frame": touches.astype(np.float32),
+        "frame": at_edge(cut.boxes, plane.shape).astype(np.float32),
     }
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
+from archive_restore.detection.filters import components
+
 TILES = (256, 192, 128)
 """px; twice the largest training window, so that crops can still be reduced; smaller ones where damage or the
 photograph's size leave no room for those."""
@@ -89,13 +91,12 @@ def apart(tiles: list[Tile]) -> list[Tile]:
 def damage_shapes(mask: NDArray[np.bool_], limit: int) -> list[NDArray[np.bool_]]:
     """The connected regions of a mask, cut out, the largest first, up to `limit`. (H, W) bool to (h, w) bool
     each."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    largest = sorted(range(1, count), key=lambda label: -int(areas[label]))[:limit]
+    labels, boxes = components(mask.view(np.uint8))
+    largest = sorted(range(1, len(boxes)), key=lambda label: -int(boxes[label, 4]))[:limit]
     shapes = []
     for label in largest:
-        if areas[label] < SMALLEST_SHAPE:
+        left, top, width, height, area = boxes[label].tolist()
+        if area < SMALLEST_SHAPE:
             break
-        left, top, width, height = (int(value) for value in stats[label, :4])
         shapes.append(labels[top : top + height, left : left + width] == label)
     return shapes
