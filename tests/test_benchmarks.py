@@ -106,7 +106,7 @@ def test_other_sets_have_other_damage(
         (tmp_path / "shapes" / "dots" / f"{number}.png").touch()
     paths = [str(tmp_path / "make_damage.py"), "c", str(tmp_path / "shapes"), str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["draw_set", *paths, *options])
-    assert draw_set.main() == 0
+    draw_set.main()
     assert (tmp_path / "out").read_text() == drawn
 
 
@@ -142,7 +142,7 @@ def test_hard_crops_of_files_of_one_name_do_not_replace_each_other(
     monkeypatch.setattr(hard_crops, "seen", lambda picture, _: Seen(scores, odds_of(scores)))
     words = [str(tmp_path / "0"), str(tmp_path / "1"), "--weights", "w", "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["hard_crops", *words])
-    assert hard_crops.main() == 0
+    hard_crops.main()
     levels = {int(read_picture(path)[0, 0, 0]) for path in (tmp_path / "out").iterdir()}
     assert levels == {50, 51}
 

@@ -1,5 +1,6 @@
 """Commands run to their end, and what they took."""
 
+import argparse
 import os
 import shlex
 import subprocess
@@ -18,6 +19,18 @@ class Finished:
     seconds: float
     cpu: float
     peak: float
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """For a benchmark whose help is its description, as that is laid out."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def thorough_options(thorough: bool | None) -> list[str]:
+    """Of `archive-restore`: what says so, or that it is not; none for None."""
+    return {None: [], True: ["--thorough"], False: ["--no-thorough"]}[thorough]
 
 
 def run_command(command: list[str], variables: Mapping[str, str] | None = None) -> Finished:

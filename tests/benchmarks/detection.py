@@ -12,7 +12,6 @@ averaged over photographs; false: share of the pixels of undamaged photographs t
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,8 @@ from numpy.typing import NDArray
 
 from archive_restore.detection import Sensitivity, Verifier, score, threshold
 from archive_restore.examine import Detector, verifier
+from tests.benchmarks.commands import parser_of
+from tests.benchmarks.pictures import SUFFIXES, Mask, read_picture, write_picture
 
 TOLERANCE_PX = 2
 JPEG_QUALITY = 75
@@ -32,19 +33,17 @@ FINER = 2.6  # times as many pixels on each side, of which the photograph fills 
 SHEET_CELL_PX = 700
 SHEET_COLUMNS = 2
 SHEET_ROWS = 3
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
-Mask = NDArray[np.bool_]
 
 
 def rescanned(picture: NDArray[np.uint8], how: str | None) -> NDArray[np.uint8]:
-    """A picture (H, W, 3) BGR as another scanner gives it."""
+    """A picture (H, W, 3) RGB as another scanner gives it."""
     match how:
         case "grey":
-            grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-            return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+            grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+            return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
         case "jpeg":
-            _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-            return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+            _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
         case "blurred":
             return np.asarray(cv2.GaussianBlur(picture, (0, 0), SOFT_PX), np.uint8)
         case "sharpened":
@@ -77,11 +76,11 @@ def overlay(picture: NDArray[np.uint8], called: Mask, truth: Mask | None) -> NDA
     wrongly, green missed."""
     marked = (picture.astype(np.float32) * 0.6).astype(np.uint8)
     if truth is None:
-        marked[called] = (0, 0, 255)
+        marked[called] = (255, 0, 0)
     else:
         near = within(truth, TOLERANCE_PX)
-        marked[called & near] = (0, 0, 255)
-        marked[called & ~near] = (255, 128, 0)
+        marked[called & near] = (255, 0, 0)
+        marked[called & ~near] = (0, 128, 255)
         marked[truth & ~within(called, TOLERANCE_PX)] = (0, 255, 0)
     return np.hstack([picture, marked])
 
@@ -94,7 +93,7 @@ def sheet(cells: list[tuple[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
         canvas = np.zeros((SHEET_CELL_PX, 2 * SHEET_CELL_PX, 3), np.uint8)
         canvas[: small.shape[0], : small.shape[1]] = small[:SHEET_CELL_PX]
         cv2.putText(
-            canvas, name, (6, SHEET_CELL_PX - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 255, 255), 1, cv2.LINE_AA
+            canvas, name, (6, SHEET_CELL_PX - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 0), 1, cv2.LINE_AA
         )
         drawn.append(canvas)
     drawn += [np.zeros_like(drawn[0])] * (-len(drawn) % SHEET_COLUMNS)
@@ -105,12 +104,11 @@ def sheet(cells: list[tuple[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
 def photographs(folder: Path) -> Iterator[tuple[Path, NDArray[np.uint8], Mask | None]]:
     damaged = folder / "damaged"
     for path in sorted((damaged if damaged.is_dir() else folder).iterdir()):
-        if path.suffix.lower() not in PICTURES or ".mask" in path.name:
+        if path.suffix.lower() not in SUFFIXES or ".mask" in path.name:
             continue
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         known = folder / "masks" / f"{path.name}.png"
         truth = np.asarray(cv2.imread(str(known), cv2.IMREAD_GRAYSCALE)) > 0 if known.is_file() else None
-        yield path, np.asarray(picture, np.uint8), truth
+        yield path, read_picture(path), truth
 
 
 def measure(
@@ -132,7 +130,7 @@ def measure(
                 cv2.resize(truth.view(np.uint8), picture.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
             )
         started = time.perf_counter()
-        found = score(np.ascontiguousarray(picture[..., ::-1]), verifier, thorough=thorough)
+        found = score(picture, verifier, thorough=thorough)
         called, regions = threshold(found, sensitivity, picture.shape[:2])
         seconds += time.perf_counter() - started
         megapixels += called.size / 1e6
@@ -154,13 +152,11 @@ def measure(
         many = SHEET_COLUMNS * SHEET_ROWS
         for first in range(0, len(cells), many):
             name = f"{folder.resolve().name}-{first // many:02d}.png"
-            cv2.imwrite(str(sheets / name), sheet(cells[first : first + many]))
+            write_picture(sheets / name, sheet(cells[first : first + many]))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--sensitivity", type=Sensitivity, default=Sensitivity.NORMAL)
     parser.add_argument("--detector", type=Detector, default=Detector.LEARNED)
@@ -180,8 +176,7 @@ def main() -> int:
             arguments.scanned,
             thorough=arguments.thorough,
         )
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

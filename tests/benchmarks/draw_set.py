@@ -10,7 +10,6 @@ Larger photographs are reduced to --long-side (768), and damage grows with it; -
 broad and its shapes a quarter as large, as where the same print is scanned four times as finely.
 """
 
-import argparse
 import importlib.util
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from archive_restore.training.defects.real_shapes import FOR_TESTING
+from tests.benchmarks.commands import parser_of
 
 
 def script(path: Path) -> ModuleType:
@@ -66,10 +66,8 @@ def make_finer(module: ModuleType, factor: float) -> None:
     module.line, module.shape = finer_line, finer_shape  # type: ignore[attr-defined]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("make_damage", type=Path)
     parser.add_argument("clean", type=Path)
     parser.add_argument("shapes", type=Path)
@@ -93,8 +91,7 @@ def main() -> int:
             link_unseen(arguments.shapes, shapes)
         out, seed = str(arguments.out), arguments.seed
         module.main(str(arguments.clean), str(shapes), out, seed, arguments.long_side)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

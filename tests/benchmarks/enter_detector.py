@@ -7,8 +7,6 @@ on. Damage is drawn over them with other seeds; most stay undamaged, as in an ar
 the damaged ones and the share of the undamaged ones that is called, at each threshold, and writes the weights.
 """
 
-import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.training.defects.real_shapes import read_shapes
 from archive_restore.training.detection_samples import DetectorSample, sample
 from archive_restore.training.sources import Photographs, find_entries
+from tests.benchmarks.commands import parser_of
 from tests.benchmarks.detection import figures
 
 SEED = 1816  # of the drawn damage; the training has another
@@ -30,10 +29,8 @@ SEEDS = (80, 105, 130, 155, 180, 205, 230)  # 255ths
 REACH = 0.65  # of the seed
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("held_out", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -58,7 +55,6 @@ def main() -> int:
         NAME, "", "", NAME, samples=state["seen"], data=arguments.data, trained=arguments.trained
     )
     save_model(network, arguments.out, ModelCard(**{**vars(card), "scores": scores}))
-    return 0
 
 
 def judged(network: DamageSegmenter, samples: list[DetectorSample]) -> dict[str, float]:
@@ -79,4 +75,4 @@ def judged(network: DamageSegmenter, samples: list[DetectorSample]) -> dict[str,
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

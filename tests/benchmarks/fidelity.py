@@ -14,7 +14,6 @@ lzw, else in strips), restored by `archive-restore inpaint` on the processor und
 read again by `archive-restore verify`; their time and their largest memory are printed.
 """
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -28,6 +27,7 @@ import numpy as np
 from archive_restore.durable import write_durably
 from archive_restore.photos import codecs
 from archive_restore.photos.fidelity import compare
+from tests.benchmarks.commands import parser_of
 from tests.benchmarks.large_tiff import LargeTiff, measure
 from tests.formats import BLOCKS, COLOURED, EXACT, HEIF, PAGES, jpeg, mask, repainted
 
@@ -40,9 +40,7 @@ GROUPS = {"EXIF": ("ExifIFD:", "IFD0:Artist", "IFD0:Make"), "maker": ("Nikon:",)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--large", type=int, metavar="MEGAPIXELS")
     parser.add_argument("--channels", type=int, choices=(1, 3, 4), default=3)
     parser.add_argument("--depth", type=int, choices=(8, 16), default=8)

@@ -9,9 +9,7 @@ Every fifth sample is kept out of the fit; for these it prints, at several thres
 damage, how much of the damage that the segmenter called is kept, and how much is called where nothing is damaged.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +32,7 @@ from archive_restore.training.defects.laying import Shapes
 from archive_restore.training.defects.real_shapes import read_shapes
 from archive_restore.training.detection_samples import sample
 from archive_restore.training.sources import Photographs, find_entries
+from tests.benchmarks.commands import parser_of
 
 SEED = 1827  # of the drawn damage; training and enter_detector have others
 SIZE = 448  # px
@@ -142,12 +141,10 @@ def report(odds: Floats, material: Material, judged: np.ndarray[tuple[int], np.d
         )
 
 
-def fit(description: str, find: Find, traits: Sequence[str], out: Path, samples: int, seed: int) -> int:
+def fit(description: str, find: Find, traits: Sequence[str], out: Path, samples: int, seed: int) -> None:
     """Command line of the fits: gathers the material, writes the panel of judges to `out` and reports on it.
     `samples` are how many are drawn unless told; `seed` is that of the drawing."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(description)
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--shapes", type=Path)
@@ -165,12 +162,11 @@ def fit(description: str, find: Find, traits: Sequence[str], out: Path, samples:
     arguments.out.write_text(json.dumps({"traits": traits, "panel": panel}) + "\n", encoding="ascii")
     odds = np.mean([parse(weights).odds(material.x) for weights in panel], axis=0)
     report(np.asarray(odds, np.float32), material, ~learn)
-    return 0
 
 
-def main() -> int:
-    return fit(__doc__ or "", regions, judge.TRAITS, Path(judge.__file__).with_name("judge.json"), 800, SEED)
+def main() -> None:
+    fit(__doc__ or "", regions, judge.TRAITS, Path(judge.__file__).with_name("judge.json"), 800, SEED)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

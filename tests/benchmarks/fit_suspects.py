@@ -9,7 +9,6 @@ out of the fit; for these it prints, at several thresholds, how much of what is 
 that is suspected is called, and how much is called where nothing is damaged.
 """
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,10 +48,10 @@ def found(
     yield Candidates(weighed, share, regions.whole.size, not one.truth.any())
 
 
-def main() -> int:
+def main() -> None:
     out = Path(suspects.__file__).with_name("suspects.json")
-    return fit(__doc__ or "", found, suspects.TRAITS, out, 4000, SEED)
+    fit(__doc__ or "", found, suspects.TRAITS, out, 4000, SEED)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

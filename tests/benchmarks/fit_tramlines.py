@@ -10,7 +10,6 @@ what is called is damage, how much of the damage among the candidates is kept, a
 nothing is damaged.
 """
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,10 +70,10 @@ def lying_on(line: Line, near: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) 
     return float(near[rows, np.repeat(line.columns, STRIP_PX)].mean())
 
 
-def main() -> int:
+def main() -> None:
     out = Path(tramlines.__file__).with_name("tramlines.json")
-    return fit(__doc__ or "", lines, line_traits.TRAITS, out, 1000, SEED)
+    fit(__doc__ or "", lines, line_traits.TRAITS, out, 1000, SEED)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

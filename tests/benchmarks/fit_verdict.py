@@ -10,9 +10,7 @@ several judges differ in their seed and are averaged. The shipped file came from
 `--photographs 1000 --steps 5000 --lettered 0.35`.
 """
 
-import argparse
 import json
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -33,6 +31,7 @@ from archive_restore.detection.traits import TRAITS
 from archive_restore.detection.verdict import ODDEST, evidence, inputs
 from archive_restore.training import ageing, damage
 from archive_restore.training.sources import Entry, Photographs, find_entries
+from tests.benchmarks.commands import parser_of
 
 SEED = 1839  # of the drawn damage
 INTACT = 0.4  # share of the photographs that stay undamaged
@@ -247,10 +246,8 @@ def judge(material: Material, steps: int, seed: int) -> dict[str, object]:
     return {"alone": alone, "together": together}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photographs", type=int, default=1200)
@@ -275,8 +272,7 @@ def main() -> int:
     panel += [judge(material, arguments.steps, seed) for seed in range(arguments.judges)]
     stored = {"traits": list(TRAITS), "panel": panel}
     arguments.out.write_text(json.dumps(stored) + "\n", encoding="ascii")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -13,7 +13,6 @@ that do not name the file. Exit code 1 if any is not 0.
 with the same options, it goes on; several parts may share the file.
 """
 
-import argparse
 import contextlib
 import json
 import multiprocessing
@@ -30,6 +29,7 @@ import numpy as np
 
 from archive_restore.errors import PhotographError
 from archive_restore.photos import codecs
+from tests.benchmarks.commands import parser_of
 from tests.formats import BLOCKS, EXACT, HEIF, PAGES
 
 FORMATS = EXACT | BLOCKS | PAGES | HEIF
@@ -161,9 +161,7 @@ class State:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAMES")
     parser.add_argument("--mutations", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=10)

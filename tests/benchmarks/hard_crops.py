@@ -6,8 +6,6 @@ PHOTOGRAPHS are folders that the segmenter is trained on, never such as it is me
 segmenter; its opinion alone counts, not its judge's. The crops go into --out, which train_detector takes as --hard.
 """
 
-import argparse
-import sys
 from pathlib import Path
 
 import cv2
@@ -18,6 +16,8 @@ from numpy.typing import NDArray
 from archive_restore.detection.views import seen
 from archive_restore.networks.detector import load_detector
 from archive_restore.training.sources import Photographs, find_entries
+from tests.benchmarks.commands import parser_of
+from tests.benchmarks.pictures import write_picture
 
 SIDE = 352  # px of a crop: a sample's side and some way around it
 MOST = 2  # crops of one photograph
@@ -25,10 +25,8 @@ CALLED = 140  # 255ths
 LEAST = 12.0  # px in all, each as sure as it is: fewer are a single speck
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("photographs", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -45,13 +43,11 @@ def main() -> int:
         bad += bool(crops)
         for n, crop in enumerate(crops):
             path = arguments.out / f"{number:06d}-{n}.png"  # two folders may have files of one name
-            if not cv2.imwrite(str(path), np.ascontiguousarray(crop[..., ::-1])):
-                sys.exit(f"{path} cannot be written")
+            write_picture(path, crop)
             written += 1
     print(
         f"{len(entries)} photographs, {bad} of them with something called: {written} crops in {arguments.out}"
     )
-    return 0
 
 
 def hard_crops(picture: NDArray[np.uint8], scores: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
@@ -76,4 +72,4 @@ def hard_crops(picture: NDArray[np.uint8], scores: NDArray[np.uint8]) -> list[ND
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

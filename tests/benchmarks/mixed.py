@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 
@@ -22,6 +22,9 @@ VISIBLE = 0.02
 """Opacity from which on a sample is damaged."""
 
 JPEG_QUALITY = 92
+
+SEED = 0
+"""Of the drawn damage."""
 
 PNG_EVERY = 5
 """Every so many photographs one is a PNG; the others are JPEGs."""
@@ -62,31 +65,32 @@ def damaged(
 ) -> tuple[Picture, Mask]:
     """The picture under one damage of each kind, and again until `share` of it is damaged. Returns it and the mask."""
     shape = (picture.shape[0], picture.shape[1])
-    unit = (
-        shape[0] * shape[1] / 1e6
-    ) ** 0.5  # damage on paper does not shrink when the scanner resolves more
+    # Damage on paper does not shrink when the scanner resolves more.
+    unit = (shape[0] * shape[1] / 1e6) ** 0.5
     mask = np.zeros(shape, bool)
-    again = cycle(kinds)
-    for _ in kinds:
-        picture, mask = lay(picture, mask, damage.draw(random, shape, unit, next(again)), random)
-    while mask.mean() < share:
-        picture, mask = lay(picture, mask, damage.draw(random, shape, unit, next(again)), random)
+    for number, kind in enumerate(cycle(kinds)):
+        if number >= len(kinds) and mask.mean() >= share:
+            break
+        drawn_one = damage.draw(random, shape, unit, kind)
+        picture, mask = damage.apply(picture, drawn_one, random), mask | (drawn_one.opacity > VISIBLE)
     return picture, mask
 
 
-def lay(picture: Picture, mask: Mask, drawn: damage.Damage, random: Random) -> tuple[Picture, Mask]:
-    return damage.apply(picture, drawn, random), mask | (drawn.opacity > VISIBLE)
-
-
-def write_folder(out: Path, originals: list[Picture], count: int, distinct: int, seed: int = 0) -> Folder:
-    """Writes `count` photographs of 2 to 12 megapixels, `distinct` of them different, one to three damages on each."""
-    folder = Folder(out / "photographs", out / "masks", out / "masks-by-stem", count, 0.0)
-    for path in (folder.photographs, folder.masks, folder.masks_by_stem):
+def made(out: Path, count: int, megapixels: float) -> Folder:
+    """An empty one, for so much."""
+    parts = out / "photographs", out / "masks", out / "masks-by-stem"
+    for path in parts:
         path.mkdir(parents=True)
+    return Folder(*parts, count, megapixels)
+
+
+def write_folder(out: Path, originals: list[Picture], count: int, distinct: int) -> Folder:
+    """Writes `count` photographs of 2 to 12 megapixels, `distinct` of them different, one to three damages on each."""
+    folder = made(out, count, 0.0)
     sizes = np.linspace(SMALLEST, LARGEST, distinct)
     megapixels = []
     for number, size in enumerate(sizes):
-        random = np.random.default_rng((seed, number))
+        random = np.random.default_rng((SEED, number))
         kinds = random.choice(list(damage.DRAWERS), int(random.integers(1, 4)), replace=False).tolist()
         picture, mask = damaged(scaled(originals[number % len(originals)], float(size)), random, kinds)
         megapixels.append(mask.size / 1e6)
@@ -94,7 +98,7 @@ def write_folder(out: Path, originals: list[Picture], count: int, distinct: int,
     for number in range(distinct, count):
         link_one(folder, f"{number % distinct:03d}", f"{number:03d}")
     total = sum(megapixels[number % distinct] for number in range(count))
-    return Folder(folder.photographs, folder.masks, folder.masks_by_stem, count, total)
+    return replace(folder, megapixels=total)
 
 
 def write_one(folder: Folder, stem: str, picture: Picture, mask: Mask, *, png: bool) -> Path:

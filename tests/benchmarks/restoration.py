@@ -14,7 +14,6 @@ photographs, then the same a recipe.
 --pictures writes sheets without truth (before, mask, after) of real photographs, with masks as `inpaint` takes them.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from archive_restore.networks.weights import load_model
 from archive_restore.photos.mask_files import read_mask
 from archive_restore.restoring.restorer import Restorer
 from tests.benchmarks import sheets
+from tests.benchmarks.commands import parser_of
 from tests.benchmarks.pictures import SUFFIXES, Mask, Picture, drawn, read_picture
 from tests.benchmarks.rivals import Method, rivals, timed
 
@@ -184,10 +184,8 @@ def announce(files: list[Path]) -> None:
         print(f"wrote {file}")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("set", type=Path, nargs="?")
     parser.add_argument("--model")
     parser.add_argument("--device")
@@ -210,8 +208,7 @@ def main() -> int:
         compare(arguments.set, {**ours, **peers}, arguments.sheets)
     if arguments.pictures is not None:
         look(arguments.pictures, arguments.masks, ours[OURS], arguments.sheets)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,17 +10,13 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from archive_restore.training.measures import PEERS, Fill
 from tests.benchmarks.pictures import Mask, Picture, drawn, read_picture, write_picture
 
-Fill = Callable[[Picture, Mask], Picture]
 Method = Callable[[Picture, Mask], tuple[Picture, float]]
 """(H, W, 3) uint8 RGB and (H, W) bool, True = damaged, to the restored picture and the seconds that it took."""
-
-RADIUS = 3.0
-"""px; the neighbourhood of OpenCV's two methods."""
 
 PATCH_RADIUS = 3
 """px; PatchMatch compares patches of 7x7, as the examples of PyPatchMatch do."""
@@ -41,8 +37,8 @@ def rivals(fsr_python: Path | None) -> tuple[dict[str, Method], list[str]]:
     fsr_python : an interpreter whose environment has opencv-contrib-python, which cannot live beside opencv-python
     """
     methods = {
-        "OpenCV Telea": timed(opencv(cv2.INPAINT_TELEA)),
-        "OpenCV Navier-Stokes": timed(opencv(cv2.INPAINT_NS)),
+        "OpenCV Telea": timed(PEERS["opencv-telea"]),
+        "OpenCV Navier-Stokes": timed(PEERS["opencv-navier-stokes"]),
     }
     missing = []
     if find_spec("skimage"):
@@ -72,15 +68,6 @@ def timed(fill: Fill) -> Method:
         return filled, time.perf_counter() - began
 
     return measured
-
-
-def opencv(method: int) -> Fill:
-    """Telea (2004) or Navier-Stokes (Bertalmio et al., 2001) as OpenCV has them."""
-
-    def fill(picture: Picture, mask: Mask) -> Picture:
-        return np.asarray(cv2.inpaint(picture, mask.astype(np.uint8), RADIUS, method), np.uint8)
-
-    return fill
 
 
 def biharmonic(picture: Picture, mask: Mask) -> Picture:

@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 
 from archive_restore.home import HOME_VARIABLE
-from tests.benchmarks.commands import Finished, run_command
+from tests.benchmarks.commands import Finished, parser_of, run_command, thorough_options
 from tests.benchmarks.pictures import SUFFIXES
 
 
@@ -47,17 +47,14 @@ def scanning(paths: list[Path], jobs: int, options: list[str]) -> Finished:
         return run_command([*command, *options], home)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--detector", default="learned")
     parser.add_argument("--thorough", action=argparse.BooleanOptionalAction)
     arguments = parser.parse_args()
-    manner = {None: [], True: ["--thorough"], False: ["--no-thorough"]}[arguments.thorough]
-    options = ["--detector", arguments.detector, *manner]
+    options = ["--detector", arguments.detector, *thorough_options(arguments.thorough)]
     paths = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     count, jobs = len(paths), arguments.jobs
     if count <= jobs:
@@ -71,8 +68,7 @@ def main() -> int:
         f"scan: {whole.seconds:.1f} s, start-up {start_up.seconds:.1f} s of them, largest process {whole.peak:.0f} MB"
     )
     print(f"a photograph: {each:.3f} s, decoding it {decoded:.3f} s: {each / decoded:.1f} times")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

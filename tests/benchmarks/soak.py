@@ -9,7 +9,6 @@ import tests.conftest  # noqa: F401, I001 (before torch)
 import argparse
 import gc
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Mapping
@@ -70,11 +69,6 @@ def resident_megabytes(process: str) -> float:
     return 0.0  # it has just ended
 
 
-def cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=int, default=20_000)
@@ -84,7 +78,7 @@ def main() -> None:
     print(f"drawing and entering {chosen.photographs:,} photographs", flush=True)
     with tempfile.TemporaryDirectory(prefix="archive-restore-soak-") as folder:
         _, home = to_restore(Path(folder).resolve(), chosen.photographs)
-        log, began = MemoryLog(), cpu_seconds()
+        log, began = MemoryLog(), time.process_time()
         options = RunOptions(device="cpu", model=MODEL, lasting=lasting)
         with open_ledger(home.ledger) as ledger:
             summary = running.run(ledger=ledger, home=home, options=options, progress=NullProgress(), log=log)
@@ -94,7 +88,7 @@ def main() -> None:
     (first, decoders), (last, _) = log.megabytes[0], log.megabytes[-1]
     print(
         f"{summary.restored:,} restored and {summary.linked:,} linked in {summary.seconds:.0f} s, "
-        f"{1e3 * (cpu_seconds() - began) / max(done, 1):.0f} ms of CPU each, {len(summary.set_aside)} set aside, "
+        f"{1e3 * (time.process_time() - began) / max(done, 1):.0f} ms of CPU each, {len(summary.set_aside)} set aside, "
         f"{states[State.QUEUED]:,} still queued; memory {first:.0f} MB after {EVERY}, {last:.0f} MB at the end, "
         f"highest {max(own for own, _ in log.megabytes):.0f} MB; processes that decode {decoders:.0f} MB after "
         f"{EVERY}, highest {max(theirs for _, theirs in log.megabytes):.0f} MB"

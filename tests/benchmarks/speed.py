@@ -40,11 +40,11 @@ from archive_restore.networks.devices import choose_device
 from archive_restore.networks.weights import load_model
 from archive_restore.progress import NullProgress
 from archive_restore.restoring import levels, pipeline, restorer
+from archive_restore.training.measures import RADIUS
 from tests.benchmarks import mixed
-from tests.benchmarks.commands import run_command
+from tests.benchmarks.commands import parser_of, run_command, thorough_options
 from tests.benchmarks.mixed import Folder
 from tests.benchmarks.pictures import Picture
-from tests.benchmarks.rivals import RADIUS
 from tests.benchmarks.stopwatch import (
     Clock,
     NetworkMeter,
@@ -181,9 +181,7 @@ def scratched_against_telea(original: Picture, chosen: Choice, folder: Path) -> 
     clock = Clock()
     cv2.inpaint(picture, mask.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA)
     telea = clock.read()
-    one = Folder(folder / "photographs", folder / "masks", folder / "masks-by-stem", 1, mask.size / 1e6)
-    for path in (one.photographs, one.masks, one.masks_by_stem):
-        path.mkdir(parents=True)
+    one = mixed.made(folder, 1, mask.size / 1e6)
     mixed.write_one(one, "scratched", picture, mask, png=False)
     command = run_command(inpaint_command(one, chosen, folder / "out"))
     print(f"\n2. {mask.size / 1e6:.1f} megapixels, {100 * mask.mean():.1f} % scratched")
@@ -215,24 +213,13 @@ def folder_against_iopaint(folder: Folder, chosen: Choice, iopaint: str | None, 
 
 def inpaint_command(folder: Folder, chosen: Choice, out: Path) -> list[str]:
     options = ["--model", chosen.model] if chosen.model else []
-    options += {None: [], True: ["--thorough"], False: ["--no-thorough"]}[chosen.thorough]
+    options += ["--device", str(chosen.device), *thorough_options(chosen.thorough)]
     where = [str(folder.photographs), "--masks", str(folder.masks), "--out", str(out)]
-    return [
-        sys.executable,
-        "-m",
-        "archive_restore",
-        "inpaint",
-        *where,
-        "--device",
-        str(chosen.device),
-        *options,
-    ]
+    return [sys.executable, "-m", "archive_restore", "inpaint", *where, *options]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("--device")
     parser.add_argument("--model")
     parser.add_argument("--thorough", action=argparse.BooleanOptionalAction)
@@ -252,8 +239,7 @@ def main() -> int:
         whole_against_floor(folder, chosen, work / "whole")
         scratched_against_telea(originals[0], chosen, work / "scratched")
         folder_against_iopaint(folder, chosen, arguments.iopaint, work / "folder")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,7 +9,6 @@ artefacts, KIND/NAME.png with the opacity in the alpha channel, every other one 
 weights to begin with. The run's folder keeps a checkpoint, from which the same command goes on.
 """
 
-import argparse
 import signal
 import sys
 from pathlib import Path
@@ -19,12 +18,11 @@ import torch
 from archive_restore.networks.detector import load_segmenter
 from archive_restore.training.detection_loop import DetectorTraining, Material, train_detector
 from archive_restore.training.sources import find_entries
+from tests.benchmarks.commands import parser_of
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="a folder of weights to begin with")
@@ -52,8 +50,7 @@ def main() -> int:
     )
     start = load_segmenter(arguments.start) if arguments.start else None
     train_detector(material, arguments.run, training, start=start, tell=lambda line: print(line, flush=True))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
