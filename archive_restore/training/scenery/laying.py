@@ -1,6 +1,6 @@
 """Tools with which scenery is laid over a picture (H, W, 3) float32, 0 to 255."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -37,11 +37,12 @@ def grey_tone(random: Random, light: float) -> NDArray[np.float64]:
     return np.clip(level + random.normal(0, 7, 3), 0, 255)
 
 
-def disc(shape: tuple[int, int], centre: Sequence[float] | NDArray[np.float64], radius: float) -> Picture:
-    """Opacity (H, W) of an antialiased disc about a point x, y, px."""
+def discs(shape: tuple[int, int], centres: Iterable[Iterable[float]], radius: float) -> Picture:
+    """Opacity (H, W) of antialiased discs of one radius about points x, y, px."""
     drawing = np.zeros(shape, np.uint8)
-    at = tuple(round(16 * float(v)) for v in centre)
-    cv2.circle(drawing, at, round(16 * radius), 255, -1, cv2.LINE_AA, 4)
+    for centre in centres:
+        at = tuple(round(16 * v) for v in centre)
+        cv2.circle(drawing, at, round(16 * radius), 255, -1, cv2.LINE_AA, 4)
     return unit(drawing)
 
 

@@ -10,7 +10,7 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
 from archive_restore.training import damage
-from archive_restore.training.scenery.laying import Picture, disc, grey_tone, lay, strokes, unit
+from archive_restore.training.scenery.laying import Picture, discs, grey_tone, lay, strokes, unit
 
 
 def draw_stars(picture: Picture, random: Random) -> None:
@@ -89,8 +89,8 @@ def draw_eyes(picture: Picture, random: Random) -> None:
         spot = (centre[0] + random.normal(0, 0.3) * radius, centre[1] - 0.3 * radius)
         spot_radius = max(0.6, random.uniform(0.12, 0.35) * radius)
         lay(picture, unit(white), np.full(3, min(235.0, skin + random.uniform(5, 70))))
-        lay(picture, disc(shape, centre, 13 / 16 * radius), np.full(3, random.uniform(10, 80)))
-        lay(picture, disc(shape, spot, spot_radius), np.full(3, random.uniform(190, 255)))
+        lay(picture, discs(shape, [centre], 13 / 16 * radius), np.full(3, random.uniform(10, 80)))
+        lay(picture, discs(shape, [spot], spot_radius), np.full(3, random.uniform(190, 255)))
 
 
 def draw_whiskers(picture: Picture, random: Random) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator as Random
 
 from archive_restore.training import damage
-from archive_restore.training.scenery.laying import Picture, disc, grey_tone, lay, strokes
+from archive_restore.training.scenery.laying import Picture, discs, grey_tone, lay, strokes
 
 LETTER_SCALES = (0.35, 4.0)
 """Of OpenCV's fonts: capitals of 8 to 90 px."""
@@ -165,9 +165,7 @@ def draw_pearls(picture: Picture, random: Random) -> None:
         0.15,
         step,
     )
-    beads = np.zeros(shape, np.float32)
-    for point in points:
-        np.maximum(beads, disc(shape, point, radius), out=beads)
+    beads = discs(shape, points, radius)
     lay(picture, damage.soften(beads, float(random.uniform(0.3, 1.0))), grey_tone(random, 0.8))
 
 
@@ -206,7 +204,7 @@ def draw_buttons(picture: Picture, random: Random) -> None:
             (centre, r, random.uniform(10, 90)),
             (centre + r * light, 0.22 * r, random.uniform(190, 255)),
         ):
-            lay(picture, damage.soften(disc(shape, at, max(0.5, size)), 0.5), np.full(3, tone))
+            lay(picture, damage.soften(discs(shape, [at], max(0.5, size)), 0.5), np.full(3, tone))
 
 
 def draw_lattice(picture: Picture, random: Random) -> None:
