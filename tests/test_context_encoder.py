@@ -69,7 +69,7 @@ def test_what_is_written_and_judged(whole: bool, side: int):
 
 
 def test_the_discriminator_never_normalises_its_first_layer_and_ends_in_a_logit():
-    network = ContextDiscriminator()
+    network = ContextDiscriminator(whole=False)
     channels = [(m.in_channels, m.out_channels) for m in network.modules() if isinstance(m, nn.Conv2d)]
     assert channels == [(3, 64), (64, 128), (128, 256), (256, 512), (512, 1)]
     assert sum(isinstance(m, nn.BatchNorm2d) for m in network.modules()) == 3

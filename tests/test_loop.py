@@ -135,8 +135,7 @@ def test_the_published_network_learns_one_batch_too(photographs: Photographs):
 
 
 def test_the_random_region_form_takes_a_step(photographs: Photographs):
-    shapes = (np.ones((20, 5), bool),)
-    objective = PublishedRandomRegion(batch_size=3, shapes=shapes, settings={"bottleneck": 8, "width": 8})
+    objective = PublishedRandomRegion(batch_size=3, settings={"bottleneck": 8, "width": 8})
     step = steps(Trainer(objective, options(), CPU), photographs, 2)[-1]
     assert {"total", "reconstruction", "adversarial", "discriminator"} <= set(step.losses)
     assert 0 < step.real < 1

@@ -29,7 +29,7 @@ class Architecture:
     generator: Callable[[Settings], nn.Module]
     discriminator: Callable[[], nn.Module]
     windowed: Callable[[nn.Module], nn.Module]
-    settings: tuple[str, ...] = ()
+    settings: tuple[str, ...]
 
 
 def _generator(settings: Settings) -> nn.Module:
@@ -40,17 +40,11 @@ def _generator(settings: Settings) -> nn.Module:
 ARCHITECTURES = {
     architecture.name: architecture
     for architecture in (
-        Architecture(
-            DEFAULT,
-            _generator,
-            PatchDiscriminator,
-            lambda network: network,
-            ("blocks", "depth"),
-        ),
+        Architecture(DEFAULT, _generator, PatchDiscriminator, lambda network: network, ("blocks", "depth")),
         Architecture(
             CENTRE,
             lambda settings: ContextEncoder(whole=False, **settings),
-            ContextDiscriminator,
+            lambda: ContextDiscriminator(whole=False),
             CentreWindows,
             ("bottleneck", "width"),
         ),

@@ -18,6 +18,9 @@ SLOPE = 0.2
 PAPER_BOTTLENECK = 4000
 """Channels of the published bottleneck (71 M parameters in all for the centre form)."""
 
+PAPER_WIDTH = 64
+"""Channels of the published networks' first layers."""
+
 MEAN_COLOUR = (117 / 255, 104 / 255, 123 / 255)
 """RGB that fills the hole before the picture is scaled to [-1, 1], as the authors' code does."""
 
@@ -47,10 +50,12 @@ class ContextEncoder(nn.Module):
     whole : False for the centre form (writes 64x64), True for the random-region form (one more `up`, writes
         128x128)
     bottleneck : channels between encoder and decoder
-    width : channels of the first encoder and the last decoder layer; 64 as published
+    width : channels of the first encoder and the last decoder layer
     """
 
-    def __init__(self, *, whole: bool = False, bottleneck: int = PAPER_BOTTLENECK, width: int = 64) -> None:
+    def __init__(
+        self, *, whole: bool = False, bottleneck: int = PAPER_BOTTLENECK, width: int = PAPER_WIDTH
+    ) -> None:
         super().__init__()
         self.whole = whole
         self.encoder = nn.Sequential(
@@ -93,11 +98,11 @@ class ContextDiscriminator(nn.Module):
     Parameters
     ----------
     whole : True for the random-region form: one more `down` (64 > 64) for 128x128
-    width : channels of the first layer; 64 as published
     """
 
-    def __init__(self, *, whole: bool = False, width: int = 64) -> None:
+    def __init__(self, *, whole: bool) -> None:
         super().__init__()
+        width = PAPER_WIDTH
         first = [*down(3, width, norm=False), *down(width, width)] if whole else down(3, width, norm=False)
         self.layers = nn.Sequential(
             *first,

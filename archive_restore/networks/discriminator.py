@@ -11,22 +11,19 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 SLOPE = 0.2
 
+WIDTHS = (3, 32, 64, 128)
+"""Channels of the picture and of the three layers."""
+
 
 class PatchDiscriminator(nn.Module):
-    """A logit for each patch of 38x38 px, every 8 px.
+    """A logit for each patch of 38x38 px, every 8 px."""
 
-    Parameters
-    ----------
-    width : channels of the first layer; doubled by each of the two that follow
-    """
-
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        widths = (3, width, 2 * width, 4 * width)
         self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in pairwise(widths)
+            spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in pairwise(WIDTHS)
         )
-        self.judge = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
+        self.judge = spectral_norm(nn.Conv2d(WIDTHS[-1], 1, 3, padding=1))
         self.activation = nn.LeakyReLU(SLOPE)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:

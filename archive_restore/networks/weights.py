@@ -144,8 +144,9 @@ def read_checked(path: Path, sha256: str) -> bytes:
     return data
 
 
-def save_model(module: nn.Module, folder: Path, card: ModelCard, *, make_default: bool = False) -> ModelCard:
-    """Writes weights in half precision and enters them into the folder's manifest, replacing one of that name.
+def save_model(module: nn.Module, folder: Path, card: ModelCard) -> ModelCard:
+    """Writes weights in half precision and enters them into the folder's manifest, replacing one of that name. The
+    first of a folder is its default.
 
     Parameters
     ----------
@@ -168,7 +169,7 @@ def save_model(module: nn.Module, folder: Path, card: ModelCard, *, make_default
     default, cards = read_manifest(folder)
     write_durably(folder / written.file, data)
     others = [other for other in cards if other.name != card.name]
-    write_manifest(folder, card.name if make_default or default is None else default, [*others, written])
+    write_manifest(folder, default or card.name, [*others, written])
     return written
 
 

@@ -18,7 +18,7 @@ from archive_restore.errors import InputError
 from archive_restore.networks import architectures, context_encoder, losses
 from archive_restore.networks.architectures import Settings
 from archive_restore.training import crops, region_masks
-from archive_restore.training.defects.laying import NO_SHAPES, Shapes
+from archive_restore.training.defects.laying import Shapes
 from archive_restore.training.sources import Photographs
 
 Batch = dict[str, Tensor]
@@ -177,9 +177,7 @@ class PublishedCentre:
     batch_size: int = 64
     size: int = 128
     overlap: int = 4
-    scale_to: int = (
-        350  # px; photographs are scaled to this side before a crop is taken, as the original does
-    )
+    scale_to: int = 350  # px; the photographs' short side before a crop is taken, as in the original
     settings: Settings = field(default_factory=published_settings)
     adversary_from: float = 0.0
     architecture: str = architectures.CENTRE
@@ -228,8 +226,7 @@ class PublishedCentre:
 @dataclass(frozen=True)
 class PublishedRandomRegion:
     """The paper's random-region form: blocks and arbitrary shapes hidden, the whole picture written, the loss
-    over what was hidden (equation 1; the authors' code takes the whole picture). `shapes` are damage shapes that the
-    detector found in the user's archive.
+    over what was hidden (equation 1; the authors' code takes the whole picture).
 
     The discriminator judges what was written in the place that was hidden, the truth around it: over the whole picture,
     as equation 2 has it, it would judge above all what the loss of equation 1 leaves open.
@@ -238,19 +235,14 @@ class PublishedRandomRegion:
     batch_size: int = 64
     size: int = 128
     scale_to: int = 350
-    shapes: tuple[NDArray[np.bool_], ...] = ()
     settings: Settings = field(default_factory=published_settings)
     adversary_from: float = 0.0
     architecture: str = architectures.RANDOM_REGION
 
     def draw_mask(self, random: np.random.Generator) -> NDArray[np.bool_]:
-        """Blocks, noise regions and (where there are any) the archive's damage shapes, by turns of chance."""
-        choice = int(random.integers(3 if self.shapes else 2))
-        if choice == 0:
-            return region_masks.random_blocks(random, self.size)
-        if choice == 1:
-            return region_masks.random_region(random, self.size)
-        return region_masks.region_from_shapes(random, self.size, self.shapes)
+        """Blocks or a noise region, by chance."""
+        strategy = region_masks.random_region if random.integers(2) else region_masks.random_blocks
+        return strategy(random, self.size)
 
     def batch(self, photographs: Photographs, seed: Sequence[int]) -> Batch:
         truths, masks = [], []
@@ -297,7 +289,7 @@ def hole_psnr(composite: Tensor, batch: Batch) -> list[float]:
     return [-10 * math.log10(max(float(value), 1e-10)) for value in mean]
 
 
-def objective_for(architecture: str, settings: Settings, artefacts: Shapes = NO_SHAPES) -> Objective:
+def objective_for(architecture: str, settings: Settings, artefacts: Shapes) -> Objective:
     """The task of that architecture, with the given settings over its defaults. `artefacts` as in `RefineHoles`.
 
     Raises

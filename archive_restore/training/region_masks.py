@@ -11,8 +11,13 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 
+BLOCKS = 6
+
 AREA_LIMIT = 0.25
 """Random blocks cover at most this share of the picture (section 3.3)."""
+
+WAVELENGTH = 16.0
+"""px between the samples of the noise of which random regions are made."""
 
 REGION_AREA = (0.20, 0.30)
 """Random regions are kept if they cover this share (the original code's `random` mask)."""
@@ -35,10 +40,10 @@ def written_square(size: int) -> tuple[slice, slice]:
     return middle, middle
 
 
-def random_blocks(random: Random, size: int, blocks: int = 6) -> Mask:
+def random_blocks(random: Random, size: int) -> Mask:
     """Overlapping squares at random places, together at most a quarter of the picture."""
     mask = np.zeros((size, size), bool)
-    for _ in range(blocks):
+    for _ in range(BLOCKS):
         side = int(random.integers(size // 8, size // 3))
         top, left = (int(v) for v in random.integers(0, size - side, 2))
         grown = mask.copy()
@@ -48,13 +53,12 @@ def random_blocks(random: Random, size: int, blocks: int = 6) -> Mask:
     return mask
 
 
-def random_region(random: Random, size: int, wavelength: float = 16.0) -> Mask:
+def random_region(random: Random, size: int) -> Mask:
     """An arbitrary shape: low-frequency noise, upsampled, thresholded so that 20 to 30 % is covered.
 
-    `wavelength` is the distance of the noise's samples, px. The threshold is the quantile of the share drawn,
-    so that no mask has to be drawn twice.
+    The threshold is the quantile of the share drawn, so that no mask has to be drawn twice.
     """
-    samples = max(2, round(size / wavelength))
+    samples = max(2, round(size / WAVELENGTH))
     noise = cv2.resize(
         random.normal(0, 1, (samples, samples)).astype(np.float32),
         (size, size),

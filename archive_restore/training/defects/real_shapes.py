@@ -24,6 +24,9 @@ REAL_SIZES = {"dust": (4, 60), "hairs": (25, 220), "scratches": (100, 380), "spo
 REAL_COUNTS = {"dust": (3, 18), "hairs": (1, 5), "scratches": (1, 3), "spots": (1, 4)}
 """How many lie on a sample of 256 px at one px a unit; fewer on one that shows less of the photograph."""
 
+LARGEST = 700
+"""px of the longer side of a shape as it is kept, so that drawing it is quick."""
+
 FOR_TRAINING, FOR_TESTING = slice(0, None, 2), slice(1, None, 2)
 """Which shapes of a folder, by name, `read_shapes` takes, and which it leaves to be measured with."""
 
@@ -96,12 +99,8 @@ def _read(path: Path) -> Floats | None:
     if not len(rows):
         return None
     cut_out = opacity[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return limited(np.asarray(cut_out, np.float32))
-
-
-def limited(opacity: Floats, most: int = 700) -> Floats:
-    """At most `most` px on its longer side, so that drawing it is quick."""
-    scale = most / max(opacity.shape)
-    if scale >= 1:
-        return opacity
-    return np.asarray(cv2.resize(opacity, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
+    scale = LARGEST / max(cut_out.shape)
+    small = (
+        cv2.resize(cut_out, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else cut_out
+    )
+    return np.asarray(small, np.float32)
