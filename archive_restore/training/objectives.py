@@ -207,9 +207,7 @@ class PublishedCentre:
         return batch["mask"] * picture + (1 - batch["mask"]) * batch["truth"]
 
     def verdict(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> Verdict:
-        real, fake = discriminator(self.target(batch)), discriminator(written)
-        loss = losses.judged_real(real) + losses.judged_fake(fake)
-        return Verdict(loss, real.detach().sigmoid().mean(), fake.detach().sigmoid().mean())
+        return published_verdict(discriminator(self.target(batch)), discriminator(written))
 
     def reconstruction(self, written: Tensor, batch: Batch) -> Tensor:
         target = self.target(batch)
@@ -217,10 +215,7 @@ class PublishedCentre:
         return losses.weighted_squared_error(written, target, weights)
 
     def losses(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> dict[str, Tensor]:
-        reconstruction = self.reconstruction(written, batch)
-        adversarial = losses.judged_real(discriminator(written))
-        total = losses.joint(reconstruction, adversarial)
-        return {"total": total, "reconstruction": reconstruction, "adversarial": adversarial}
+        return published_losses(self.reconstruction(written, batch), discriminator(written))
 
 
 @dataclass(frozen=True)
@@ -262,18 +257,27 @@ class PublishedRandomRegion:
         return batch["mask"] * written + (1 - batch["mask"]) * batch["truth"]
 
     def verdict(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> Verdict:
-        real, fake = discriminator(batch["truth"]), discriminator(self.composite(written, batch))
-        loss = losses.judged_real(real) + losses.judged_fake(fake)
-        return Verdict(loss, real.detach().sigmoid().mean(), fake.detach().sigmoid().mean())
+        return published_verdict(discriminator(batch["truth"]), discriminator(self.composite(written, batch)))
 
     def reconstruction(self, written: Tensor, batch: Batch) -> Tensor:
         return losses.weighted_squared_error(written, batch["truth"], batch["mask"])
 
     def losses(self, discriminator: nn.Module, written: Tensor, batch: Batch) -> dict[str, Tensor]:
-        reconstruction = self.reconstruction(written, batch)
-        adversarial = losses.judged_real(discriminator(self.composite(written, batch)))
-        total = losses.joint(reconstruction, adversarial)
-        return {"total": total, "reconstruction": reconstruction, "adversarial": adversarial}
+        logits = discriminator(self.composite(written, batch))
+        return published_losses(self.reconstruction(written, batch), logits)
+
+
+def published_verdict(real: Tensor, fake: Tensor) -> Verdict:
+    """From the logits of photographs and of fakes, one each."""
+    loss = losses.judged_real(real) + losses.judged_fake(fake)
+    return Verdict(loss, real.detach().sigmoid().mean(), fake.detach().sigmoid().mean())
+
+
+def published_losses(reconstruction: Tensor, logits: Tensor) -> dict[str, Tensor]:
+    """From the reconstruction loss, and the discriminator's logits of what was written."""
+    adversarial = losses.judged_real(logits)
+    total = losses.joint(reconstruction, adversarial)
+    return {"total": total, "reconstruction": reconstruction, "adversarial": adversarial}
 
 
 def hide(truth: Tensor, mask: Tensor) -> Tensor:
