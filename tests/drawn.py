@@ -27,6 +27,12 @@ def scene(height: int = 360, width: int = 480, seed: int = 0, grain: float = 3.0
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
+def soft(height: int, width: int, patches: tuple[int, int] = (9, 9), seed: int = 0) -> NDArray[np.uint8]:
+    """A picture (height, width, 3) of so many `patches` of any colour, down and across, that blend into each other."""
+    small = np.random.default_rng(seed).integers(0, 256, (*patches, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
 def lay(picture: NDArray[np.uint8], shape: NDArray[np.uint8], tone: int) -> NDArray[np.uint8]:
     """`picture` under `tone` as far as `shape` (H, W), 0..255, covers it, with a texture of its own."""
     cover = shape.astype(np.float32) / 255

@@ -7,11 +7,11 @@ import pytest
 
 from archive_restore.errors import InputError
 from archive_restore.training import crops, sources
+from tests.drawn import soft
 
 
 def photograph(height: int = 144, width: int = 200) -> np.ndarray:
-    small = np.random.default_rng(3).integers(0, 256, (9, 12, 3), dtype=np.uint8)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
+    return soft(height, width, (9, 12), 3)
 
 
 @pytest.mark.parametrize("seed", range(12))

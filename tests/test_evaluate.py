@@ -2,7 +2,6 @@ import json
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -14,6 +13,7 @@ from archive_restore.home import HOME_VARIABLE, Home
 from archive_restore.networks.architectures import CENTRE, build_generator
 from archive_restore.networks.weights import ModelCard, load_model, save_model
 from archive_restore.progress import NullProgress
+from tests.drawn import soft
 
 FIGURES = {"psnr", "l1", "l2", "psnr_hidden", "sharp"}
 
@@ -23,9 +23,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "photographs"
     folder.mkdir()
     for number in range(3):
-        small = np.random.default_rng(number).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-        picture = cv2.resize(small, (220, 180), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{number}.png"), picture)
+        cv2.imwrite(str(folder / f"{number}.png"), soft(180, 220, (7, 9), number))
     return folder
 
 

@@ -20,6 +20,7 @@ from archive_restore.photos.mask_files import write_mask
 from archive_restore.progress import NullProgress
 from archive_restore.run import RunOptions, run
 from archive_restore.training.comparison import Comparison
+from tests.drawn import soft
 
 CPU = torch.device("cpu")
 STEADY_GAIN = Comparison(24.0, 24.5, 0.5, 0.3, 20, 20)
@@ -29,10 +30,7 @@ LUCK = Comparison(24.0, 24.1, 0.1, -0.05, 11, 20)
 def draw_archive(folder: Path, count: int, side: int = 280) -> Path:
     folder.mkdir()
     for number in range(count):
-        random = np.random.default_rng(number)
-        small = random.integers(0, 256, (9, 9, 3), dtype=np.uint8)
-        picture = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{number:02d}.png"), picture)
+        cv2.imwrite(str(folder / f"{number:02d}.png"), soft(side, side, seed=number))
     return folder
 
 

@@ -28,7 +28,6 @@ from archive_restore.photos.jpeg_segments import (
 )
 
 HEIGHT, WIDTH = 93, 131  # neither fills its last blocks
-SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 
 
 def picture(channels: int = 3) -> np.ndarray:

@@ -37,6 +37,7 @@ from archive_restore.training.objectives import (
 )
 from archive_restore.training.sources import Photographs, find_entries
 from archive_restore.training.trainer import PUBLISHED, Step, Trainer, TrainingOptions, load_state
+from tests.drawn import soft
 
 CPU = torch.device("cpu")
 
@@ -51,10 +52,7 @@ def photographs(tmp_path: Path) -> Photographs:
 def draw_photographs(folder: Path, count: int = 4) -> None:
     folder.mkdir()
     for number in range(count):
-        random = np.random.default_rng(number)
-        small = random.integers(0, 256, (9, 12, 3), dtype=np.uint8)
-        picture = cv2.resize(small, (192, 144), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{number}.png"), picture)
+        cv2.imwrite(str(folder / f"{number}.png"), soft(144, 192, (9, 12), number))
 
 
 def small_task(adversary_from: float = 0.0) -> RefineHoles:

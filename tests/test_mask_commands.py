@@ -5,19 +5,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
 
-from archive_restore.cli import app
 from archive_restore.errors import ExitCode
 from archive_restore.home import HOME_VARIABLE
 from tests.test_scan import drawn
-
-
-def typed(*words: str | Path) -> Result:
-    heuristic = (
-        ["--detector", "heuristic"] if words[0] in ("scan", "detect") else []
-    )  # the network takes seconds to load
-    return CliRunner().invoke(app, [*(str(word) for word in words), *heuristic])
+from tests.typed import typed
 
 
 @pytest.fixture

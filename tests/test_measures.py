@@ -4,11 +4,11 @@ import pytest
 
 from archive_restore.training import measures
 from archive_restore.training.region_masks import centre
+from tests.drawn import soft
 
 
 def picture() -> np.ndarray:
-    small = np.random.default_rng(3).integers(0, 256, (9, 9, 3), dtype=np.uint8)
-    return np.asarray(cv2.resize(small, (128, 128), interpolation=cv2.INTER_CUBIC))
+    return soft(128, 128, seed=3)
 
 
 def test_a_perfect_answer_has_no_error_and_is_as_sharp_as_the_truth():

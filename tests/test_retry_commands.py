@@ -3,14 +3,9 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from archive_restore.cli import app
 from archive_restore.home import HOME_VARIABLE
-
-
-def typed(*words: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words])
+from tests.typed import typed
 
 
 @pytest.fixture
@@ -21,7 +16,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     for name in ("a.jpg", "b.jpg"):
         (folder / name).write_bytes(b"")
-    typed("scan", folder, "--jobs", "1", "--detector", "heuristic")
+    typed("scan", folder, "--jobs", "1")
     return folder
 
 
@@ -33,5 +28,5 @@ def test_what_retry_leaves_to_the_next_scan_is_not_retried_again(archive: Path) 
     assert "Next: archive-restore retry" in typed("status").stdout  # b.jpg
     assert "1 that could not be read is" not in typed("retry").stdout  # both
     assert f"Next: archive-restore scan {archive}" in typed("status").stdout
-    typed("scan", archive, "--jobs", "1", "--detector", "heuristic")
+    typed("scan", archive, "--jobs", "1")
     assert "Next: archive-restore retry" in typed("status").stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from archive_restore.cli import app
 from archive_restore.detection import ScoreMap
@@ -19,6 +19,7 @@ from archive_restore.ledger import WorkerLock, open_ledger
 from tests.drawn import scene
 from tests.hard_negatives import decorated
 from tests.test_scan import drawn
+from tests.typed import typed
 
 LOADED = """
 import sys
@@ -38,13 +39,6 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "damaged.png").write_bytes(drawn(1, scratched=True))
     return folder
-
-
-def typed(*words: str | Path) -> Result:
-    heuristic = (
-        ["--detector", "heuristic"] if words[0] in ("scan", "detect") else []
-    )  # the network takes seconds to load
-    return CliRunner().invoke(app, [*(str(word) for word in words), *heuristic])
 
 
 def test_a_scan_prints_the_kinds_of_damage_and_the_next_command(archive: Path) -> None:

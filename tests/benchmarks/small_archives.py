@@ -15,7 +15,7 @@ from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.photos.mask_files import write_mask
-from tests.drawn import PAPER, blank, lay, scene
+from tests.drawn import PAPER, blank, lay, scene, soft
 
 MODEL: Final = "small"
 """The name of an untrained generator that is quick."""
@@ -65,11 +65,8 @@ def to_tune(folder: Path, photographs: int) -> tuple[Path, Home]:
     with open_ledger(home.ledger) as ledger:
         archive_id = ledger.add_archive(archive)
         for number in range(photographs):
-            patches = np.random.default_rng(number).integers(0, 256, (9, 9, 3), np.uint8)
             path = archive / f"{number:03}.png"
-            cv2.imwrite(
-                str(path), cv2.resize(patches, (TUNED_SIDE, TUNED_SIDE), interpolation=cv2.INTER_CUBIC)
-            )
+            cv2.imwrite(str(path), soft(TUNED_SIDE, TUNED_SIDE, seed=number))
             mask = np.zeros((TUNED_SIDE, TUNED_SIDE), bool)
             mask[10:90, 2:5] = number % 3 == 0
             enter(ledger, home, archive_id, archive, path, mask)
