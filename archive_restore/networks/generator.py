@@ -108,9 +108,8 @@ class Generator(nn.Module):
         (B, 3, H, W) float, close to [-1, 1] (not clipped, so that a loss sees how far it is off)
         """
         shown = torch.cat((pictures, masks, scans), dim=1)
-        if torch.is_autocast_enabled(
-            shown.device.type
-        ):  # the convolution would cast as well, after the folding
+        # The convolution would cast as well, after the folding.
+        if torch.is_autocast_enabled(shown.device.type):
             shown = shown.to(torch.get_autocast_dtype(shown.device.type))
         half = self.encode_half(self.read(self.fold(shown)))
         quarter = self.encode_quarter(self.down_quarter(half))

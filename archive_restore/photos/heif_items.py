@@ -58,6 +58,15 @@ class Picture:
     def changes(self) -> list[tuple[bytes, tuple[int, ...]]]:
         """What is done to the picture before it is shown, in its order: (b"irot", (quarters to the left,)),
         (b"imir", (axis,)), or (b"clap", (left, top, width, height) of what is left of it, px)."""
+        return self._changed()[0]
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """(width, height) in px after all that."""
+        return self._changed()[1]
+
+    def _changed(self) -> tuple[list[tuple[bytes, tuple[int, ...]]], tuple[int, int]]:
+        """`changes` and `shown_size`."""
         width, height = self.size
         changes: list[tuple[bytes, tuple[int, ...]]] = []
         for kind, body in self.item.properties:
@@ -69,18 +78,7 @@ class Picture:
                 place = _cropped(body, width, height)
                 changes.append((kind, place))
                 width, height = place[2:]
-        return changes
-
-    @property
-    def shown_size(self) -> tuple[int, int]:
-        """(width, height) in px after all that."""
-        width, height = self.size
-        for kind, values in self.changes:
-            if kind == b"irot" and values[0] & 1:
-                width, height = height, width
-            elif kind == b"clap":
-                width, height = values[2:]
-        return width, height
+        return changes, (width, height)
 
     def _colours(self) -> list[bytes]:
         return [body for kind, body in self.item.properties if kind == b"colr"]

@@ -21,12 +21,11 @@ from archive_restore.photos import tiff
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, decode
 from archive_restore.photos.ifd import Directory, content, integers, read_directories
 from archive_restore.photos.photograph import Colours, Format, Page, Photograph, Samples
-from archive_restore.photos.tiff_layout import is_picture
+from archive_restore.photos.tiff_layout import TRANSPARENCY_MASK, is_picture
 from archive_restore.photos.tiff_tags import SUBFILE, one, refusal
 
 _EXTRA_SAMPLES, _SOFTWARE, _XMP = 338, 305, 700  # tags of TIFF 6.0, and of XMP's
 _UNSPECIFIED = 0  # of ExtraSamples
-_TRANSPARENCY_MASK = 4  # bit of NewSubfileType
 _SCANNER_SOFTWARE = (b"vuescan", b"hamrick", b"silverfast", b"lasersoft", b"nikon scan", b"coolscan")
 _FEWEST_LEVELS = 24
 _MOST_AT_ITS_END = 0.25
@@ -101,7 +100,7 @@ def _read(path: Path, page: Page) -> Samples | None:
 def _hidden(photograph: Photograph, directory: Directory) -> Samples | None:
     """A page that calls itself a transparency mask and has shades."""
     path, data = photograph.path, photograph.source
-    if not one(data, directory, SUBFILE, 0) & _TRANSPARENCY_MASK or refusal(data, directory) is not None:
+    if not one(data, directory, SUBFILE, 0) & TRANSPARENCY_MASK or refusal(data, directory) is not None:
         return None
     page, samples = tiff.hidden_page(path, data, directory)
     return samples if _is_plane_of(page, photograph.header.pages[0]) and not _is_alpha(samples) else None

@@ -42,7 +42,7 @@ from archive_restore.photos.tiff_tags import (
     one,
 )
 
-_REDUCED, _MASK = 1, 4  # bits of NewSubfileType: a thumbnail or a transparency mask
+_REDUCED, TRANSPARENCY_MASK = 1, 4  # bits of NewSubfileType: a thumbnail or a transparency mask
 _MAX_TILE_PIXELS = 1 << 24  # 4096 x 4096; a tiny picture in a huge tile is a decompression bomb
 
 
@@ -109,7 +109,7 @@ class Segment:
 
 def is_picture(data: Data, directory: Directory) -> bool:
     """Whether a directory is a page, and not a thumbnail or mask of one, which stay as they are."""
-    return not one(data, directory, SUBFILE, 0) & (_REDUCED | _MASK)
+    return not one(data, directory, SUBFILE, 0) & (_REDUCED | TRANSPARENCY_MASK)
 
 
 def page_of(path: Path, data: Data, directory: Directory) -> Page:

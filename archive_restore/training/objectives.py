@@ -77,9 +77,9 @@ def to_tensor(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def mask_tensor(masks: Sequence[NDArray[np.bool_]]) -> Tensor:
-    """(S, S) bool masks to (B, 1, S, S) float32."""
-    return torch.from_numpy(np.stack(masks))[:, None].float()
+def plane_tensor(planes: Sequence[NDArray[np.bool_ | np.float32]]) -> Tensor:
+    """(S, S) masks or weights to (B, 1, S, S) float32."""
+    return torch.from_numpy(np.stack(planes))[:, None].float()
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,12 @@ class RefineHoles:
         return {
             "truth": to_tensor([sample.truth for sample in samples]),
             "context": to_tensor([sample.guess for sample in samples]),
-            "mask": mask_tensor([sample.mask for sample in samples]),
+            "mask": plane_tensor([sample.mask for sample in samples]),
             "scan": to_tensor([sample.scan for sample in samples]),
             "coarse_context": to_tensor([sample.coarse.guess for sample in samples]),
-            "coarse_mask": mask_tensor([sample.coarse.mask for sample in samples]),
+            "coarse_mask": plane_tensor([sample.coarse.mask for sample in samples]),
             "coarse_scan": to_tensor([sample.coarse.scan for sample in samples]),
-            "coarse_weight": torch.from_numpy(np.stack([sample.coarse.weight for sample in samples]))[
-                :, None
-            ],
+            "coarse_weight": plane_tensor([sample.coarse.weight for sample in samples]),
         }
 
     def write(self, generator: nn.Module, batch: Batch) -> Tensor:
@@ -246,7 +244,7 @@ class PublishedRandomRegion:
             photograph = photographs[int(random.integers(len(photographs)))]
             truths.append(crops.cut_scaled(photograph, self.size, self.scale_to, random))
             masks.append(self.draw_mask(random))
-        truth, mask = to_tensor(truths), mask_tensor(masks)
+        truth, mask = to_tensor(truths), plane_tensor(masks)
         return {"truth": truth, "context": hide(truth, mask), "mask": mask}
 
     def write(self, generator: nn.Module, batch: Batch) -> Tensor:
