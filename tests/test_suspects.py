@@ -24,6 +24,7 @@ from archive_restore.detection.verdict import mean_odds
 from archive_restore.detection.views import Seen
 
 SHAPE = (320, 480)
+UNTRIED = np.zeros(SHAPE, bool)
 OUT_OF_THE_QUESTION = -11.0
 CRACK = cv2.line(np.zeros(SHAPE, np.uint8), (60, 60), (200, 130), 1, 3) > 0
 REST = cv2.line(np.zeros(SHAPE, np.uint8), (208, 134), (300, 180), 1, 3) > 0
@@ -67,7 +68,7 @@ def test_what_is_as_unlikely_as_its_surroundings_is_no_suspect():
     picture, unlikely = cracked(), np.s_[110:210, 190:330]
     opinion = seen((CRACK, 4.0), (unlikely, -2.0))
     opinion.odds[REST] = -1.9
-    found = suspects(picture, opinion.odds, judged(picture, opinion).merged.scores)
+    found = suspects(picture, opinion.odds, judged(picture, opinion).merged.scores, UNTRIED)
     assert found is not None  # the rim of the unlikely block stands out
     assert not np.isin(np.flatnonzero(REST), found[0].whole.position).any()
 
@@ -78,7 +79,7 @@ def test_what_has_been_judged_and_what_is_too_small_is_no_suspect():
     scores[CRACK], scores[REST] = 250, KNOWN
     odds = seen((CRACK, 4.0), (REST, -1.0), (SPECK, -1.0)).odds
     assert np.count_nonzero(odds[SPECK]) < SMALLEST_PX
-    assert suspects(picture, odds, scores) is None
+    assert suspects(picture, odds, scores, UNTRIED) is None
 
 
 def test_what_was_judged_and_not_believed_is_no_suspect():
@@ -92,7 +93,7 @@ def test_what_was_judged_and_not_believed_is_no_suspect():
 
 def test_where_nothing_is_sure_nothing_is_suspected():
     odds = seen((REST, -1.0)).odds
-    assert suspects(cracked(), odds, np.zeros(SHAPE, np.uint8)) is None
+    assert suspects(cracked(), odds, np.zeros(SHAPE, np.uint8), UNTRIED) is None
 
 
 @pytest.mark.parametrize("shape", [(1, 40), (40, 1), (9, 13), (64, 50)])
@@ -102,7 +103,7 @@ def test_a_picture_of_any_size_has_finite_traits(shape):
     scores.ravel()[:3] = 255
     odds = np.full(shape, OUT_OF_THE_QUESTION, np.float32)
     odds.ravel()[-14:] = -1.0
-    found = suspects(picture, odds, scores)
+    found = suspects(picture, odds, scores, np.zeros(shape, bool))
     assert (found is None) == (min(shape) == 1)  # a strip is too narrow for anything to stand out
     if found is not None:
         assert found[1].shape == (1, len(TRAITS))
@@ -141,6 +142,6 @@ def test_a_print_that_has_suffered_much_in_many_places_is_suspected_more(share, 
 def test_pieces_of_sure_damage_are_counted():
     scores = np.zeros(SHAPE, np.uint8)
     scores[CRACK] = scores[SPECK] = 250
-    found = suspects(cracked(), seen((CRACK, 4.0), (REST, -1.0)).odds, scores)
+    found = suspects(cracked(), seen((CRACK, 4.0), (REST, -1.0)).odds, scores, UNTRIED)
     assert found is not None
     assert found.pieces == 2

@@ -85,7 +85,7 @@ class Suspects(NamedTuple):
 
 
 def suspects(
-    picture: NDArray[np.uint8], odds: Floats, scores: Grey, tried: NDArray[np.bool_] | None = None
+    picture: NDArray[np.uint8], odds: Floats, scores: Grey, tried: NDArray[np.bool_]
 ) -> Suspects | None:
     """The suspects of a picture; None where nothing is surely damaged, or nothing is suspected.
 
@@ -105,7 +105,7 @@ def suspects(
     suspected = np.zeros(scores.shape, bool)
     for prominent, least in PLAIN:
         suspected |= (prominence >= round(prominent * STEPS)) & (steps >= round((least - LOWEST) * STEPS))
-    known = scores >= KNOWN if tried is None else (scores >= KNOWN) | tried
+    known = (scores >= KNOWN) | tried
     suspected &= dilated(known.view(np.uint8), square(3)) == 0
     labels, boxes = components(suspected.view(np.uint8))
     large = boxes[:, cv2.CC_STAT_AREA] >= SMALLEST_PX
