@@ -6,10 +6,12 @@ Progress, notes and errors go to standard error; tables and results to standard 
 
 import json
 import math
+import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from threading import Lock
 from types import TracebackType
 
@@ -19,6 +21,8 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, ProgressColumn, Task
 from rich.table import Table
 from rich.text import Text
+
+from archive_restore.errors import StorageError
 
 PLAIN_LINE_SECONDS = 30.0
 """s between two lines of progress where there is no terminal (a log, a pipe)."""
@@ -43,29 +47,55 @@ def _standard_error() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+@contextmanager
+def showing() -> Iterator[None]:
+    """Around results on standard output; StorageError if it cannot be written, as a file on a full disk."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it wants no more
+        raise
+    except OSError as error:
+        with suppress(OSError, ValueError):  # what is left of it would fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StorageError(
+            f"The result cannot be shown: standard output cannot be written ({error.strerror or error}). What was done "
+            "is done; send the output elsewhere."
+        ) from error
+
+
 def say(message: str = "") -> None:
     """One line of result on standard output, as it is: no markup, no wrapping."""
-    _standard_output().print(Text(message), soft_wrap=True)
+    with showing():
+        _standard_output().print(Text(message), soft_wrap=True)
 
 
 def say_aside(message: str) -> None:
     """One line on standard error: not a result, but worth knowing."""
-    _standard_error().print(Text(message), soft_wrap=True)
+    _aside(_standard_error(), Text(message))
 
 
 def show_next_step(command: str) -> None:
     """The command that the user most likely wants now."""
-    _standard_output().print(Text.assemble("Next: ", (command, "bold")), soft_wrap=True)
+    with showing():
+        _standard_output().print(Text.assemble("Next: ", (command, "bold")), soft_wrap=True)
 
 
 def show_error(message: str) -> None:
     """An error in the user's words, in red on standard error."""
-    _standard_error().print(Text(message, style="red"), soft_wrap=True)
+    _aside(_standard_error(), Text(message, style="red"))
+
+
+def _aside(console: Console, line: Text) -> None:
+    """A line that is lost where it cannot be written: no work ends because its log lies on a full disk."""
+    with suppress(OSError):
+        console.print(line, soft_wrap=True)
 
 
 def show_json(value: object) -> None:
     """`value` as indented JSON on standard output, in ASCII so that any pipe takes it."""
-    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+    with showing():
+        sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, title: str | None = None) -> None:
@@ -83,9 +113,10 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, title:
         table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
     for row in body:
         table.add_row(*(Text(_cell(value)) for value in row))
-    console = _standard_output()
-    console.print(table)
-    console.print()
+    with showing():
+        console = _standard_output()
+        console.print(table)
+        console.print()
 
 
 def _cell(value: Cell) -> str:
@@ -272,4 +303,4 @@ class TerminalProgress:
         return stage.line(self._clock(), self._figures) if stage is not None else ""
 
     def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+        _aside(self._console, Text(line))

@@ -101,6 +101,19 @@ def test_version_is_printed() -> None:
     assert shell("--version").stdout == f"archive-restore {__version__}\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="its shell closes no streams")
+def test_streams_that_are_closed_lead_nowhere_also_in_other_processes() -> None:
+    child = "import sys; sys.exit(None in (sys.stdin, sys.stdout, sys.stderr))"
+    script = (
+        "import subprocess, sys\nfrom archive_restore.cli import main\n"
+        "sys.argv[1:] = ['--version']\n"
+        f"try: main()\nfinally: assert not subprocess.call([sys.executable, '-c', {child!r}])"
+    )
+    closing = 'exec "$0" "$@" <&- >&- 2>&-'
+    done = subprocess.run(["sh", "-c", closing, sys.executable, "-c", script], check=False)
+    assert done.returncode == 0
+
+
 def test_wrong_arguments_are_exit_code_2() -> None:
     assert shell("scan").returncode == ExitCode.USAGE
     assert shell("scna").returncode == ExitCode.USAGE

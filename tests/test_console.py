@@ -1,5 +1,6 @@
 import io
 import json
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -12,10 +13,12 @@ from archive_restore.console import (
     megapixels,
     per_time,
     say,
+    say_aside,
     show_error,
     show_json,
     show_table,
 )
+from archive_restore.errors import StorageError
 from archive_restore.progress import Progress
 
 
@@ -175,3 +178,30 @@ def test_a_table_in_a_pipe_has_a_line_a_row(capsys: pytest.CaptureFixture[str]) 
     lines = capsys.readouterr().out.splitlines()
     assert [line.count("b.jpg") for line in lines] == [0, 0, 1, 0]
     assert max(map(len, lines)) < 600
+
+
+FULL = Path("/dev/full")
+full_disk = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
+
+
+@full_disk
+def test_what_is_said_aside_is_lost_on_a_full_disk_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = FULL.open("w", buffering=1)
+    monkeypatch.setattr("sys.stderr", full)
+    say_aside("To do: 3 photographs")
+    show_error("a.jpg: truncated")
+    with TerminalProgress() as progress:
+        progress.start("Restoring", 3)
+        progress.note("Paused: there is no room")
+        progress.advance()
+    with pytest.raises(OSError, match="No space left"):  # what was said is still waiting for room
+        full.close()
+
+
+@full_disk
+def test_results_that_cannot_be_shown_are_an_error_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for show in (lambda: say("done"), lambda: show_json({"done": 1}), lambda: show_table(["done"], [[1]])):
+        with FULL.open("w") as full:
+            monkeypatch.setattr("sys.stdout", full)
+            with pytest.raises(StorageError, match="No space left on device"):
+                show()

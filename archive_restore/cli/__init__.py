@@ -6,6 +6,7 @@ their top, so that `--help` stays quick; numpy, OpenCV and torch are imported in
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -133,11 +134,22 @@ def guarded(command: Command) -> Command:
     return run
 
 
+def _open_missing_streams() -> None:
+    """A standard stream that was closed, as `>&-` does, leads nowhere, here and in the processes that are started:
+    else a photograph would get its number, and with it what libraries print there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115 (stays open)
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
+
+
 for _name in COMMANDS:
     app.command(_name, cls=_InWords)(guarded(getattr(import_module(f"{__name__}.{_name}"), _name)))
 
 
 def main() -> None:
     """The console script `archive-restore`."""
+    _open_missing_streams()
     share_cores()
     app()

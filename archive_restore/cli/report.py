@@ -146,11 +146,13 @@ def _write_csv(found: "Report", ledger: "Ledger", out: Path | None) -> None:
     import io
     import sys
 
+    from archive_restore.console import showing
     from archive_restore.errors import StorageError, printable
     from archive_restore.report import write_csv
 
     if out is None:
-        write_csv(found, ledger, sys.stdout)
+        with showing():
+            write_csv(found, ledger, sys.stdout)
         return
     text = io.StringIO(newline="")
     write_csv(found, ledger, text)

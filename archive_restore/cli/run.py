@@ -122,15 +122,16 @@ def run(
             _show_estimate(ahead, in_work=len(ledger.leased()) if lives else 0, aloud=estimate)
         if estimate:
             return
+        summary = None
         try:
             with EventLog(log, tell=progress.note if verbose else None) as events:
                 summary = restore(ledger=ledger, home=home, options=options, progress=progress, log=events)
+            held = sum(ledger.counts(known.id).states[State.HELD] for known in archives)
+            code = _show(summary, held, quiet=quiet)
         except ArchiveRestoreError as error:
             if on_finish is not None:
-                _finish(on_finish, None, error.exit_code)
+                _finish(on_finish, summary, error.exit_code)
             raise
-        held = sum(ledger.counts(known.id).states[State.HELD] for known in archives)
-    code = _show(summary, held, quiet=quiet)
     if on_finish is not None and not summary.interrupted:
         _finish(on_finish, summary, code)
     if code is not ExitCode.OK:
