@@ -77,6 +77,8 @@ class Handling:
             self._refuse_if_gone()
             raise
         if sha256(photograph.source) != job.sha256:
+            if job.photograph_id is not None:
+                self._ledger.read_again(job.photograph_id)  # its size and time may be those of the scan
             raise PhotographError(job.path, "it has changed since the scan; scan the archive again")
         mask_file = self._home.mask(str(job.sha256))
         header = photograph.header

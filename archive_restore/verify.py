@@ -67,12 +67,13 @@ def verify(
     """Reads every original and every restored photograph again.
 
     Originals must be there and hash as the ledger says; restored photographs as ledger and record say, and must
-    differ from their originals only where the mask allows. Nothing is changed, in the ledger neither.
+    differ from their originals only where the mask allows. No file is changed; the ledger is only told which originals
+    the next scan has to read though their times say nothing.
     """
     began = time.monotonic()
     summary = VerifySummary()
     for archive in archives:
-        _Verification(archive, home, max_pixels, summary).go_through(ledger, progress)
+        _Verification(archive, ledger, home, max_pixels, summary).go_through(progress)
     summary.seconds = time.monotonic() - began
     return summary
 
@@ -82,17 +83,18 @@ class _Verification:
     """Of one archive."""
 
     archive: Archive
+    ledger: Ledger
     home: Home
     max_pixels: int
     summary: VerifySummary
 
-    def go_through(self, ledger: Ledger, progress: Progress) -> None:
-        known = ledger.known_files(self.archive.id)
-        restored = {job.file_id: job for job in ledger.restored(self.archive.id)}
+    def go_through(self, progress: Progress) -> None:
+        known = self.ledger.known_files(self.archive.id)
+        restored = {job.file_id: job for job in self.ledger.restored(self.archive.id)}
         photographs = {path: file for path, file in known.items() if file.sha256}
         read, faults = self.summary.originals, len(self.summary.faults)
         self.summary.unreadable += len(known) - len(photographs)
-        self.summary.unreachable += ledger.counts(self.archive.id).unreachable
+        self.summary.unreachable += self.ledger.counts(self.archive.id).unreachable
         is_there = holds_something(self.archive.root)
         none_there = (
             f"not one of its {len(photographs):,} photographs is there. If they lie on a disk, mount it; if they were "
@@ -143,9 +145,23 @@ class _Verification:
                 self.summary.gone += 1  # what lies there is a new photograph, which no scan has seen
             else:
                 self.summary.originals += 1
-                self._fault(path, "the original has changed since the scan; scan again")
+                self._changed(path, file)
         if job is not None:
             self._result(job)
+
+    def _changed(self, path: Path, file: KnownFile) -> None:
+        """An original of another content than the scan found."""
+        reason = "the original has changed since the scan; scan again"
+        with suppress(OSError):
+            status = path.stat()
+            if status.st_size == file.size and file.modified_ns in (status.st_mtime_ns, None):
+                reason = (
+                    "the original has changed since the scan, but not its size and time: if nobody edited it, its disk "
+                    "may be failing; put a backup in its place. Else scan again"
+                )
+                if file.photograph_id is not None:
+                    self.ledger.read_again(file.photograph_id)
+        self._fault(path, reason)
 
     def _waiting(self, job: Job) -> None:
         """What was restored by a mask that has changed since."""

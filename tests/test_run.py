@@ -138,6 +138,18 @@ def test_each_photograph_that_cannot_be_restored_is_set_aside_with_its_reason(
     assert tried.run().restored == 1
 
 
+def test_a_photograph_that_changed_is_read_by_the_next_scan_whatever_its_time_says(
+    prepared: Callable[[int], Tried],
+) -> None:
+    tried = prepared(2)
+    (tried.archive / "000.png").write_bytes(imagecodecs.png_encode(photograph(900)))
+    (aside,) = tried.run().set_aside
+    assert "it has changed since the scan" in aside.reason
+    with open_ledger(tried.home.ledger) as ledger:
+        known = {relative: file.modified_ns is None for relative, file in ledger.known_files(1).items()}
+    assert known == {b"000.png": True, b"sub/001.png": False}
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_what_has_the_name_of_a_record_costs_its_photograph_alone(prepared: Callable[[int], Tried]) -> None:
     tried = prepared(4)

@@ -385,3 +385,26 @@ def test_another_photograph_in_the_place_of_one_that_was_restored_is_a_fault(
         (fault.path, fault.reason) for fault in summary.faults
     ]
     assert summary.gone == 0
+
+
+def changed_in_silence(path: Path) -> None:
+    """Another content of the same size and time."""
+    status, data = path.stat(), bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_an_original_that_changed_without_its_size_and_time_is_read_by_the_next_scan(
+    archive: RestoredArchive,
+) -> None:
+    original = archive.root / "undamaged.png"
+    backup = original.read_bytes()
+    changed_in_silence(original)
+    for _ in range(2):
+        assert "not its size and time: if nobody edited it" in faults(archive)["undamaged.png"]
+    original.write_bytes(backup)
+    with archive.ledger() as ledger:
+        (known,) = [one for path, one in ledger.known_files(1).items() if path == b"undamaged.png"]
+    assert known.modified_ns is None
+    assert faults(archive) == {}

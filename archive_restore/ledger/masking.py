@@ -170,7 +170,8 @@ class MaskVerbs(ScanVerbs):
             return int(jobs["count"])
 
     def read_again(self, photograph_id: int) -> None:
-        """Its score map is gone: the next scan reads the photograph whatever its time says."""
+        """The next scan reads the photograph whatever its time says: its score map is gone, or it has changed without
+        changing its size and time."""
         self._connection.execute(
             "UPDATE files SET modified_ns = NULL WHERE photograph_id = ?", (photograph_id,)
         )
