@@ -15,6 +15,7 @@ from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, State, Wor
 from archive_restore.masking import Masked, Masking, Unscored, masked
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
+from archive_restore.recovery import recover
 
 WAITING: Final = (State.QUEUED, State.HELD)
 
@@ -68,7 +69,7 @@ def rescore(
     rescored or scanned anew: new photographs there are masked as the archive's others are.
 
     What was restored keeps the mask by which it was, unless it is to be restored `again`. A photograph that also
-    lies in another archive has one mask in both. With `dry_run` everything stays as it is.
+    lies in another archive has one mask in both. With `dry_run` every mask and choice stays as it is.
 
     Raises
     ------
@@ -87,6 +88,7 @@ def rescore(
         archive.root, before, policy, pixels, before=Standing(), after=Standing(), under=under
     )
     with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
+        recover(ledger)  # what a killed run held is either done or waits, and counts as that
         if not dry_run and under is None:
             ledger.choose(archive.id, policy=policy.text, max_coverage=options.max_coverage)
         decided = under is not None and options.level is None

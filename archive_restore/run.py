@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from archive_restore.alone import restore_suspects, wait_for_orphan
 from archive_restore.assignment import RunOptions, RunSummary
 from archive_restore.clock import Clock, SystemClock
 from archive_restore.decoding import Decode, decoding_apart
-from archive_restore.durable import remove_stray_temporaries
 from archive_restore.errors import printable
 from archive_restore.handling import ArchiveGoneError
 from archive_restore.home import Home
@@ -21,9 +19,9 @@ from archive_restore.networks.devices import choose_device
 from archive_restore.networks.weights import find_model, load_model
 from archive_restore.night import Night
 from archive_restore.outputs import Outputs, output_path
-from archive_restore.photos.archive import check_archive, output_folder
-from archive_restore.photos.codecs import file_sha256
+from archive_restore.photos.archive import check_archive
 from archive_restore.progress import Progress
+from archive_restore.recovery import recover
 from archive_restore.restoring.restorer import Restorer, thoroughness
 from archive_restore.scanned import scanned_archives
 from archive_restore.worker import Worker
@@ -157,35 +155,3 @@ def _take_back(archive: Archive, ledger: Ledger, log: Log) -> int:
     for output in taken:
         log.event("taken back", {"path": printable(output)})
     return len(taken)
-
-
-def recover(ledger: Ledger) -> int:
-    """Takes over from a run that was killed; the caller holds the worker lock.
-
-    What it had written but not yet recorded is recorded as done, the rest is queued again, and half-written
-    files are removed.
-
-    Returns
-    -------
-    Number of photographs recorded as done.
-    """
-    leases = ledger.leased()
-    for root in {job.archive for job in leases}:
-        remove_stray_temporaries(output_folder(root))
-    recovered = 0
-    for job in leases:
-        output = job.intended_output or output_path(job)
-        digest = job.intended_sha256
-        if digest is not None and _holds(output, digest):
-            recovered += ledger.finish(job, output=output, output_sha256=digest, model=None)
-        else:
-            ledger.release(job, crashed=True)
-    return recovered
-
-
-def _holds(path: Path, digest: str) -> bool:
-    """Whether `path` is a file with this sha256."""
-    try:
-        return file_sha256(path) == digest
-    except OSError:
-        return False

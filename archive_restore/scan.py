@@ -17,6 +17,7 @@ from archive_restore.moved_archive import moved_to, take_over
 from archive_restore.photos.archive import check_archive, check_output, output_folder, same
 from archive_restore.progress import Progress
 from archive_restore.recording import Recorder, examine_all
+from archive_restore.recovery import recover
 from archive_restore.standing import standing
 from archive_restore.survey import Comparison, survey_files
 
@@ -94,6 +95,8 @@ def scan(
         compared = Comparison(archive_id, archive, [*outputs, home.root], ledger, home, options.anew)
         # A run must not meet a mask that is already new while the ledger still has the old one's regions.
         with WorkerLock(home.worker_lock) if options.anew else nullcontext():
+            if options.anew:
+                recover(ledger)  # what a killed run held is not restored yet
             survey = survey_files(compared, ledger, progress)
             recorder = Recorder(archive_id, ledger, home, policy, progress, survey.policies, log)
             examine_all(compared, survey.to_examine, recorder, options, progress)

@@ -307,3 +307,12 @@ def test_a_rescore_is_refused_while_a_scan_or_a_run_is_at_work(archive: ScoredAr
     with WorkerLock(archive.home.root / lock), pytest.raises(LockedError):
         rescored(archive, HIGH)
     assert set(archive.states()) == {"sure", "stained"}
+
+
+def test_what_a_killed_run_held_is_not_taken_for_restored(archive: ScoredArchive) -> None:
+    with archive.ledger() as ledger:
+        assert len(ledger.claim("a run that was killed", 99)) == 2
+    for dry_run in (True, False):
+        told = rescored(archive, HIGH, dry_run=dry_run)
+        assert (told.restored, told.changed, told.joining, told.held) == (0, 2, 1, 1)
+    assert archive.states() == {"sure": State.QUEUED, "faint": State.QUEUED, "stained": State.HELD}

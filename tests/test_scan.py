@@ -222,6 +222,14 @@ def test_a_scan_anew_keeps_the_mask_by_which_a_photograph_was_restored(archive: 
     assert home_of(archive).mask(job.sha256).read_bytes() == before
 
 
+def test_a_scan_anew_searches_what_a_killed_run_held(archive: Path) -> None:
+    scanned(archive)
+    with open_ledger(home_of(archive).ledger) as ledger:
+        assert len(ledger.claim("a run that was killed", 9)) == 1
+    summary, [job] = scanned(archive, options=ScanOptions(detector=Detector.HEURISTIC, jobs=1, anew=True))
+    assert (summary.examined, summary.unchanged, job.state) == (2, 0, State.QUEUED)
+
+
 def test_a_scan_anew_empties_the_mask_of_what_is_no_damage_any_more(archive: Path) -> None:
     _, [job] = scanned(archive)
     assert job.sha256 is not None
