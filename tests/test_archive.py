@@ -29,9 +29,9 @@ def found(root: Path) -> list[bytes]:
 
 
 def test_pictures_come_depth_first_in_the_order_of_their_names(tmp_path: Path) -> None:
-    make(tmp_path, "b.jpg", "a/2.tif", "a/10.PNG", "a/deep/x.webp", "c/1.JPEG", "B.jfif", "z.jpe")
+    make(tmp_path, "b.jpg", "a/2.tif", "a/10.PNG", "a/deep/x.webp", "c/1.JPEG", "B.jfif", "z.jpe", "z.MPO")
     assert found(tmp_path) == [
-        b"B.jfif", b"a/10.PNG", b"a/2.tif", b"a/deep/x.webp", b"b.jpg", b"c/1.JPEG", b"z.jpe",
+        b"B.jfif", b"a/10.PNG", b"a/2.tif", b"a/deep/x.webp", b"b.jpg", b"c/1.JPEG", b"z.MPO", b"z.jpe",
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from archive_restore.home import no_photographs
 from archive_restore.photos.companions import infrared_beside
 
 PICTURE_EXTENSIONS = frozenset(
-    b"jpg jpeg jpe jfif png tif tiff webp heic heif hif avif".split()  # restored
+    b"jpg jpeg jpe jfif mpo png tif tiff webp heic heif hif avif".split()  # restored
     # Refused by name later, so that the user learns of them.
     + b"gif bmp dib jp2 j2k jpf jpx jxl psd psb".split()
     + b"dng cr2 cr3 crw nef nrw arw srf sr2 raf orf rw2 pef raw rwl 3fr erf kdc dcr mrw x3f".split()
