@@ -46,6 +46,7 @@ class ScanSummary:
     reduced: int = 0  # photographs of this scan that a thorough one would have looked at more closely
     newly_thorough: bool = False  # the scans before it were not
     unsure: tuple[Path, ...] = ()  # photographs of the whole archive with faint specks all over
+    results: tuple[Path, ...] = ()  # files of the whole archive that a run made: they are no originals
     moved_from: Path | None = None  # where the archive lay before it was renamed or moved
 
     @property
@@ -124,6 +125,7 @@ def scan(
         reduced=recorder.reduced,
         newly_thorough=bool(options.thorough and not known.thorough),
         unsure=tuple(ledger.unsure(archive_id)),
+        results=tuple(ledger.results_among(archive_id)),
         moved_from=moved.root if moved is not None else None,
     )
 

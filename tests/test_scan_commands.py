@@ -1,5 +1,6 @@
 """`scan`, `detect`, `status` and `retry` as a user types them."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 from archive_restore.cli import app
 from archive_restore.detection import ScoreMap
 from archive_restore.errors import ExitCode
-from archive_restore.home import HOME_VARIABLE, Home
+from archive_restore.home import HOME_VARIABLE, Home, default_home
 from archive_restore.ledger import WorkerLock, open_ledger
 from tests.drawn import scene
 from tests.hard_negatives import decorated
@@ -391,3 +392,20 @@ def test_masks_in_a_home_of_before_are_no_photographs_either_and_it_is_named(
     done = typed("inpaint", archive, "--masks", out, "--out", restored, "--device", "cpu")
     assert all(told in command.stderr for command in (detected, done))
     assert [path.name for path in restored.rglob("*.png")] == ["damaged.png"]
+
+
+def test_restored_photographs_in_the_places_of_their_originals_are_named(archive: Path) -> None:
+    typed("scan", archive)
+    original = archive / "damaged.png"
+    before, made = original.read_bytes(), drawn(3, scratched=False)
+    with open_ledger(default_home().ledger) as ledger:
+        (job,) = ledger.claim("a run", 9)
+        digest = hashlib.sha256(made).hexdigest()
+        assert ledger.finish(job, output=archive / "out.png", output_sha256=digest, model="m")
+    assert "no original" not in typed("scan", archive).output
+    original.write_bytes(made)
+    assert f"1 photograph here is no original but what archive-restore made of one, first {original}." in (
+        typed("scan", archive).output
+    )
+    original.write_bytes(before)
+    assert "no original" not in typed("scan", archive).output

@@ -55,8 +55,8 @@ def _standing(piles: dict[str, int]) -> str:
 
 
 def _show(verdicts: "Verdicts", waiting: int) -> None:
-    from archive_restore.words import counted
     from archive_restore.console import say, show_next_step
+    from archive_restore.words import counted
 
     parts = [f"{verdicts.accepted:,} accepted"] if verdicts.accepted else []
     if verdicts.reverted:

@@ -123,6 +123,12 @@ def scan(
             f"{counted(summary.counts.missing, 'photograph')} of earlier scans "
             f"{either(summary.counts.missing, 'is', 'are')} missing: remembered, and taken up again where found."
         )
+    if summary.results:
+        say(
+            f"{counted(len(summary.results), 'photograph')} here {either(len(summary.results), 'is', 'are')} no "
+            f"{either(len(summary.results), 'original', 'originals')} but what archive-restore made of one, first "
+            f"{printable(summary.results[0])}. Put the originals back, or move these elsewhere; then scan again."
+        )
     _show_infrared(summary)
     _show_closer_look(summary, anew=anew)
     show_unsure(summary.unsure, summary.archive, previewed=preview is not None)

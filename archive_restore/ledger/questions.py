@@ -208,6 +208,22 @@ class Questions(Verbs):
         )
         return [Path(os.fsdecode(row["root"])) / os.fsdecode(row["relative"]) for row in rows]
 
+    def results_among(self, archive: int) -> list[Path]:
+        """The files of an archive that are what a run made of other photographs, not originals."""
+        rows = self._connection.rows(
+            """
+            SELECT DISTINCT archives.root, files.relative
+            FROM files CROSS JOIN photographs ON photographs.id = files.photograph_id
+            CROSS JOIN outputs ON outputs.sha256 = photographs.sha256  -- by their index, in this order
+            CROSS JOIN archives ON archives.id = files.archive_id
+            JOIN jobs ON jobs.id = outputs.job_id JOIN files AS origin ON origin.id = jobs.file_id
+            WHERE files.archive_id = ? AND files.missing_since IS NULL AND origin.photograph_id <> photographs.id
+            ORDER BY files.relative
+            """,
+            (archive,),
+        )
+        return [Path(os.fsdecode(row["root"])) / os.fsdecode(row["relative"]) for row in rows]
+
     def unreachable(self, archive: int, limit: int | None = None) -> list[Unreachable]:
         """What the last scan of an archive could not open, in the order of its walk, at most `limit` of them."""
         rows = self._connection.rows(

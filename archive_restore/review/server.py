@@ -128,7 +128,7 @@ class Site:
         return _answer(await run_in_threadpool(self._left, number))
 
     def _left(self, number: int) -> dict[str, object]:
-        """The photograph after a verdict; it is in no pile if its mask was emptied: nothing in it is damage any more."""
+        """The photograph after a verdict; in no pile if its mask was emptied: nothing in it is damage any more."""
         try:
             return self._desk.photograph(number)
         except InputError:
