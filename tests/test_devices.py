@@ -19,23 +19,10 @@ CPU = torch.device("cpu")
 
 
 def on_a_cpu_with(
-    features: dict[str, bool],
-    monkeypatch: pytest.MonkeyPatch,
-    capability: str = "AVX512",
-    *,
-    gains: bool = True,
+    features: dict[str, object], monkeypatch: pytest.MonkeyPatch, capability: str = "AVX512"
 ) -> None:
-    seconds = {torch.bfloat16: 1.0 if gains else 3.0, torch.float32: 2.0}
-    monkeypatch.setattr(devices, "_seconds_of_convolution", seconds.__getitem__)
-    devices._gains_by_bfloat16.cache_clear()
     monkeypatch.setattr(devices.torch.cpu, "get_capabilities", lambda: features, raising=False)
     monkeypatch.setattr(devices.torch.backends.cpu, "get_cpu_capability", lambda: capability)
-
-
-@pytest.fixture(autouse=True)
-def _asked_anew() -> Iterator[None]:
-    yield
-    devices._gains_by_bfloat16.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -81,13 +68,20 @@ def test_a_cpu_held_to_avx2_does_not_compute_in_bfloat16(monkeypatch: pytest.Mon
     assert devices.half_precision(CPU) is torch.bfloat16
 
 
-def test_a_cpu_that_is_slower_in_bfloat16_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    on_a_cpu_with({"avx512_bf16": True}, monkeypatch, gains=False)
-    assert devices.half_precision(CPU) is None
-
-
-def test_both_precisions_are_timed() -> None:
-    assert all(devices._seconds_of_convolution(each) > 0 for each in (torch.bfloat16, torch.float32))
+@pytest.mark.parametrize(
+    ("features", "precision"),
+    [
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, None),
+        ({"avx512_bf16": True, "amx_bf16": True, "cpu_name": "Intel Xeon"}, torch.bfloat16),
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC"}, torch.bfloat16),
+        ({}, None),
+    ],
+)
+def test_a_cpu_that_is_slower_in_bfloat16_computes_in_float32(
+    features: dict[str, object], precision: torch.dtype | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_cpu_with(features, monkeypatch)
+    assert devices.half_precision(CPU) is precision
 
 
 @pytest.mark.parametrize(

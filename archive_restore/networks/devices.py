@@ -1,7 +1,6 @@
 """Which device computes, in which precision, and what its failures mean."""
 
 import shutil
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -170,10 +169,6 @@ def free_unused(device: torch.device) -> None:
             torch.mps.empty_cache()
 
 
-NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
-"""Features of a CPU that make bfloat16 faster than float32; without them it is emulated, and several times slower."""
-
-
 def cpu_has_only_avx2() -> bool:
     """Whether torch computes with eight float32 numbers at a time: on most computers at home, and on any x86 with
     `ATEN_CPU_CAPABILITY=avx2` in its environment (for oneDNN: `ONEDNN_MAX_CPU_ISA=AVX2`)."""
@@ -181,33 +176,18 @@ def cpu_has_only_avx2() -> bool:
 
 
 def cpu_computes_in_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16, and gains by them; False from a torch that cannot say."""
+    """Whether this CPU has instructions for bfloat16, and gains by them; False from a torch that cannot say.
+
+    By what it is and not by timing it: a busy machine would mix the precisions of its processes, and scores and
+    repairs would differ by a hair from one run to the next.
+    """
     if cpu_has_only_avx2():
         return False
     features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(features.get(name) for name in NATIVE_BFLOAT16) and _gains_by_bfloat16()
-
-
-@cache
-def _gains_by_bfloat16() -> bool:
-    """Whether a convolution like those of the networks takes less time in bfloat16 than in float32. Some with
-    AVX512_BF16, but without AMX, take longer."""
-    return _seconds_of_convolution(torch.bfloat16) < _seconds_of_convolution(torch.float32)
-
-
-@torch.inference_mode()
-def _seconds_of_convolution(precision: torch.dtype) -> float:
-    """s of the quickest of a few."""
-    planes, weights = (
-        torch.ones(shape, dtype=precision).contiguous(memory_format=torch.channels_last)
-        for shape in ((8, 48, 40, 40), (48, 48, 3, 3))
-    )
-    taken = []
-    for _ in range(6):  # the first one is prepared for
-        started = time.perf_counter()
-        functional.conv2d(planes, weights, padding=1)
-        taken.append(time.perf_counter() - started)
-    return min(taken)
+    if features.get("amx_bf16") or features.get("bf16"):  # Intel's matrix unit; ARM
+        return True
+    # AMD's is faster than float32; Intel's without the matrix unit, as clouds lend it, is slower.
+    return bool(features.get("avx512_bf16")) and "Intel" not in str(features.get("cpu_name", ""))
 
 
 def gpu_computes_in_bfloat16(device: torch.device) -> bool:
