@@ -1,7 +1,9 @@
-"""The mask of one photograph taken over from whoever painted it, and given back to the detectors.
+"""The mask of one photograph taken over from whoever painted it, given back to the detectors, or made more boldly.
 
 The caller holds the locks of runs and of scans.
 """
+
+from dataclasses import replace
 
 from archive_restore.detection import PAINTED, Policy
 from archive_restore.errors import StorageError, printable
@@ -70,3 +72,33 @@ def give_back(photograph: MaskedPhotograph, policy: Policy, ledger: Ledger, home
             f"Cannot remove {printable(edited)}: {error.strerror}. Correct that, then try again."
         ) from error
     return requeued
+
+
+def mask_boldly(photograph: MaskedPhotograph, policy: Policy, ledger: Ledger, home: Home) -> bool:
+    """Somebody looked at a photograph with faint specks all over: a policy that takes them for damage masks it.
+
+    Returns
+    -------
+    Whether there is a score map to make the mask from.
+
+    Raises
+    ------
+    StorageError
+        The mask cannot be written.
+    """
+    task = Masking(photograph, policy, home, write=False)
+    result = masked(task)
+    if not isinstance(result, Masked):
+        ledger.read_again(photograph.id)
+        return False
+    ledger.remask(
+        photograph.id,
+        policy=policy.text,
+        covered=result.covered,
+        regions=result.regions,
+        again=result.changed,
+    )
+    masked(
+        replace(task, write=True)
+    )  # only now: killed in between, what was restored is queued with its own mask
+    return True

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from archive_restore.detection import Kind
 from archive_restore.displaying import upright
 from archive_restore.errors import InputError, LockedError, PhotographError
+from archive_restore.home import Home
 from archive_restore.ledger import Pile, RegionRow, State, WorkerLock
 from archive_restore.photos.codecs import decode
 from archive_restore.photos.mask_files import read_mask
@@ -25,6 +28,8 @@ from archive_restore.review.pictures import (
 )
 from tests.formats import HEIGHT, WIDTH
 from tests.restored_archive import RestoredArchive, restored_archive
+from tests.scored_archive import SHAPE, ScoredArchive
+from tests.scored_archive import line as line_of
 
 
 @pytest.fixture
@@ -40,7 +45,7 @@ def desk(archive: RestoredArchive) -> Iterator[Desk]:
 
 def seen(desk: Desk, archive: RestoredArchive, relative: bytes = b"a.jpg") -> tuple[int, str]:
     """Number and version of what a reviewer has before him."""
-    number = archive.job(relative).id
+    number = archive.job(relative).file_id
     return number, str(desk.photograph(number)["version"])
 
 
@@ -57,7 +62,9 @@ def line(width: float = 3, *, erases: bool = False) -> Stroke:
 
 def test_what_was_restored_is_to_be_looked_at(desk: Desk) -> None:
     assert names(desk, Pile.NEW) == ["a.jpg", "sub/a.png", "a.tif"]
-    assert desk.piles() == {"new": 3, "held": 0, "waiting": 0, "accepted": 0, "rejected": 0}
+    assert desk.piles() == {"new": 3, "undamaged": 1} | dict.fromkeys(
+        ("unsure", "held", "waiting", "accepted", "rejected"), 0
+    )
 
 
 def test_long_piles_come_in_pages(
@@ -66,7 +73,7 @@ def test_long_piles_come_in_pages(
     monkeypatch.setattr("archive_restore.review.desk.PAGE", 2)
     first = desk.photographs(Pile.NEW, 0)
     assert first["more"] is True
-    rest = desk.photographs(Pile.NEW, archive.job(b"sub/a.png").id)
+    rest = desk.photographs(Pile.NEW, archive.job(b"sub/a.png").file_id)
     assert (names(desk, Pile.NEW), rest["more"]) == (["a.jpg", "sub/a.png"], False)
 
 
@@ -76,7 +83,7 @@ def test_only_the_archive_that_was_named_is_shown(archive: RestoredArchive, tmp_
         assert other
         assert Desk(ledger, archive.home, tmp_path / "other").piles()["new"] == 0
         with pytest.raises(InputError, match="no such photograph"):
-            Desk(ledger, archive.home, tmp_path / "other").photograph(archive.job(b"a.jpg").id)
+            Desk(ledger, archive.home, tmp_path / "other").photograph(archive.job(b"a.jpg").file_id)
         with pytest.raises(InputError, match="has not been scanned"):
             Desk(ledger, archive.home, tmp_path / "unknown")
 
@@ -86,7 +93,7 @@ def test_before_after_and_mask_are_those_of_the_files_turned_upright(
 ) -> None:
     job = archive.job(b"a.jpg")
     assert job.output is not None
-    pictures = desk.pictures(job.id)
+    pictures = desk.pictures(job.file_id)
     assert pictures.turn == 6
     stored = viewable(decode(job.path))
     assert np.array_equal(pictures.before, upright(stored, 6))
@@ -95,7 +102,7 @@ def test_before_after_and_mask_are_those_of_the_files_turned_upright(
     mask = read_mask(archive.home.mask(job.sha256 or ""), stored.shape)
     assert np.array_equal(pictures.mask, upright(mask, 6))
     assert (pictures.before != pictures.after).any()
-    facts = desk.photograph(job.id)
+    facts = desk.photograph(job.file_id)
     assert (facts["width"], facts["height"]) == pictures.size == (HEIGHT, WIDTH)
     assert facts["regions"] == [[0, 40, 61, 2, "scratches"]]
 
@@ -104,9 +111,9 @@ def test_what_cannot_be_shown_is_told_with_its_reason(desk: Desk, archive: Resto
     job = archive.job(b"a.jpg")
     assert job.output is not None
     job.output.unlink()
-    assert "a.jpg" in str(desk.photograph(job.id)["trouble"])
+    assert "a.jpg" in str(desk.photograph(job.file_id)["trouble"])
     with pytest.raises(PhotographError):
-        desk.pictures(job.id)
+        desk.pictures(job.file_id)
 
 
 def test_what_is_accepted_stays_so_until_it_is_restored_anew(desk: Desk, archive: RestoredArchive) -> None:
@@ -252,6 +259,67 @@ def test_strokes_that_change_nothing_queue_nothing(desk: Desk, archive: Restored
     desk.paint(number, version, [clean])
     assert archive.job(b"a.jpg").state is State.DONE
     assert desk.verdicts.masks == 0
+
+
+def test_damage_that_no_detector_saw_is_painted_and_erased_again(
+    desk: Desk, archive: RestoredArchive
+) -> None:
+    [clean] = desk.photographs(Pile.UNDAMAGED, 0)["photographs"]  # type: ignore[misc]
+    number = clean["id"]
+    assert desk.photograph(number)["masked"] == 0
+    desk.paint(number, str(clean["version"]), [line()])
+    assert names(desk, Pile.UNDAMAGED) == []
+    assert names(desk, Pile.WAITING) == ["undamaged.png"]
+    whole = Stroke(((0.0, 20.0), (90.0, 20.0), (90.0, 60.0), (0.0, 60.0)), 60, erases=True)
+    desk.paint(number, str(desk.photograph(number)["version"]), [whole])
+    assert names(desk, Pile.UNDAMAGED) == ["undamaged.png"]
+    desk.paint(number, str(desk.photograph(number)["version"]), [line()])
+    assert archive.run().restored == 1
+    assert "undamaged.png" in names(desk, Pile.NEW)
+
+
+# ---- specks
+
+
+@pytest.fixture
+def specks(tmp_path: Path) -> Iterator[Desk]:
+    """A photograph with a scratch and with faint specks that a high sensitivity alone takes for damage."""
+    made = ScoredArchive(tmp_path / "specked", Home(tmp_path / "home of specks"))
+    made.root.mkdir()
+    Image.fromarray(np.full((*SHAPE, 3), 90, np.uint8)).save(made.root / "a.png")
+    made.add("a.png", {Kind.SCRATCH: line_of(5, 255), Kind.DUST: line_of(20, 120)})
+    with made.ledger() as ledger:
+        [photograph] = ledger.masked(1)
+        ledger.remask(
+            photograph.id,
+            policy=photograph.policy,
+            covered=photograph.covered,
+            regions=[RegionRow("scratches", 10, 5, 40, 1, 40, 1.0)],
+            unsure=True,
+            again=False,
+        )
+        yield Desk(ledger, made.home)
+
+
+def test_faint_specks_all_over_are_shown_as_they_would_be_masked(specks: Desk) -> None:
+    assert names(specks, Pile.UNSURE) == ["a.png"]
+    assert specks.piles()["waiting"] == 0
+    assert specks.pictures(1).mask[[5, 20], 30].all()
+
+
+def test_specks_that_are_damage_are_masked(specks: Desk) -> None:
+    specks.believe(1, str(specks.photograph(1)["version"]))
+    assert names(specks, Pile.WAITING) == ["a.png"]
+    assert specks.pictures(1).mask[[5, 20], 30].all()
+    [job] = specks.ledger.jobs()
+    assert read_mask(specks.home.mask(job.sha256 or ""), SHAPE)[20, 30]
+
+
+def test_specks_that_are_snow_stay(specks: Desk) -> None:
+    specks.settle(1, str(specks.photograph(1)["version"]))
+    assert names(specks, Pile.WAITING) == ["a.png"]
+    assert specks.pictures(1).mask[5, 30]
+    assert not specks.pictures(1).mask[20].any()
 
 
 # ---- pictures

@@ -49,7 +49,14 @@ def review(archive: OptionalArchive = None, port: Port = None, browser: Browser 
 
 def _standing(piles: dict[str, int]) -> str:
     parts = [f"{piles['new']:,} restored to look at"]
-    words = {"held": "held", "waiting": "waiting for a run", "accepted": "accepted", "rejected": "rejected"}
+    words = {
+        "unsure": "with faint specks",
+        "held": "held",
+        "waiting": "waiting for a run",
+        "accepted": "accepted",
+        "rejected": "rejected",
+        "undamaged": "undamaged",
+    }
     parts += [f"{piles[pile]:,} {said}" for pile, said in words.items() if piles[pile]]
     return ", ".join(parts) + "."
 
@@ -67,6 +74,8 @@ def _show(verdicts: "Verdicts", waiting: int) -> None:
         parts.append(f"{verdicts.queued:,} queued")
     if verdicts.masks:
         parts.append(counted(verdicts.masks, "mask") + " corrected")
+    if verdicts.settled:
+        parts.append(f"{verdicts.settled:,} with specks left as they are")
     say(f"{', '.join(parts)}." if parts else "Nothing was changed.")
     if waiting and (verdicts.queued or verdicts.masks):
         show_next_step("archive-restore run")

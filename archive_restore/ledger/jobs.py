@@ -27,13 +27,15 @@ class State(StrEnum):
 
 
 class Pile(StrEnum):
-    """What a person who looks at photographs has to do with them."""
+    """What a person who looks at photographs has to do with them. What was set aside is in none."""
 
     NEW = "new"  # restored, and not looked at
+    UNSURE = "unsure"  # faint specks all over, and nobody said what they are
     HELD = "held"  # not to be restored before somebody looked
     WAITING = "waiting"  # for a run
     ACCEPTED = "accepted"  # restored, looked at and kept
     REJECTED = "rejected"
+    UNDAMAGED = "undamaged"  # nothing was found
 
 
 class Stage(StrEnum):
@@ -165,6 +167,26 @@ class Job:
     finished_at: str | None  # UTC, ISO 8601
     accepted_at: str | None = None  # UTC, ISO 8601; when somebody looked at what was restored and kept it
     missing: bool = False  # the last scan did not find the original
+
+    @property
+    def path(self) -> Path:
+        """The original."""
+        return self.archive / os.fsdecode(self.relative)
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A photograph as a person looks at it."""
+
+    file_id: int
+    photograph_id: int
+    archive_id: int
+    archive: Path
+    relative: bytes
+    size: int  # bytes
+    sha256: str
+    pile: Pile | None
+    job: Job | None  # None: nothing is to be done
 
     @property
     def path(self) -> Path:

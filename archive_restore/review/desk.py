@@ -3,16 +3,16 @@
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from archive_restore.by_hand import give_back, take_over
-from archive_restore.detection import Policy
+from archive_restore.by_hand import give_back, mask_boldly, take_over
+from archive_restore.detection import Policy, Sensitivity
 from archive_restore.errors import InputError, PhotographError, printable
 from archive_restore.home import Home
-from archive_restore.ledger import Archive, Job, Ledger, MaskedPhotograph, Pile, State, WorkerLock
+from archive_restore.ledger import Job, Ledger, MaskedPhotograph, Pile, Reviewed, State, WorkerLock
 from archive_restore.outputs import take_back
 from archive_restore.painting import Painted, Useless, painting_of
 from archive_restore.review.pictures import Pictures, Stroke, painted_over, pictures_of, shown_box
@@ -27,6 +27,8 @@ KEPT_BYTES: Final = 600 << 20
 LARGEST: Final = 2**63 - 1
 """Number that SQLite holds."""
 
+UNSCORED: Final = "What its scan found is gone. Scan its archive again, then look at it again."
+
 NO_LONGER: Final = "It is not any more what you saw. Look at it again."
 
 
@@ -38,11 +40,12 @@ class Verdicts:
     reverted: int = 0  # restored ones, now removed
     left_alone: int = 0  # that were not restored yet
     queued: int = 0  # held ones that were released, and rejected ones that are wanted after all
-    masks: int = 0  # painted, or given back to the detectors
+    masks: int = 0  # painted, given back to the detectors, or made more boldly
+    settled: int = 0  # with faint specks that are no damage
 
     @property
     def any(self) -> bool:
-        return any((self.accepted, self.reverted, self.left_alone, self.queued, self.masks))
+        return any((self.accepted, self.reverted, self.left_alone, self.queued, self.masks, self.settled))
 
 
 @dataclass
@@ -73,25 +76,27 @@ class Desk:
 
     def photographs(self, pile: Pile, after: int) -> dict[str, object]:
         """The next ones of a pile, those whose ids follow `after`, and whether there are more."""
-        jobs = self.ledger.pile(pile, archive=self._only, after=min(after, LARGEST), limit=PAGE + 1)
-        return {"photographs": [self._facts(job) for job in jobs[:PAGE]], "more": len(jobs) > PAGE}
+        found = self.ledger.pile(pile, archive=self._only, after=min(after, LARGEST), limit=PAGE + 1)
+        return {"photographs": [self._facts(one) for one in found[:PAGE]], "more": len(found) > PAGE}
 
     def photograph(self, number: int) -> dict[str, object]:
         """All that is told of one, with its size and the boxes of its damage as it is shown; `trouble` if it cannot
         be shown."""
-        job = self._job(number)
-        facts = self._facts(job)
+        one = self._one(number)
+        facts = self._facts(one)
         try:
             pictures = self.pictures(number)
         except PhotographError as error:
             return facts | {"trouble": str(error)}
         width, height = pictures.size
-        regions = self.ledger.regions(job.photograph_id) if job.photograph_id is not None else []
-        boxes = [(shown_box(one, pictures.size, pictures.turn), one.kind) for one in regions]
+        boxes = [
+            (shown_box(region, pictures.size, pictures.turn), region.kind)
+            for region in self.ledger.regions(one.photograph_id)
+        ]
         return facts | {
             "width": width,
             "height": height,
-            "repainted": round(100 * float(pictures.mask.mean()), 2),
+            "masked": round(100 * float(pictures.mask.mean()), 2),
             "regions": [[box.left, box.top, box.width, box.height, kind] for box, kind in boxes],
         }
 
@@ -103,13 +108,13 @@ class Desk:
         PhotographError
             They cannot be shown.
         """
-        job = self._job(number)
-        key = (job.path, job.size, job.sha256, job.output_sha256, self._mask_version(job))
+        one = self._one(number)
+        key = (one.path, one.size, self._version(one))
         with self._lock:
-            found = self._kept.get(key) or pictures_of(job, self.home)
+            found = self._kept.get(key) or pictures_of(one, self.home, self._bold(one))
             self._kept[key] = found
             self._kept.move_to_end(key)
-            while len(self._kept) > 1 and sum(one.bytes for one in self._kept.values()) > KEPT_BYTES:
+            while len(self._kept) > 1 and sum(each.bytes for each in self._kept.values()) > KEPT_BYTES:
                 self._kept.popitem(last=False)
         return found
 
@@ -146,6 +151,19 @@ class Desk:
                 self._seen(job.state is State.REJECTED and self.ledger.revert(job, again=True))
         self.verdicts.queued += 1
 
+    def settle(self, number: int, version: str) -> None:
+        """The faint specks all over a photograph are no damage."""
+        self.ledger.settle(self._one(number, version).photograph_id)
+        self.verdicts.settled += 1
+
+    def believe(self, number: int, version: str) -> None:
+        """They are. LockedError, if a scan or a run is at work."""
+        one = self._one(number, version)
+        with WorkerLock(self.home.worker_lock), WorkerLock(self.home.scan_lock, work="scan"):
+            if not mask_boldly(self._masked(one), self._bold(one), self.ledger, self.home):
+                raise InputError(UNSCORED)
+            self.verdicts.masks += 1
+
     def paint(self, number: int, version: str, strokes: Sequence[Stroke]) -> None:
         """The mask with strokes over it is the one in use from now on.
 
@@ -154,10 +172,10 @@ class Desk:
         LockedError
             A scan or a run is at work.
         """
-        job = self._job(number, version)
+        one = self._one(number, version)
         mask = painted_over(self.pictures(number), strokes)
         with WorkerLock(self.home.worker_lock), WorkerLock(self.home.scan_lock, work="scan"):
-            photograph = self._masked(job)
+            photograph = self._masked(one)
             painting = painting_of(mask, photograph, self.home)
             if isinstance(painting, Useless):
                 raise InputError(f"{painting.reason.capitalize()}.")
@@ -167,56 +185,65 @@ class Desk:
 
     def reset(self, number: int, version: str) -> None:
         """The detectors' mask is the one in use again. LockedError, if a scan or a run is at work."""
-        job = self._job(number, version)
+        one = self._one(number, version)
         with WorkerLock(self.home.worker_lock), WorkerLock(self.home.scan_lock, work="scan"):
-            policy = self._archive(job).policy
-            chosen = Policy() if policy is None else Policy.parsed(policy)
-            if give_back(self._masked(job), chosen, self.ledger, self.home) is None:
-                raise InputError(
-                    "What its scan found is gone. Scan its archive again, then look at it again."
-                )
+            if give_back(self._masked(one), self._policy(one), self.ledger, self.home) is None:
+                raise InputError(UNSCORED)
             self.verdicts.masks += 1
 
-    def _facts(self, job: Job) -> dict[str, object]:
+    def _facts(self, one: Reviewed) -> dict[str, object]:
         """What is told of a photograph that is listed."""
-        kinds = self.ledger.kinds_of(job.photograph_id) if job.photograph_id is not None else []
-        by_hand = job.sha256 is not None and self.home.edited_mask(job.sha256).exists()
+        job = one.job
         return {
-            "id": job.id,
-            "version": self._version(job),
-            "name": printable(os.fsdecode(job.relative)),
-            "archive": printable(job.archive),
-            "pile": _pile(job).value,
-            "restored": job.output is not None,
-            "kinds": [[kind.kind, kind.regions] for kind in kinds],
-            "by_hand": by_hand,
-            "reason": job.reason or (f"{job.linked} from a duplicate" if job.linked else ""),
+            "id": one.file_id,
+            "version": self._version(one),
+            "name": printable(os.fsdecode(one.relative)),
+            "archive": printable(one.archive),
+            "pile": one.pile,
+            "restored": job is not None and job.output is not None,
+            "kinds": [[kind.kind, kind.regions] for kind in self.ledger.kinds_of(one.photograph_id)],
+            "by_hand": self.home.edited_mask(one.sha256).exists(),
+            "reason": ""
+            if job is None
+            else job.reason or (f"{job.linked} from a duplicate" if job.linked else ""),
         }
 
-    def _version(self, job: Job) -> str:
+    def _version(self, one: Reviewed) -> str:
         """What tells whether a photograph, its mask or what was restored of it is another one."""
-        return f"{job.state}-{job.attempts}-{job.output_sha256 or ''}-{self._mask_version(job)}"
-
-    def _mask_version(self, job: Job) -> str:
+        job = one.job
+        done = "" if job is None else f"{job.state}-{job.attempts}-{job.output_sha256 or ''}"
         try:
-            stat = self.home.mask(job.sha256 or "").stat()
+            stat = self.home.mask(one.sha256).stat()
+            mask = f"{stat.st_mtime_ns:x}.{stat.st_size:x}"
         except OSError:
-            return "none"
-        return f"{stat.st_mtime_ns:x}.{stat.st_size:x}"
+            mask = "none"
+        return f"{one.sha256}-{one.pile}-{done}-{mask}"
 
-    def _job(self, number: int, version: str | None = None) -> Job:
-        job = self.ledger.job(number) if number <= LARGEST else None
-        if job is None or job.sha256 is None or self._only not in (None, job.archive_id):
+    def _one(self, number: int, version: str | None = None) -> Reviewed:
+        one = self.ledger.reviewed(number) if number <= LARGEST else None
+        if one is None or self._only not in (None, one.archive_id):
             raise InputError("There is no such photograph any more. Load the page again.")
         if version is not None:
-            self._seen(version == self._version(job))
+            self._seen(version == self._version(one))
+        return one
+
+    def _job(self, number: int, version: str) -> Job:
+        job = self._one(number, version).job
+        if job is None:
+            raise InputError(NO_LONGER)
         return job
 
-    def _archive(self, job: Job) -> Archive:
-        return next(one for one in self.ledger.archives() if one.id == job.archive_id)
+    def _policy(self, one: Reviewed) -> Policy:
+        """What is damage in its archive."""
+        archive = next(each for each in self.ledger.archives() if each.id == one.archive_id)
+        return Policy() if archive.policy is None else Policy.parsed(archive.policy)
 
-    def _masked(self, job: Job) -> MaskedPhotograph:
-        photograph = self.ledger.masked_content(job.archive_id, job.sha256 or "")
+    def _bold(self, one: Reviewed) -> Policy:
+        """The same, but so that faint specks are damage as well."""
+        return replace(self._policy(one), level=Sensitivity.HIGH)
+
+    def _masked(self, one: Reviewed) -> MaskedPhotograph:
+        photograph = self.ledger.masked_content(one.archive_id, one.sha256)
         if photograph is None:
             raise InputError(NO_LONGER)
         return photograph
@@ -225,18 +252,3 @@ class Desk:
     def _seen(still: bool) -> None:
         if not still:
             raise InputError(NO_LONGER)
-
-
-def _pile(job: Job) -> Pile:
-    """The one that a photograph is in; NEW for what failed, which is in none."""
-    match job.state:
-        case State.DONE if job.accepted_at is not None:
-            return Pile.ACCEPTED
-        case State.HELD:
-            return Pile.HELD
-        case State.QUEUED | State.LEASED:
-            return Pile.WAITING
-        case State.REJECTED:
-            return Pile.REJECTED
-        case _:
-            return Pile.NEW

@@ -3,13 +3,16 @@
 
 const PILES = [
   ["new", "To look at", "Nothing restored waits to be looked at."],
+  ["unsure", "Specks?", "No photograph has faint specks all over that might be dust, or snow, or stars."],
   ["held", "Held", "Nothing is held. What has a large mask is held here, before it is restored."],
   ["waiting", "Waiting", "Nothing waits for the next run."],
   ["accepted", "Accepted", "Nothing is accepted yet."],
   ["rejected", "Rejected", "Nothing is rejected."],
+  ["undamaged", "Undamaged", "Damage was found in every photograph."],
 ];
 const VERDICTS = { // of each pile: what is sent, how it is called, its key, its look
   new: [["accept", "Accept", "a", "good"], ["reject", "Reject", "r", "bad"]],
+  unsure: [["believe", "They are damage", "a", "bad"], ["settle", "Leave them", "r", "good"]],
   held: [["restore", "Restore it", "a", "good"], ["reject", "Reject", "r", "bad"]],
   waiting: [["reject", "Reject", "r", "bad"]],
   accepted: [["reconsider", "Look again", "a", ""], ["reject", "Reject", "r", "bad"]],
@@ -128,7 +131,7 @@ async function open(listed) {
   const current = at("list").querySelector('[aria-current="true"]');
   if (current) current.scrollIntoView({ block: "nearest" });
   Object.assign(view, { fit: true, side: mine.photograph.restored ? "both" : "before", line: 0.5 });
-  view.mask = !mine.photograph.restored;
+  view.mask = !mine.photograph.restored || mine.pile === "unsure";
   view.damage = -1;
   fit();
   if (!mine.photograph.trouble) await loadPictures();
@@ -143,8 +146,10 @@ function showPhotograph() {
   canvas.hidden = one === null || Boolean(one.trouble);
   const facts = one === null ? [] : [
     one.width ? `${one.width} x ${one.height} px` : "",
-    one.repainted === undefined ? "" : `${one.repainted} % masked`,
+    one.masked === undefined ? "" : `${one.masked} % masked`,
     kinds(one), one.by_hand ? "mask by hand" : "", one.reason,
+    one.pile !== "waiting" || !one.restored ? ""
+      : one.masked ? "the next run restores it anew" : "nothing is masked: the next run removes what was restored",
   ];
   at("facts").textContent = facts.filter(Boolean).join(" · ");
   controls();
@@ -578,6 +583,6 @@ window.onbeforeunload = (event) => { if (paint.strokes.length) event.preventDefa
 
 doing(async () => {
   const counts = await loadPiles();
-  const first = PILES.find(([pile]) => counts[pile] > 0);
+  const first = PILES.find(([pile]) => pile !== "undamaged" && counts[pile] > 0);
   await openPile(first ? first[0] : "new");
 });

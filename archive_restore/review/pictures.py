@@ -8,11 +8,12 @@ from typing import Final
 import cv2
 import numpy as np
 
+from archive_restore.detection import Policy, threshold
 from archive_restore.displaying import Mask, Pixels, as_displayed, shrink_mask, upright
 from archive_restore.errors import InputError, PhotographError
 from archive_restore.home import Home
-from archive_restore.ledger import Job, RegionRow
-from archive_restore.masking import mask_at
+from archive_restore.ledger import Pile, RegionRow, Reviewed
+from archive_restore.masking import mask_at, read_score_map
 from archive_restore.photos.codecs import decode
 from archive_restore.photos.rendering import viewable
 
@@ -70,24 +71,30 @@ class Pictures:
         return self.before.nbytes + self.mask.nbytes + (0 if self.after is None else self.after.nbytes)
 
 
-def pictures_of(job: Job, home: Home) -> Pictures:
-    """What there is to see of a photograph.
+def pictures_of(one: Reviewed, home: Home, bold: Policy) -> Pictures:
+    """What there is to see of a photograph. Where nobody said what its faint specks are, the mask has them, as a `bold`
+    policy would.
 
     Raises
     ------
     PhotographError
         It, what was restored of it, or its mask cannot be read, or they do not belong together.
     """
-    photograph = decode(job.path)
+    photograph = decode(one.path)
     before = viewable(photograph)
     shape = (before.shape[0], before.shape[1])
     turn, profile = as_displayed(bytes(photograph.source))
     after = None
-    if job.output is not None:
-        after = upright(viewable(decode(job.output)), turn)
-    mask = upright(mask_at(home.mask(job.sha256 or ""), shape), turn)
+    if one.job is not None and one.job.output is not None:
+        after = upright(viewable(decode(one.job.output)), turn)
+    scores = read_score_map(home.score_map(one.sha256)) if one.pile is Pile.UNSURE else None
+    if scores is None:
+        stored = mask_at(home.mask(one.sha256), shape)
+    else:
+        stored = threshold(scores, bold.level, shape, bold.kinds)[0]
+    mask = upright(stored, turn)
     if after is not None and after.shape[:2] != mask.shape:
-        raise PhotographError(job.path, "what was restored has another size; scan its archive again")
+        raise PhotographError(one.path, "what was restored has another size; scan its archive again")
     return Pictures(upright(before, turn), after, mask, profile, turn)
 
 

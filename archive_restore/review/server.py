@@ -119,20 +119,17 @@ class Site:
                 await run_in_threadpool(self._desk.reject, number, version)
             case "restore":
                 await run_in_threadpool(self._desk.restore, number, version)
+            case "settle":
+                await run_in_threadpool(self._desk.settle, number, version)
+            case "believe":
+                await run_in_threadpool(self._desk.believe, number, version)
             case "paint":
                 await run_in_threadpool(self._desk.paint, number, version, _strokes(said.get("strokes")))
             case "reset":
                 await run_in_threadpool(self._desk.reset, number, version)
             case _:
                 raise HTTPException(404, "There is no such verdict.")
-        return _answer(await run_in_threadpool(self._left, number))
-
-    def _left(self, number: int) -> dict[str, object]:
-        """The photograph after a verdict; in no pile if its mask was emptied: nothing in it is damage any more."""
-        try:
-            return self._desk.photograph(number)
-        except InputError:
-            return {"id": number, "pile": None}
+        return _answer(await run_in_threadpool(self._desk.photograph, number))
 
 
 class Server:
