@@ -315,6 +315,12 @@ def test_specks_that_are_damage_are_masked(specks: Desk) -> None:
     assert read_mask(specks.home.mask(job.sha256 or ""), SHAPE)[20, 30]
 
 
+def test_a_photograph_with_specks_that_is_rejected_is_not_asked_about_again(specks: Desk) -> None:
+    specks.reject(1, str(specks.photograph(1)["version"]))
+    assert names(specks, Pile.REJECTED) == ["a.png"]
+    assert names(specks, Pile.UNSURE) == []
+
+
 def test_specks_that_are_snow_stay(specks: Desk) -> None:
     specks.settle(1, str(specks.photograph(1)["version"]))
     assert names(specks, Pile.WAITING) == ["a.png"]

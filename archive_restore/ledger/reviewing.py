@@ -11,11 +11,12 @@ from archive_restore.ledger.rows import Verbs
 
 PILE: Final = """
     CASE
+        WHEN jobs.state = 'rejected' THEN 'rejected'
         WHEN photographs.unsure THEN 'unsure'
         WHEN jobs.id IS NULL THEN 'undamaged'
         WHEN jobs.state = 'done' THEN CASE WHEN written.accepted_at IS NULL THEN 'new' ELSE 'accepted' END
         WHEN jobs.state IN ('queued', 'leased') THEN 'waiting'
-        WHEN jobs.state IN ('held', 'rejected') THEN jobs.state
+        WHEN jobs.state = 'held' THEN 'held'
     END
 """
 
