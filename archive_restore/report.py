@@ -50,6 +50,9 @@ class Report:
             restored += f" since {self.since.astimezone():%Y-%m-%d %H:%M}"
         parts = [f"{counted(self.counts.photographs, 'photograph')} looked at", restored]
         linked = sum(job.linked is not None for job in self.done)
+        accepted = sum(job.accepted_at is not None for job in self.done)
+        if accepted:
+            parts.append(f"{accepted:,} of them accepted")
         if linked:
             parts.append(f"{linked:,} of them as duplicates of others")
         if self.counts.undamaged:
@@ -77,6 +80,7 @@ class Row:
     restored: str
     state: str
     finished_at: str  # UTC, ISO 8601
+    accepted_at: str  # likewise; when somebody looked at what was restored and kept it
     damage: str  # "dust 12, tears 1"
     megapixels: float
     model: str
@@ -147,6 +151,7 @@ def rows(report: Report, ledger: Ledger) -> Iterator[Row]:
             restored=printable(job.output) if job.state is State.DONE and job.output is not None else "",
             state=job.state,
             finished_at=job.finished_at or "",
+            accepted_at=job.accepted_at or "",
             damage=", ".join(f"{kind} {count}" for kind, count in _kinds(job, ledger)),
             megapixels=round((job.width or 0) * (job.height or 0) / 1e6, 3),
             model=job.model or "",

@@ -16,6 +16,7 @@ from archive_restore.photos.codecs import decode
 from archive_restore.photos.mask_files import read_mask
 from archive_restore.photos.rendering import viewable
 from archive_restore.records import record_path
+from archive_restore.report import gather, rows
 from archive_restore.review.desk import Desk
 from archive_restore.review.pictures import (
     Box,
@@ -125,6 +126,14 @@ def test_what_is_accepted_stays_so_until_it_is_restored_anew(desk: Desk, archive
     assert archive.run().restored == 1
     assert names(desk, Pile.ACCEPTED) == []
     assert "a.jpg" in names(desk, Pile.NEW)
+
+
+def test_the_report_tells_what_was_accepted(desk: Desk, archive: RestoredArchive) -> None:
+    desk.accept(*seen(desk, archive))
+    report = gather(desk.ledger, None)
+    assert "3 restored, 1 of them accepted," in report.summary
+    accepted = {row.original: bool(row.accepted_at) for row in rows(report, desk.ledger)}
+    assert accepted == {str(archive.root / name): name == "a.jpg" for name in ("a.jpg", "sub/a.png", "a.tif")}
 
 
 def test_what_was_accepted_can_be_looked_at_again(desk: Desk, archive: RestoredArchive) -> None:
