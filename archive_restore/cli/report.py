@@ -54,7 +54,7 @@ def report(
     if json + csv + table + (preview is not None) > 1:
         raise typer.BadParameter("give one of --json, --csv, --table and --preview")
     from archive_restore.clock import SystemClock
-    from archive_restore.console import TerminalProgress, say, show_json
+    from archive_restore.console import TerminalProgress, say, show_json, show_next_step
     from archive_restore.errors import printable
     from archive_restore.home import default_home
     from archive_restore.preview import check_form
@@ -90,6 +90,8 @@ def report(
             say(f"{counted(shown, 'photograph')} before and after: {printable(page.resolve())}")
             if unseen:
                 say(f"{unseen:,} cannot be shown; the page says why.")
+            if shown:
+                show_next_step("archive-restore review")
 
 
 def _preview(found: "Report", sheet: Path, ledger: "Ledger", home: "Home") -> None:
