@@ -16,7 +16,8 @@ Port = Annotated[
         metavar="N",
         min=1,
         max=65_535,
-        help="Of this machine, where the page is served. [default: one that is free]",
+        help="Of this machine, where the page is served; another machine sees it through ssh -L N:127.0.0.1:N. "
+        "[default: one that is free]",
     ),
 ]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
@@ -28,8 +29,6 @@ def review(archive: OptionalArchive = None, port: Port = None, browser: Browser 
     What is held or waits for a run can be looked at, too, before it is restored. The page is served to this machine
     alone, until Ctrl-C.
     """
-    import webbrowser
-
     from archive_restore.console import say
     from archive_restore.home import default_home
     from archive_restore.review import Desk, Server
@@ -42,9 +41,19 @@ def review(archive: OptionalArchive = None, port: Port = None, browser: Browser 
         say(_standing(desk.piles()))
         say(f"Review them at {server.address} (Ctrl-C ends it).")
         if browser:
-            webbrowser.open(server.address)
+            _open(server.address)
         server.serve()
         _show(desk.verdicts, desk.piles()["waiting"])
+
+
+def _open(address: str) -> None:
+    """In the browser, if there is a screen: without, Python would open one for terminals, and wait for it."""
+    import os
+    import sys
+    import webbrowser
+
+    if sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
 
 
 def _standing(piles: dict[str, int]) -> str:

@@ -18,6 +18,8 @@ const VERDICTS = { // of each pile: what is sent, how it is called, its key, its
   accepted: [["reconsider", "Look again", "a", ""], ["reject", "Reject", "r", "bad"]],
   rejected: [["restore", "Restore after all", "a", ""]],
 };
+const KEYS = "A, R decide · ← → go on · B before, after · M mask · N next damage · Z 1:1 · E edit the mask · wheel zooms";
+const PAINT_KEYS = "D damage · X no damage · Ctrl-Z undo · Escape cancels · wheel zooms · Shift and drag moves";
 const WHOLE_SIDE = 2048; // px, of the pictures of the whole photograph
 const SETTLED_MS = 160; // without a change of the view, before a sharper part is asked for
 const LARGEST_FIT = 2; // CSS px for a pixel of a photograph that is shown whole
@@ -415,6 +417,7 @@ function controls() {
   const one = mine.photograph, shown = one !== null && !one.trouble;
   at("looking").hidden = paint.on || one === null;
   at("painting").hidden = !paint.on;
+  at("keys").textContent = paint.on ? PAINT_KEYS : KEYS;
   at("verdicts").replaceChildren(...(one === null ? [] : VERDICTS[one.pile] || []).map(([what, title, key, look]) => {
     const button = document.createElement("button");
     button.textContent = what === "reject" && !one.restored ? "Leave alone" : title;
