@@ -14,7 +14,7 @@ from archive_restore.ledger import KindCount
 from archive_restore.photos.archive import (
     FoundFile,
     OnError,
-    OnHome,
+    OnMasks,
     check_archive,
     check_output,
     same,
@@ -23,7 +23,7 @@ from archive_restore.photos.archive import (
 from archive_restore.photos.companions import infrared_of_file
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
-from archive_restore.set_aside import noting_homes, noting_unreachable, tell_set_aside
+from archive_restore.set_aside import noting_masks, noting_unreachable, tell_set_aside
 
 MASK_SUFFIX: Final = b".png"
 """Appended to the whole name, so that a.jpg and a.tif keep two masks."""
@@ -64,7 +64,7 @@ def detect_paths(
         The masks cannot be written.
     """
     unreachable: list[SetAside] = []
-    told = noting_unreachable(unreachable, progress), noting_homes(progress)
+    told = noting_unreachable(unreachable, progress), noting_masks(progress)
     masks = _masks_of(paths, out, exclude, *told)
     wanted = {mask: found for mask, found in masks.items() if overwrite or not os.path.lexists(mask)}
     if wanted:
@@ -100,12 +100,12 @@ def detect_paths(
 
 
 def _masks_of(
-    paths: Sequence[Path], out: Path, exclude: Sequence[Path], on_error: OnError, on_home: OnHome
+    paths: Sequence[Path], out: Path, exclude: Sequence[Path], on_error: OnError, on_masks: OnMasks
 ) -> dict[Path, tuple[Path, FoundFile]]:
     """Each photograph's folder and file by the path of its mask."""
     masks: dict[Path, tuple[Path, FoundFile]] = {}
     for path in paths:
-        for root, file in _photographs(path, out, exclude, on_error, on_home):
+        for root, file in _photographs(path, out, exclude, on_error, on_masks):
             mask = out / os.fsdecode(file.relative + MASK_SUFFIX)
             other = masks.setdefault(mask, (root, file))
             if not same(other[1].path(other[0]), file.path(root)):
@@ -117,12 +117,12 @@ def _masks_of(
 
 
 def _photographs(
-    path: Path, out: Path, exclude: Sequence[Path], on_error: OnError, on_home: OnHome
+    path: Path, out: Path, exclude: Sequence[Path], on_error: OnError, on_masks: OnMasks
 ) -> Iterator[tuple[Path, FoundFile]]:
     if not path.is_file():
         folder = check_archive(path)
         check_output(folder, out)
-        for file in walk(folder, exclude=exclude, on_error=on_error, on_home=on_home):
+        for file in walk(folder, exclude=exclude, on_error=on_error, on_masks=on_masks):
             yield folder, file
         return
     if same(path.parent, out):

@@ -17,7 +17,7 @@ from archive_restore.cores import usable_cores
 from archive_restore.detection import Policy
 from archive_restore.durable import write_durably
 from archive_restore.errors import InputError, printable
-from archive_restore.home import Home
+from archive_restore.home import MASKS_LIST, Home
 from archive_restore.ledger import Archive, KnownFile, Ledger, MaskedPhotograph, WorkerLock
 from archive_restore.painting import Edited, Painted, Painting, Unchanged, Useless, Written, export, read
 from archive_restore.photos.archive import FoundFile, check_archive, check_output, walk
@@ -25,10 +25,6 @@ from archive_restore.photos.names import by_fold, the_one_like
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
 from archive_restore.scanned import scanned_archives
-
-LIST: Final = "archive-restore-masks.jsonl"
-"""In the folder of masks: of which archive they are, and for each its photograph's sha256, its fingerprint, and
-whether somebody had painted it by then."""
 
 LOOKED_AT: Final = 100
 """Masks by which an archive is known again that was moved."""
@@ -81,7 +77,7 @@ class _List:
     def read(cls, folder: Path) -> "_List":
         """An empty one, if there is none."""
         try:
-            lines = (folder / LIST).read_text("utf-8").splitlines()
+            lines = (folder / MASKS_LIST).read_text("utf-8").splitlines()
             head, *rows = [json.loads(line) for line in lines if line]
             return cls(
                 Path(head["archive"]),
@@ -92,7 +88,7 @@ class _List:
         # AttributeError: a row that is no object. RecursionError: brackets in brackets without end.
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
-                f"{printable(folder / LIST)} cannot be read ({error}). Remove it: masks are then found by their "
+                f"{printable(folder / MASKS_LIST)} cannot be read ({error}). Remove it: masks are then found by their "
                 "paths."
             ) from None
 
@@ -115,7 +111,7 @@ class _List:
             {"mask": os.fsdecode(path), **asdict(exported)} for path, exported in sorted(self.masks.items())
         ]
         text = "".join(json.dumps(row) + "\n" for row in [head, *rows])
-        write_durably(folder / LIST, text.encode("ascii"))
+        write_durably(folder / MASKS_LIST, text.encode("ascii"))
 
 
 def export_masks(
@@ -197,7 +193,7 @@ def import_masks(
     folder = check_archive(folder, "the masks")
     listed = _List.read(folder)
     known = _archive_of(archive or listed.of(ledger), ledger)
-    if folder == known.root or known.root in folder.parents:
+    if listed.archive is None and (folder == known.root or known.root in folder.parents):
         raise InputError(
             f"{printable(folder)} holds the photographs. Name the folder that the masks were exported to."
         )

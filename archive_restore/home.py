@@ -20,6 +20,10 @@ MARKS: Final = frozenset({b"ledger.db", b"scan.lock"})
 PICTURES: Final = frozenset({b"scores", b"masks", b"edited-masks", b"finetune"})
 """The folders of a home whose pictures are no photographs."""
 
+MASKS_LIST: Final = "archive-restore-masks.jsonl"
+"""In a folder of exported masks: of which archive they are, and for each its photograph's sha256, its fingerprint, and
+whether somebody had painted it by then."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -82,8 +86,20 @@ class Home:
 
 
 def no_photographs(names: Collection[bytes]) -> frozenset[bytes]:
-    """Of the names in a folder, those of score maps, masks and what was cut out of photographs, if it is a home."""
+    """Of the names in a folder, those of score maps, masks and what was cut out of photographs, if it is a home; all,
+    if it is a folder of exported masks."""
+    if os.fsencode(MASKS_LIST) in names:
+        return frozenset(names)
     return PICTURES.intersection(names) if MARKS.issubset(names) else frozenset()
+
+
+def is_no_archive(folder: Path) -> bool:
+    """Whether a folder is one of exported masks, or lies where a home keeps its own pictures."""
+    return (folder / MASKS_LIST).exists() or any(
+        os.fsencode(inside.name) in PICTURES
+        and all((inside.parent / os.fsdecode(mark)).exists() for mark in MARKS)
+        for inside in (folder, *folder.parents)
+    )
 
 
 def default_home() -> Home:

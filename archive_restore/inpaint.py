@@ -21,7 +21,7 @@ from archive_restore.records import describe, regions_of, remove_record, withdra
 from archive_restore.restoring.parts import Loaded
 from archive_restore.restoring.pipeline import restore_all, write_checked
 from archive_restore.restoring.restorer import Restorer, thoroughness
-from archive_restore.set_aside import noting_homes
+from archive_restore.set_aside import noting_masks
 
 MASK_SUFFIX = ".png"
 """The mask of sub/a.jpg is sub/a.jpg.png in the folder of masks."""
@@ -149,7 +149,7 @@ def _photographs(
             continue
         folder = check_archive(path)
         check_output(folder, out)
-        for found in walk(folder, exclude=exclude, on_error=left_out, on_home=noting_homes(progress)):
+        for found in walk(folder, exclude=exclude, on_error=left_out, on_masks=noting_masks(progress)):
             yield found.path(folder), os.fsdecode(found.relative), found.relative.count(b"/")
 
 

@@ -10,7 +10,7 @@ from archive_restore.detection.infrared import Verdict
 from archive_restore.durable import remove_stray_temporaries
 from archive_restore.errors import InputError, SetAside, printable
 from archive_restore.examine import ScanOptions
-from archive_restore.home import HOME_VARIABLE, Home
+from archive_restore.home import HOME_VARIABLE, Home, is_no_archive
 from archive_restore.ledger import Archive, Counts, KindCount, Ledger, Unreachable, WorkerLock
 from archive_restore.log import Log, NullLog
 from archive_restore.moved_archive import moved_to, take_over
@@ -80,6 +80,11 @@ def scan(
     if same(home.root, archive):
         raise InputError(
             f"{printable(archive)} is the folder of the ledger and the masks. Set {HOME_VARIABLE} to another one."
+        )
+    if is_no_archive(archive):
+        raise InputError(
+            f"{printable(archive)} holds masks or score maps that archive-restore wrote, no photographs. Scan the "
+            "folder of the originals."
         )
     with WorkerLock(home.scan_lock, work="scan"):
         for folder in (home.root / "scores", home.root / "masks", home.root / "edited-masks"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from archive_restore.errors import SetAside, printable
 from archive_restore.examine import Refused
-from archive_restore.photos.archive import OnError, OnHome
+from archive_restore.photos.archive import OnError, OnMasks
 from archive_restore.processes import Lost
 from archive_restore.progress import Progress
 
@@ -21,12 +21,13 @@ def noting_unreachable(unreachable: list[SetAside], progress: Progress) -> OnErr
     return note
 
 
-def noting_homes(progress: Progress) -> OnHome:
-    """What a walk calls for each home, other than the present one, whose masks and score maps it passes over."""
+def noting_masks(progress: Progress) -> OnMasks:
+    """What a walk calls for each folder of exported masks, and each home other than the present one, whose masks and
+    score maps it passes over."""
 
     def note(folder: Path) -> None:
         progress.note(
-            f"{printable(folder)} has a ledger of its own: its masks and score maps are no photographs."
+            f"{printable(folder)} was written by archive-restore: its masks and score maps are no photographs."
         )
 
     return note

@@ -10,9 +10,9 @@ from typing import Final
 from archive_restore.errors import SetAside
 from archive_restore.home import Home
 from archive_restore.ledger import KnownFile, Ledger
-from archive_restore.photos.archive import FoundFile, OnError, OnHome, walk
+from archive_restore.photos.archive import FoundFile, OnError, OnMasks, walk
 from archive_restore.progress import Progress
-from archive_restore.set_aside import noting_homes, noting_unreachable
+from archive_restore.set_aside import noting_masks, noting_unreachable
 
 TOGETHER: Final = 1_000
 """Files that the ledger is asked, or told, about at once: others may write in between."""
@@ -42,10 +42,10 @@ class Comparison:
     def files(
         self,
         on_error: OnError | None = None,
-        on_home: OnHome | None = None,
+        on_masks: OnMasks | None = None,
     ) -> Iterator[tuple[FoundFile, KnownFile | None]]:
         """Each file with what was known of its path, in the order of the walk."""
-        files = walk(self.archive, exclude=self.exclude, on_error=on_error, on_home=on_home)
+        files = walk(self.archive, exclude=self.exclude, on_error=on_error, on_masks=on_masks)
         for some in iter(lambda: list(islice(files, TOGETHER)), []):
             known = self.ledger.known_at(self.archive_id, [found.relative for found in some])
             for found in some:
@@ -86,7 +86,7 @@ def survey_files(compared: Comparison, ledger: Ledger, progress: Progress) -> Su
     survey, stay = Survey(), FileIds()
     found_again: list[int] = []
     progress.start("Looking for photographs", None)
-    told = noting_unreachable(survey.unreachable, progress), noting_homes(progress)
+    told = noting_unreachable(survey.unreachable, progress), noting_masks(progress)
     for found, before in compared.files(*told):
         progress.advance()
         if before is None or _must_read(before, found, compared.home):

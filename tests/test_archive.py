@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from archive_restore.errors import InputError
+from archive_restore.home import MASKS_LIST
 from archive_restore.photos.archive import (
     FoundFile,
     check_archive,
@@ -113,10 +114,19 @@ def test_pictures_of_a_home_are_no_photographs_but_those_beside_them_are(tmp_pat
     make(tmp_path / "old", "ledger.db", "scan.lock", "album/a.jpg", *pictures)
     make(tmp_path / "album", "ledger.db", "masks/1.png")
     homes: list[Path] = []
-    relatives = [file.relative for file in walk(tmp_path, on_home=homes.append)]
+    relatives = [file.relative for file in walk(tmp_path, on_masks=homes.append)]
     assert relatives == [b"album/masks/1.png", b"old/album/a.jpg"]
     assert homes == [tmp_path / "old"]
     assert [file.relative for file in walk(tmp_path / "old")] == [b"album/a.jpg"]
+
+
+def test_exported_masks_are_no_photographs_unless_they_are_what_is_walked_through(tmp_path: Path) -> None:
+    make(tmp_path, "album/a.jpg", f"album/masks/{MASKS_LIST}", "album/masks/sub/a.jpg.png")
+    passed_over: list[Path] = []
+    relatives = [file.relative for file in walk(tmp_path, on_masks=passed_over.append)]
+    assert relatives == [b"album/a.jpg"]
+    assert passed_over == [tmp_path / "album" / "masks"]
+    assert found(tmp_path / "album" / "masks") == [b"sub/a.jpg.png"]
 
 
 @posix

@@ -10,8 +10,8 @@ from PIL import Image
 from archive_restore.detection import Kind, Policy, Sensitivity
 from archive_restore.errors import InputError, LockedError
 from archive_restore.examine import ScanOptions
-from archive_restore.hand_masks import LIST, MasksSummary, export_masks, import_masks, reset_masks
-from archive_restore.home import Home
+from archive_restore.hand_masks import MasksSummary, export_masks, import_masks, reset_masks
+from archive_restore.home import MASKS_LIST, Home
 from archive_restore.ledger import State, WorkerLock
 from archive_restore.progress import NullProgress
 from archive_restore.rescore import rescore
@@ -353,7 +353,7 @@ def test_masks_go_nowhere_near_photographs(archive: ScoredArchive, out: Path) ->
     with pytest.raises(InputError, match="holds the photographs"):
         imported(archive, archive.root)
     out.mkdir()
-    (out / LIST).write_text(json.dumps({"archive": "/elsewhere"}))
+    (out / MASKS_LIST).write_text(json.dumps({"archive": "/elsewhere"}))
     with pytest.raises(InputError, match="masks of /elsewhere"):
         exported(archive, out)
 
@@ -365,7 +365,7 @@ def test_the_archive_of_masks_must_be_known(archive: ScoredArchive, out: Path) -
     with pytest.raises(InputError, match="--archive"):
         imported(archive, out)
     for text in ("no list", '{"archive": "/second"}\n7', "[" * 200_000):
-        (out / LIST).write_text(text)
+        (out / MASKS_LIST).write_text(text)
         with pytest.raises(InputError, match="Remove it"):
             imported(archive, out)
 

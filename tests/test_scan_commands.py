@@ -385,13 +385,41 @@ def test_masks_in_a_home_of_before_are_no_photographs_either_and_it_is_named(
     monkeypatch.setenv(HOME_VARIABLE, str(archive.parent / "now"))
     scanned = typed("scan", archive, "--jobs", "1")
     assert scanned.stdout.startswith("1 photograph in")
-    told = f"{before} has a ledger of its own: its masks and score maps are no photographs."
+    told = f"{before} was written by archive-restore: its masks and score maps are no photographs."
     assert scanned.stderr.count(told) == 1
     out, restored = archive.parent / "masks", archive.parent / "restored"
     detected = typed("detect", archive, "--out", out, "--jobs", "1")
     done = typed("inpaint", archive, "--masks", out, "--out", restored, "--device", "cpu")
     assert all(told in command.stderr for command in (detected, done))
     assert [path.name for path in restored.rglob("*.png")] == ["damaged.png"]
+
+
+def test_masks_are_refused_as_an_archive(archive: Path, tmp_path: Path) -> None:
+    typed("scan", archive, "--jobs", "1")
+    typed("masks", "export", archive, "--out", tmp_path / "masks")
+    for folder in (tmp_path / "home" / "masks", tmp_path / "home" / "scores", tmp_path / "masks"):
+        refused = typed("scan", folder, "--jobs", "1")
+        assert refused.exit_code == ExitCode.INPUT
+        assert f"{folder} holds masks or score maps" in refused.stderr
+    assert len(json.loads(typed("status", "--json").stdout)["archives"]) == 1
+
+
+def test_exported_masks_among_the_photographs_are_passed_over_which_is_said_and_can_be_imported(
+    archive: Path,
+) -> None:
+    typed("scan", archive, "--jobs", "1")
+    typed("masks", "export", archive, "--out", archive.parent / "masks")
+    masks = (archive.parent / "masks").rename(archive / "masks")
+    scanned = typed("scan", archive, "--jobs", "1")
+    assert scanned.stdout.startswith("1 photograph in")
+    assert scanned.stderr.count(f"{masks} was written by archive-restore") == 1
+    exported = cv2.imread(str(masks / "damaged.png.png"), cv2.IMREAD_GRAYSCALE)
+    assert exported is not None
+    exported[:40, :40] = 255
+    cv2.imwrite(str(masks / "damaged.png.png"), exported)
+    imported = typed("masks", "import", masks)
+    assert imported.exit_code == ExitCode.OK
+    assert "1 mask" in imported.stdout
 
 
 def test_restored_photographs_in_the_places_of_their_originals_are_named(archive: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive_restore.errors import InputError, printable
-from archive_restore.home import no_photographs
+from archive_restore.home import MASKS_LIST, no_photographs
 from archive_restore.photos.companions import infrared_beside
 
 PICTURE_EXTENSIONS = frozenset(
@@ -34,7 +34,7 @@ SKIPPED_NAMES = frozenset(
 OUTPUT_SUFFIX = "-restored"
 
 OnError = Callable[[Path, OSError], None]
-OnHome = Callable[[Path], None]
+OnMasks = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,13 @@ def walk(
     *,
     exclude: Collection[Path] = (),
     on_error: OnError | None = None,
-    on_home: OnHome | None = None,
+    on_masks: OnMasks | None = None,
 ) -> Iterator[FoundFile]:
     """Every file below `root` with a picture's extension, depth first, sorted by name as bytes.
 
     Links are followed; a folder is entered once whatever links lead to it, so loops end. The infrared picture that a
-    film scanner wrote beside a photograph is no file of its own, nor are the masks and score maps of any home.
+    film scanner wrote beside a photograph is no file of its own, nor are the masks and score maps of any home, nor
+    exported masks, unless `root` is their folder.
 
     Parameters
     ----------
@@ -70,19 +71,19 @@ def walk(
         Folders not entered, e.g. an output.
     on_error : callable, optional
         Told each folder or file that could not be looked at. The walk goes on either way.
-    on_home : callable, optional
-        Told each home (see `Home`) whose masks and score maps were passed over.
+    on_masks : callable, optional
+        Told each home (see `Home`) whose masks and score maps were passed over, and each folder of exported masks.
     """
     entered = {identity for path in exclude if (identity := _identity_of(path)) is not None}
     # A stack of iterators instead of recursion: archives nest deeper than Python's stack only when made by
     # an attacker or by accident, and then the walk must still end.
-    stack = [_listed(os.fsencode(root), b"", entered, on_error, on_home)]
+    stack = [_listed(os.fsencode(root), b"", entered, on_error, on_masks)]
     while stack:
         for entry in stack[-1]:
             if isinstance(entry, FoundFile):
                 yield entry
             else:
-                stack.append(_listed(*entry, entered, on_error, on_home))
+                stack.append(_listed(*entry, entered, on_error, on_masks))
                 break
         else:
             stack.pop()
@@ -176,7 +177,7 @@ def _listed(
     relative: bytes,
     entered: set[tuple[int, int]],
     on_error: OnError | None,
-    on_home: OnHome | None,
+    on_masks: OnMasks | None,
 ) -> Iterator[FoundFile | tuple[bytes, bytes]]:
     """Pictures and subfolders (path, relative path) of one folder, in order; nothing if entered before."""
     try:
@@ -192,9 +193,10 @@ def _listed(
         return
     infrared = infrared_beside(entry.name for entry in entries if _is_picture_name(entry.name))
     beside = frozenset(infrared.values())
-    ours = no_photographs({entry.name for entry in entries})
-    if ours and on_home is not None:
-        on_home(Path(os.fsdecode(folder)))
+    names = {entry.name for entry in entries}
+    ours = no_photographs(names if relative else names - {os.fsencode(MASKS_LIST)})
+    if ours and on_masks is not None:
+        on_masks(Path(os.fsdecode(folder)))
     for entry in entries:
         if entry.name.startswith(b".") or entry.name.lower() in SKIPPED_NAMES or entry.name in ours:
             continue
