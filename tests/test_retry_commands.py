@@ -1,10 +1,11 @@
-"""What `status` advises after `retry`, as a user types them."""
+"""What `status` advises after `retry`, and `run` where nothing is queued, as a user types them."""
 
 from pathlib import Path
 
 import pytest
 
 from archive_restore.home import HOME_VARIABLE
+from tests.restored_archive import RestoredArchive, restored_archive
 from tests.typed import typed
 
 
@@ -30,3 +31,43 @@ def test_what_retry_leaves_to_the_next_scan_is_not_retried_again(archive: Path) 
     assert f"Next: archive-restore scan {archive}" in typed("status").stdout
     typed("scan", archive, "--jobs", "1")
     assert "Next: archive-restore retry" in typed("status").stdout
+
+
+@pytest.fixture
+def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RestoredArchive:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    made = restored_archive(tmp_path)
+    with made.ledger() as ledger:
+        (known,) = ledger.archives()
+        ledger.archive_scanned(known.id)
+    return made
+
+
+def ran() -> str:
+    return typed("run", "--device", "cpu", "--model", "small").stdout
+
+
+def test_a_run_over_what_is_all_restored_advises_another_scan(restored: RestoredArchive) -> None:
+    said = ran()
+    assert "Nothing is queued." in said
+    assert "another scan: archive-restore scan" in said
+
+
+def test_a_run_over_what_was_reverted_says_how_it_is_restored_after_all(restored: RestoredArchive) -> None:
+    typed("revert", restored.root)
+    said = ran()
+    assert "3 were rejected or reverted and stay as they are" in said
+    assert "archive-restore revert --again PHOTOGRAPHS" in said
+    assert "scan" not in said
+    typed("revert", "--again", restored.root / "a.jpg")
+    assert "Restored 1 photograph" in ran()
+
+
+def test_a_run_over_what_failed_before_advises_a_retry(restored: RestoredArchive) -> None:
+    typed("revert", "--again", restored.root / "a.jpg")
+    with restored.ledger() as ledger:
+        (job,) = ledger.claim("worker", 1)
+        ledger.fail(job, "broken")
+    said = ran()
+    assert "Next: archive-restore retry" in said
+    assert "archive-restore scan" not in said

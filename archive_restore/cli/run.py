@@ -28,6 +28,7 @@ from archive_restore.errors import ArchiveRestoreError, ExitCode, InputError, pr
 from archive_restore.words import counted, either
 
 if TYPE_CHECKING:
+    from archive_restore.ledger import Archive, Counts, Ledger
     from archive_restore.night import Estimate
     from archive_restore.run import RunSummary
 
@@ -81,7 +82,6 @@ def run(
     from archive_restore.cli.telling import network_share_note, telling
     from archive_restore.clock import SystemClock
     from archive_restore.home import default_home
-    from archive_restore.ledger import State
     from archive_restore.log import EventLog
     from archive_restore.night import estimate as look_ahead
     from archive_restore.night import next_time, parse_duration, parse_time
@@ -126,8 +126,8 @@ def run(
         try:
             with EventLog(log, tell=progress.note if verbose else None) as events:
                 summary = restore(ledger=ledger, home=home, options=options, progress=progress, log=events)
-            held = sum(ledger.counts(known.id).states[State.HELD] for known in archives)
-            code = _show(summary, held, quiet=quiet)
+            standing = [(known, ledger.counts(known.id)) for known in archives]
+            code = _show(summary, ledger, standing, quiet=quiet)
         except ArchiveRestoreError as error:
             if on_finish is not None:
                 _finish(on_finish, summary, error.exit_code)
@@ -138,15 +138,26 @@ def run(
         raise typer.Exit(code)
 
 
-def _show(summary: "RunSummary", held: int, *, quiet: bool) -> ExitCode:
+def _show(
+    summary: "RunSummary", ledger: "Ledger", standing: "list[tuple[Archive, Counts]]", *, quiet: bool
+) -> ExitCode:
+    from archive_restore.cli.next_step import next_step
     from archive_restore.cli.set_aside import show_set_aside
     from archive_restore.console import say, show_next_step
+    from archive_restore.ledger import State
 
-    if not quiet:
-        _show_done(summary)
+    idle = not quiet and not _show_done(summary)
+    held = sum(counts.states[State.HELD] for _, counts in standing)
+    rejected = sum(counts.states[State.REJECTED] for _, counts in standing)
     if held and not quiet:
         say(
             f"{held:,} {either(held, 'is', 'are')} held for a look, because of large masks. See: archive-restore status"
+        )
+    if rejected and idle:
+        say(
+            f"{rejected:,} {either(rejected, 'was', 'were')} rejected or reverted and "
+            f"{either(rejected, 'stays as it is', 'stay as they are')}. To have them restored after all: "
+            "archive-restore review, or archive-restore revert --again PHOTOGRAPHS"
         )
     show_set_aside([(one.path, one.reason) for one in summary.set_aside])
     if quiet:
@@ -155,14 +166,21 @@ def _show(summary: "RunSummary", held: int, *, quiet: bool) -> ExitCode:
         show_next_step("archive-restore run")
     elif summary.set_aside:
         show_next_step("archive-restore retry")
-    elif summary.restored or summary.recovered or summary.linked or summary.found:
+    elif not idle:
         show_next_step("archive-restore report")
+    else:
+        step = next_step(ledger, standing)
+        if step is not None:
+            show_next_step(step)
+        elif not held and not rejected:
+            say("Photographs that are new are found by another scan: archive-restore scan ARCHIVE")
     if summary.interrupted:
         return ExitCode.INTERRUPTED
     return ExitCode.SOME_FAILED if summary.set_aside else ExitCode.OK
 
 
-def _show_done(summary: "RunSummary") -> None:
+def _show_done(summary: "RunSummary") -> bool:
+    """Whether there was anything to do."""
     from archive_restore.console import duration, megapixels, say
 
     if summary.recovered:
@@ -194,7 +212,9 @@ def _show_done(summary: "RunSummary") -> None:
         say("Stopped as asked; nothing is lost.")
     elif summary.time_up:
         say("The time is up.")
-    elif not (
+    if summary.queued:
+        say(f"{counted(summary.queued, 'photograph')} {either(summary.queued, 'is', 'are')} still queued.")
+    done = bool(
         summary.followed
         or summary.taken_back
         or summary.restored
@@ -202,10 +222,11 @@ def _show_done(summary: "RunSummary") -> None:
         or summary.linked
         or summary.found
         or summary.set_aside
-    ):
-        say("Nothing is queued. Scan an archive first, or again: archive-restore scan ARCHIVE")
-    if summary.queued:
-        say(f"{counted(summary.queued, 'photograph')} {either(summary.queued, 'is', 'are')} still queued.")
+        or summary.queued
+    )
+    if not done:
+        say("Nothing is queued.")
+    return done
 
 
 def _show_estimate(ahead: "Estimate", *, in_work: int, aloud: bool) -> None:

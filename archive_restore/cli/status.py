@@ -9,15 +9,12 @@ from archive_restore.cli.options import Json, OptionalArchive
 from archive_restore.errors import printable
 
 if TYPE_CHECKING:
-    from archive_restore.ledger import Archive, Counts, KnownFile, Ledger
+    from archive_restore.ledger import Archive, Counts, Ledger
 
 Failed = Annotated[bool, typer.Option("--failed", help="List everything that was set aside, with reasons.")]
 
 WORDS = {"leased": "in work", "rejected": "reverted"}
 """What the ledger calls otherwise."""
-
-ASKED = 1000
-"""Paths at once."""
 
 
 def status(archive: OptionalArchive = None, failed: Failed = False, json: Json = False) -> None:
@@ -46,6 +43,7 @@ def status(archive: OptionalArchive = None, failed: Failed = False, json: Json =
 
 
 def _show(ledger: "Ledger", counts: "list[tuple[Archive, Counts]]") -> None:
+    from archive_restore.cli.next_step import next_step
     from archive_restore.cli.set_aside import SHOWN, show_set_aside, show_unreachable
     from archive_restore.cli.unsure import show_unsure
     from archive_restore.console import say, show_next_step, show_table
@@ -83,31 +81,11 @@ def _show(ledger: "Ledger", counts: "list[tuple[Archive, Counts]]") -> None:
             say(f"Masks by hand in {printable(archive.root)}: {count.by_hand:,}")
         if archive.scanned_at is None:
             say(f"The scan of {printable(archive.root)} has not gone through.")
-    unfinished = [archive for archive, _ in counts if archive.scanned_at is None]
-    unopened = [archive for archive, count in counts if count.unreachable]
-    if unfinished:
-        show_next_step(f"archive-restore scan {shlex.quote(printable(unfinished[0].root))}")
-    elif any(count.states[State.LEASED] for _, count in counts):
+    step = next_step(ledger, counts)
+    if any(count.states[State.LEASED] for _, count in counts):
         say("A run is at work.")
-    elif any(count.states[State.QUEUED] for _, count in counts):
-        show_next_step("archive-restore run")
-    elif any(count.states[State.FAILED] for _, count in counts):
-        failed = [archive for archive, count in counts if count.states[State.FAILED]]
-        if all(_wait_for_scan(ledger, archive) for archive in failed):  # another `retry` would change nothing
-            show_next_step(f"archive-restore scan {shlex.quote(printable(failed[0].root))}")
-        else:
-            show_next_step("archive-restore retry")
-    elif unopened:
-        show_next_step(f"archive-restore scan {shlex.quote(printable(unopened[0].root))}")
-
-
-def _wait_for_scan(ledger: "Ledger", archive: "Archive") -> bool:
-    """Whether `retry` has set all that failed going again, which the next scan reads."""
-    paths = [failure.relative for failure in ledger.failures(archive.id)]
-    known: dict[bytes, KnownFile] = {}
-    for first in range(0, len(paths), ASKED):
-        known |= ledger.known_at(archive.id, paths[first : first + ASKED])
-    return all(file.modified_ns is None and file.sha256 is None for file in known.values())
+    elif step is not None:
+        show_next_step(step)
 
 
 def _show_held(ledger: "Ledger", archive: "Archive", number: int) -> None:
