@@ -65,7 +65,7 @@ class Report:
         if self.held:
             parts.append(f"{len(self.held):,} held for a look")
         if states[State.REJECTED]:
-            parts.append(f"{states[State.REJECTED]:,} reverted")
+            parts.append(f"{states[State.REJECTED]:,} rejected")
         if self.failed:
             parts.append(f"{len(self.failed):,} set aside")
         by_hand = self.counts.by_hand

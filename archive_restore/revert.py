@@ -23,7 +23,7 @@ class RevertSummary:
     """What was done."""
 
     reverted: list[Path] = field(default_factory=list)  # outputs, now removed
-    again: list[Path] = field(default_factory=list)  # originals that had been reverted before, now queued
+    again: list[Path] = field(default_factory=list)  # originals that had been rejected before, now queued
     queued: int = 0  # for the next run
     held: int = 0  # for a look, because their masks are large
     kept: list[Kept] = field(default_factory=list)
@@ -35,13 +35,13 @@ def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = F
     Parameters
     ----------
     paths : originals, restored photographs, or folders of either
-    again : queue them, so that the next run restores them anew, also those that were reverted before; else they
+    again : queue them, so that the next run restores them anew, also those that were rejected before; else they
         are left alone from now on
 
     Raises
     ------
     InputError
-        Nothing at or below a path was restored, or all of it was reverted before, and `again` does not ask for it.
+        Nothing at or below a path was restored, or all of it was rejected before, and `again` does not ask for it.
     LockedError
         A run is at work.
     StorageError
@@ -70,7 +70,7 @@ def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = F
 
 
 def _chosen(paths: Sequence[Path], jobs: list[Job], *, again: bool) -> list[Job]:
-    """The jobs whose original or output lies at or below one of the paths, each once; reverted ones with `again`."""
+    """The jobs whose original or output lies at or below one of the paths, each once; rejected ones with `again`."""
     named: dict[tuple[str, ...], set[int]] = {}  # numbers of paths, by the parts of a place
     for number, path in enumerate(paths):
         absolute = path.expanduser().absolute()
@@ -93,7 +93,7 @@ def _chosen(paths: Sequence[Path], jobs: list[Job], *, again: bool) -> list[Job]
         taken = {number: job for number, job in there.items() if again or job.state is not State.REJECTED}
         if not taken:
             raise InputError(
-                f"What was restored at {printable(path)} was reverted before. To restore it again, add --again."
+                f"What there is at {printable(path)} was rejected before. To have it restored after all, add --again."
             )
         chosen |= taken
     return list(chosen.values())

@@ -191,7 +191,7 @@ def _remember(
                 continue
             job = kept.get((photograph.relative, photograph.sha256))
             if job is not None and job.state is State.REJECTED:
-                anew = "it was reverted before. To have it anew: archive-restore revert --again on it"
+                anew = "it was rejected before. To have it anew: archive-restore revert --again on it"
                 summary.skipped.append(Skipped(path, anew))
                 continue
             if job is not None or photograph.sha256 in elsewhere:

@@ -11,7 +11,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 
-FOUNDATION = {"cores", "durable", "errors", "progress", "home", "interrupts", "words"}
+FOUNDATION = {"clock", "cores", "durable", "errors", "progress", "home", "interrupts", "words"}
 GROUPS = {"photos", "detection", "ledger", "networks"}
 MAKERS = {"restoring", "training"}
 WORKFLOWS = {

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -29,6 +30,23 @@ def test_a_second_holder_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     ):
         WorkerLock(path).__enter__()
     assert error.value.exit_code == ExitCode.LOCKED
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows knows one time zone")
+def test_the_holder_is_told_in_the_time_of_who_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "worker.lock"
+    with WorkerLock(path):
+        path.write_text(json.dumps({"pid": 1, "host": "attic", "since": "2026-12-01T04:08:04+00:00"}))
+        monkeypatch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        try:
+            with pytest.raises(LockedError, match=r"since 2026-12-01 05:08:04\. Wait"):
+                WorkerLock(path).__enter__()
+        finally:
+            monkeypatch.undo()
+            time.tzset()
 
 
 def test_the_message_names_the_work(tmp_path: Path) -> None:

@@ -177,14 +177,14 @@ def test_the_summary_counts_what_was_done(ledger: Ledger, home: Home, archive: P
     assert [(kind.kind, kind.photographs, kind.regions) for kind in report.kinds] == [("scratches", 2, 2)]
 
 
-def test_every_photograph_is_counted_once_also_reverted_ones_and_those_of_a_run(
+def test_every_photograph_is_counted_once_also_rejected_ones_and_those_of_a_run(
     ledger: Ledger, home: Home, archive: Path
 ) -> None:
-    for name in ("kept.png", "reverted.png"):
+    for name in ("kept.png", "rejected.png"):
         restore_one(ledger, home, archive, name, [SCRATCH])
     restore_one(ledger, home, archive, "undamaged.png", [])
-    [reverted] = [job for job in ledger.jobs() if job.relative == b"reverted.png"]
-    assert ledger.revert(reverted, again=False)
+    [rejected] = [job for job in ledger.jobs() if job.relative == b"rejected.png"]
+    assert ledger.revert(rejected, again=False)
     for number in range(2):
         name = f"later {number}.png".encode()
         waiting = ScannedPhotograph(name, 1, 1, str(number) * 64, "png", 60, 40, "normal")
@@ -192,9 +192,9 @@ def test_every_photograph_is_counted_once_also_reverted_ones_and_those_of_a_run(
     ledger.claim("worker", 1)
     assert gather(ledger, archive, at_work=True).summary == (
         "5 photographs looked at, 1 restored, 1 left alone because nothing was found, 1 in work, "
-        "1 waiting for the next run, 1 reverted."
+        "1 waiting for the next run, 1 rejected."
     )
-    assert "2 waiting for the next run, 1 reverted" in gather(ledger, archive).summary
+    assert "2 waiting for the next run, 1 rejected" in gather(ledger, archive).summary
 
 
 def test_only_the_photographs_restored_last_have_pictures_but_all_are_there(

@@ -55,8 +55,9 @@ def test_a_run_over_what_is_all_restored_advises_another_scan(restored: Restored
 
 def test_a_run_over_what_was_reverted_says_how_it_is_restored_after_all(restored: RestoredArchive) -> None:
     typed("revert", restored.root)
+    assert "rejected" in typed("status").stdout.splitlines()[0]
     said = ran()
-    assert "3 were rejected or reverted and stay as they are" in said
+    assert "3 were rejected, by review or revert, and stay as they are" in said
     assert "archive-restore revert --again PHOTOGRAPHS" in said
     assert "scan" not in said
     typed("revert", "--again", restored.root / "a.jpg")

@@ -19,7 +19,7 @@ Again = Annotated[
     bool,
     typer.Option(
         "--again",
-        help="Queue them, to be restored anew, also those that were reverted before; else they are left alone.",
+        help="Queue them, to be restored anew, also those that were rejected before; else they are left alone.",
     ),
 ]
 

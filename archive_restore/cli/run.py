@@ -155,7 +155,7 @@ def _show(
         )
     if rejected and idle:
         say(
-            f"{rejected:,} {either(rejected, 'was', 'were')} rejected or reverted and "
+            f"{rejected:,} {either(rejected, 'was', 'were')} rejected, by review or revert, and "
             f"{either(rejected, 'stays as it is', 'stay as they are')}. To have them restored after all: "
             "archive-restore review, or archive-restore revert --again PHOTOGRAPHS"
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Failed = Annotated[bool, typer.Option("--failed", help="List everything that was set aside, with reasons.")]
 
-WORDS = {"leased": "in work", "rejected": "reverted"}
+WORDS = {"leased": "in work"}
 """What the ledger calls otherwise."""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from archive_restore.clock import local
 from archive_restore.errors import LockedError, StorageError, printable
 
 WINDOWS_LOCK_OFFSET: Final = 1 << 30
@@ -89,7 +90,8 @@ class WorkerLock:
     def _who_holds_it(self) -> str:
         try:
             holder = json.loads(self._path.read_text())
-            who = f"process {holder['pid']} on {holder['host']}, since {holder['since'].replace('T', ' ')}"
+            since = local(holder["since"])[:19].replace("T", " ")
+            who = f"process {holder['pid']} on {holder['host']}, since {since}"
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             who = "a process that has just started"
         return (
