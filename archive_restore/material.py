@@ -94,7 +94,7 @@ def gather(
         path = archive.root / os.fsdecode(photograph.relative)
         try:
             there = cut.get((part, photograph.sha256), [])
-            found, drawn = cut_out(path, photograph, home, folder / part, max_pixels, there)
+            found, drawn = cut_out(path, photograph, ledger, home, folder / part, max_pixels, there)
         except PhotographError as error:
             progress.note(str(error))
             set_aside += 1
@@ -128,23 +128,29 @@ def is_held_out(content: str) -> bool:
 
 
 def cut_out(
-    path: Path, photograph: MaskedPhotograph, home: Home, part: Path, max_pixels: int, there: list[Path]
+    path: Path,
+    photograph: MaskedPhotograph,
+    ledger: Ledger,
+    home: Home,
+    part: Path,
+    max_pixels: int,
+    there: list[Path],
 ) -> tuple[int, int]:
     """Writes one photograph's tiles and damage shapes, unless an earlier call did, by the same mask; returns how many
     of each. `there` is what earlier calls wrote of it."""
     content = photograph.sha256
     record = part / f"{content}.json"
     told = _told(photograph, home)
-    if record.exists():
-        known = json.loads(record.read_text(encoding="utf-8"))
-        if known.get("damage") == told:
-            return known["tiles"], known["shapes"]
+    known = _known(record, told)
+    if known is not None:
+        return known
     # The record first: killed in between, the next call removes the rest.
     for file in (record, *there):
         if file.exists():
             remove_file(file)
     loaded = decode(path, max_pixels=max_pixels)
     if sha256(loaded.source) != content:
+        ledger.read_again(photograph.id)  # its size and time may be those of the scan
         raise PhotographError(path, "it has changed since the scan; scan again")
     pixels = viewable(loaded)
     mask_file = home.mask(content)
@@ -161,6 +167,15 @@ def cut_out(
     figures = {"tiles": len(tiles), "shapes": len(shapes), "damage": told}
     write_durably(record, json.dumps(figures).encode())
     return len(tiles), len(shapes)
+
+
+def _known(record: Path, told: str) -> tuple[int, int] | None:
+    """How many tiles and shapes a record says were cut out by the mask that is in use; None if it cannot be used."""
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+        return (int(known["tiles"]), int(known["shapes"])) if known["damage"] == told else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _told(photograph: MaskedPhotograph, home: Home) -> str:

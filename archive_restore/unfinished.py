@@ -51,7 +51,12 @@ def goes_on(folder: Path, begun: Begun, start: LoadedModel) -> bool:
         return False
     try:
         before = Begun(**json.loads((folder / BEGUN).read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):  # finished, or put down by another version
+    except (
+        FileNotFoundError,
+        ValueError,
+        TypeError,
+        RecursionError,
+    ):  # finished, or put down by another version
         return False
     if before == begun:
         return True

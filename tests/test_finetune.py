@@ -13,6 +13,7 @@ from archive_restore.errors import InputError, TrainingError, WeightsError
 from archive_restore.finetune import FinetuneOptions, FinetuneSummary, finetune
 from archive_restore.home import Home
 from archive_restore.ledger import Ledger, RegionRow, ScannedPhotograph, State, open_ledger
+from archive_restore.material import Material
 from archive_restore.networks.weights import load_model, save_model
 from archive_restore.photos.archive import walk
 from archive_restore.photos.codecs import sha256
@@ -165,6 +166,35 @@ def test_what_is_damage_by_now_or_gone_is_cut_out_no_more(tmp_path: Path, home: 
     for tile in tiles:
         left, side = int(tile.stem.split("-")[2]), cv2.imread(str(tile)).shape[1]
         assert left + side <= 200
+
+
+def test_a_garbled_record_is_cut_out_anew_and_a_changed_original_is_read_by_the_next_scan(
+    tmp_path: Path, home: Home
+):
+    archive = draw_archive(tmp_path / "old", 2)
+    folder = tmp_path / "cut"
+
+    def gathered() -> tuple[Material, dict[Path, bytes]]:
+        with open_ledger(home.ledger) as ledger:
+            [known] = ledger.archives()
+            made = material.gather(known, ledger, home, folder, 10**6, NullProgress())
+        return made, {path: path.read_bytes() for path in folder.rglob("*.*")}
+
+    with open_ledger(home.ledger) as ledger:
+        record(ledger, home, archive)
+    before = gathered()
+    [text, *_] = folder.rglob("*.json")
+    for garbled in (b"", b"\xff", b"[]", b"{}", b"[" * 100_000, b'{"damage": "", "tiles": 1'):
+        text.write_bytes(garbled)
+        assert gathered() == before
+    for path in folder.rglob("*.json"):
+        path.unlink()
+    cv2.imwrite(str(archive / "00.png"), soft(280, 280, seed=9))
+    assert gathered()[0].set_aside == 1
+    with open_ledger(home.ledger) as ledger:
+        known = ledger.known_at(1, [b"00.png", b"01.png"])
+    assert known[b"00.png"].modified_ns is None
+    assert known[b"01.png"].modified_ns is not None
 
 
 def test_what_is_doubtful_or_skipped_is_not_taken_for_undamaged(tmp_path: Path, home: Home):
