@@ -17,7 +17,7 @@ from archive_restore.outputs import Outputs
 from archive_restore.photos.archive import holds_something
 from archive_restore.photos.codecs import Samples, encode, file_sha256, sha256
 from archive_restore.photos.mask_files import read_mask
-from archive_restore.records import describe, read_record, remove_record, withdraw_record, write_record
+from archive_restore.records import describe, read_record, recorded
 from archive_restore.restoring.parts import Loaded
 from archive_restore.restoring.pipeline import write_checked
 from archive_restore.twins import place, serves
@@ -121,18 +121,9 @@ class Handling:
             settings=self._settings(),
             regions=[asdict(region) for region in self._ledger.regions(job.photograph_id or 0)],
         )
-        # The record first: what a run that was killed had written is known by its output alone.
         mirror_folders(output, job.path, depth=job.relative.count(b"/"))
-        if self._options.records:
-            write_record(output, record)
-        else:
-            remove_record(output)  # of what is to be replaced
-        try:
+        with recorded(output, record if self._options.records else None):
             write_checked(output, data, loaded, pages, recompressed=recompress)
-        except PhotographError:
-            if self._options.records:
-                withdraw_record(output)
-            raise
         finished = self._ledger.finish(job, output=output, output_sha256=digest, model=self._model.name)
         if not finished:
             raise PhotographError(job.path, "another worker has taken it over")

@@ -17,7 +17,7 @@ from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS, Samples, decode, e
 from archive_restore.photos.mask_files import read_mask
 from archive_restore.photos.names import folded, folds, written
 from archive_restore.progress import Progress
-from archive_restore.records import describe, regions_of, remove_record, withdraw_record, write_record
+from archive_restore.records import describe, recorded, regions_of
 from archive_restore.restoring.parts import Loaded
 from archive_restore.restoring.pipeline import restore_all, write_checked
 from archive_restore.restoring.restorer import Restorer, thoroughness
@@ -200,7 +200,8 @@ class _Inpainting:
         data = encode(loaded.photograph, pages, recompress=recompress)
         if data == loaded.photograph.source:
             self._copied.add(order.output)
-            write_checked(order.output, data, loaded, pages)
+            with recorded(order.output, None):
+                write_checked(order.output, data, loaded, pages)
             return
         record = describe(
             loaded.photograph,
@@ -218,16 +219,8 @@ class _Inpainting:
             regions=regions_of(loaded.mask),
         )
         self._notes[order.output] = "; ".join(record.notes)
-        if self._options.records:
-            write_record(order.output, record)
-        else:
-            remove_record(order.output)  # of what is to be replaced
-        try:
+        with recorded(order.output, record if self._options.records else None):
             write_checked(order.output, data, loaded, pages, recompressed=recompress)
-        except PhotographError:
-            if self._options.records:
-                withdraw_record(order.output)
-            raise
 
     def finished(self, order: _Order) -> None:
         note = self._notes.pop(order.output, "")

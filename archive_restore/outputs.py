@@ -12,7 +12,7 @@ from archive_restore.ledger import Archive, Job, Ledger
 from archive_restore.photos.archive import OUTPUT_SUFFIX, holds_something, output_folder
 from archive_restore.photos.codecs import file_sha256
 from archive_restore.photos.names import apart, earlier, folded, folds, written
-from archive_restore.records import read_record, record_path, remove_record, withdraw_record, write_record
+from archive_restore.records import read_record, record_path, recorded, remove_record
 
 
 def output_path(job: Job, renamed: Mapping[bytes, bytes] | None = None) -> Path:
@@ -239,17 +239,11 @@ class Outputs:
         record = None
         with suppress(PhotographError):  # what is no record stays where it is
             record = read_record(path)
-        if record is not None:
-            named = record if of is None else replace(record, original=replace(record.original, name=of))
-            write_record(target, named)
+        if record is not None and of is not None:
+            record = replace(record, original=replace(record.original, name=of))
         two_records = record is not None and not _one_name(record_path(path), record_path(target))
-        try:
+        with recorded(target, record):
             move_durably(path, target)
-        except (PhotographError, StorageError):
-            if two_records and not os.path.lexists(target):
-                with suppress(StorageError):  # the disk refuses that as well
-                    withdraw_record(target)
-            raise
         if two_records:
             remove_record(path)
         self._ledger.relocate(path, digest, target)

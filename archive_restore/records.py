@@ -6,7 +6,8 @@ It stands for itself: a photograph that leaves the archive with its record needs
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from archive_restore import __version__
 from archive_restore.durable import remove_file, write_durably
-from archive_restore.errors import PhotographError, printable
+from archive_restore.errors import PhotographError, StorageError, printable
 from archive_restore.photos.codecs import (
     Photograph,
     change_of_mode,
@@ -222,9 +223,41 @@ def remove_record(output: Path) -> None:
         remove_file(record_path(output))
 
 
-def withdraw_record(output: Path) -> None:
-    """Removes what `write_record` wrote just now, in whatever state the disk has it."""
-    remove_file(record_path(output))
+@contextmanager
+def recorded(output: Path, record: Record | None) -> Iterator[None]:
+    """Around writing `output`, which `record` tells of (None: nothing does). The record comes first: what a run that
+    was killed had written is known by its output alone. Where it cannot be written, what lay there keeps its own.
+
+    Raises
+    ------
+    PhotographError, StorageError
+        As `write_record`.
+    """
+    former = None
+    with suppress(PhotographError):  # of what is no record, `write_record` tells
+        former = read_record(output)
+    if record is None:
+        remove_record(output)
+    else:
+        write_record(output, record)
+    try:
+        yield
+    except (PhotographError, StorageError):
+        if record is None or not _is_there(output, record):
+            with suppress(PhotographError, StorageError):  # the disk refuses that as well
+                if record is not None:
+                    remove_file(record_path(output))  # first, which makes room
+                if former is not None and os.path.lexists(output):
+                    write_record(output, former)
+        raise
+
+
+def _is_there(output: Path, record: Record) -> bool:
+    """Whether what a record tells of was written."""
+    try:
+        return file_sha256(output) == record.restored.sha256
+    except OSError:
+        return False
 
 
 def _ours(output: Path) -> bool:

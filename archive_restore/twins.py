@@ -13,7 +13,7 @@ from archive_restore.errors import PhotographError, StorageError, printable
 from archive_restore.ledger import Job, Ledger
 from archive_restore.photos import large
 from archive_restore.photos.codecs import file_sha256
-from archive_restore.records import read_record, remove_record, write_record
+from archive_restore.records import read_record, recorded
 
 
 def serves(twin: Job, job: Job, *, model: tuple[str, str], settings: Mapping[str, Any], since: str) -> bool:
@@ -54,13 +54,11 @@ def place(twin: Job, job: Job, output: Path, ledger: Ledger, *, record: bool) ->
     mirror_folders(output, job.path, depth=job.relative.count(b"/"))
     told = read_record(twin.output) if record else None
     if told is not None:
-        name = printable(os.fsdecode(job.relative))
-        write_record(output, replace(told, original=replace(told.original, name=name)))
-    else:
-        remove_record(output)  # of what is to be replaced
-    how = "linked" if _alike(twin.path, job.path) and _link(twin.output, output) else "copied"
-    if how == "copied":
-        write_durably(output, large.read(twin.output), like=job.path)
+        told = replace(told, original=replace(told.original, name=printable(os.fsdecode(job.relative))))
+    with recorded(output, told):
+        how = "linked" if _alike(twin.path, job.path) and _link(twin.output, output) else "copied"
+        if how == "copied":
+            write_durably(output, large.read(twin.output), like=job.path)
     done = ledger.finish(job, output=output, output_sha256=twin.output_sha256, model=twin.model, linked=how)
     return how if done else None
 

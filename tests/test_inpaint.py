@@ -86,6 +86,9 @@ def test_an_empty_mask_copies_the_file_byte_for_byte(folder: Path, inpaint: Inpa
     summary = inpaint(folder / "photos")
     assert (summary.restored, summary.copied) == (3, 1)
     assert (folder / "out" / "a.tif").read_bytes() == (folder / "photos" / "a.tif").read_bytes()
+    write_mask(folder / "masks" / "a.png.png", np.zeros((SIDE, SIDE), bool))
+    assert inpaint(folder / "photos", overwrite=True).copied == 2
+    assert read_record(folder / "out" / "a.png") is None  # of what it replaced
 
 
 def test_a_mask_that_says_1_for_damaged_is_refused_by_name(folder: Path, inpaint: Inpaint) -> None:

@@ -1,12 +1,13 @@
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from archive_restore.errors import PhotographError
+from archive_restore.errors import PhotographError, StorageError
 from archive_restore.photos.codecs import decode, encode
 from archive_restore.photos.mask_files import write_mask
 from archive_restore.records import (
@@ -15,6 +16,7 @@ from archive_restore.records import (
     describe,
     read_record,
     record_path,
+    recorded,
     regions_of,
     remove_record,
     write_record,
@@ -154,3 +156,42 @@ def test_regions_hold_what_counting_their_pixels_finds() -> None:
         some = random.random(random.integers(1, 30, 2)) < density
         _, _, boxes, _ = cv2.connectedComponentsWithStats(some.view(np.uint8), connectivity=8)
         assert sorted(tuple(region.values()) for region in regions_of(some)) == sorted(map(tuple, boxes[1:]))
+
+
+@pytest.mark.parametrize("error", [StorageError("full"), PhotographError(Path("a.png"), "wrong")])
+@pytest.mark.parametrize("anew", [True, False])
+def test_where_an_output_cannot_be_written_the_former_one_keeps_its_record(
+    tmp_path: Path, error: Exception, anew: bool
+) -> None:
+    output, former = tmp_path / "a.png", record(tmp_path)
+    output.write_bytes(b"former")
+    write_record(output, former)
+    with pytest.raises(type(error)), recorded(output, replace(former, notes=["anew"]) if anew else None):
+        raise error
+    assert read_record(output) == former
+
+
+@pytest.mark.parametrize("former", [b"", None])
+def test_where_an_output_cannot_be_written_no_record_stays_that_tells_of_it(
+    tmp_path: Path, former: bytes | None
+) -> None:
+    output = tmp_path / "a.png"
+    if former is None:  # it was there, and what was read back was removed
+        write_record(output, record(tmp_path))
+    else:
+        output.write_bytes(former)
+    with pytest.raises(StorageError), recorded(output, record(tmp_path)):
+        raise StorageError("full")
+    assert read_record(output) is None
+
+
+def test_what_was_written_before_the_disk_failed_keeps_its_record(tmp_path: Path) -> None:
+    output, former = tmp_path / "a.png", record(tmp_path)
+    write_record(output, former)
+    original = decode(tmp_path / "palette.png")
+    data = encode(original, (repainted(original.pixels),))
+    anew = replace(former, notes=["anew"])
+    output.write_bytes(data)
+    with pytest.raises(StorageError), recorded(output, anew):
+        raise StorageError("the folder cannot be synced")
+    assert read_record(output) == anew
