@@ -56,12 +56,17 @@ def showing() -> Iterator[None]:
     except BrokenPipeError:  # whoever read it wants no more
         raise
     except OSError as error:
-        with suppress(OSError, ValueError):  # what is left of it would fail once more at the end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise StorageError(
-            f"The result cannot be shown: standard output cannot be written ({error.strerror or error}). What was done "
-            "is done; send the output elsewhere."
-        ) from error
+        raise not_shown(error) from error
+
+
+def not_shown(error: OSError) -> StorageError:
+    """What it means that standard output cannot be written, to which nothing more goes."""
+    with suppress(OSError, ValueError):  # what is left of it would fail once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return StorageError(
+        f"The result cannot be shown: standard output cannot be written ({error.strerror or error}). What was done "
+        "is done; send the output elsewhere."
+    )
 
 
 def say(message: str = "") -> None:

@@ -1,5 +1,7 @@
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from archive_restore.console import (
     show_json,
     show_table,
 )
-from archive_restore.errors import StorageError
+from archive_restore.errors import ExitCode, StorageError
 from archive_restore.progress import Progress
 
 
@@ -205,3 +207,19 @@ def test_results_that_cannot_be_shown_are_an_error_in_words(monkeypatch: pytest.
             monkeypatch.setattr("sys.stdout", full)
             with pytest.raises(StorageError, match="No space left on device"):
                 show()
+
+
+@full_disk
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["scan", "--help"]])
+def test_help_that_cannot_be_shown_is_an_error_in_words(words: list[str]) -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "archive_restore", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == ExitCode.STORAGE
+    assert done.stderr.startswith("The result cannot be shown")
+    assert "Traceback" not in done.stderr

@@ -7,13 +7,14 @@ their top, so that `--help` stays quick; numpy, OpenCV and torch are imported in
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from archive_restore import __version__
 from archive_restore.cores import share_cores
@@ -46,6 +47,29 @@ COMMANDS = (
 Command = Callable[..., None]
 
 
+@contextmanager
+def _parsing() -> Iterator[None]:
+    """Around what typer parses, where it also shows help and the version; an exit code if these cannot be shown."""
+    try:
+        yield
+    except BrokenPipeError:  # whoever read it wants no more
+        raise
+    except OSError as error:
+        from archive_restore.console import not_shown, show_error
+
+        reason = not_shown(error)
+        show_error(str(reason))
+        raise typer.Exit(reason.exit_code) from error
+
+
+class _Program(TyperGroup):
+    """The program itself."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _parsing():
+            return super().parse_args(ctx, args)
+
+
 class _InWords(TyperCommand):
     """A command whose help and errors are for users: they know no types of Python."""
 
@@ -70,7 +94,8 @@ class _InWords(TyperCommand):
             if not given and not before.startswith("-"):  # as a shell gives a variable that is not set
                 raise typer.BadParameter('an argument is empty; the folder that you are in is "."')
         try:
-            return super().parse_args(ctx, args)
+            with _parsing():
+                return super().parse_args(ctx, args)
         except typer.BadParameter as error:
             error.message = error.message.removeprefix("Value error, ")  # so pydantic begins
             raise
@@ -78,6 +103,7 @@ class _InWords(TyperCommand):
 
 app = typer.Typer(
     name="archive-restore",
+    cls=_Program,
     help="Restores damaged photographs in an archive and touches nothing but the damage.",
     epilog="A first evening: archive-restore scan ~/old_photos, then archive-restore run",
     no_args_is_help=True,
