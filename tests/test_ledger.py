@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -346,23 +346,43 @@ def test_a_content_is_found_among_many_without_walking_through_them(ledger: Ledg
     assert any("files" in step and "photograph_id=?" in step for step in steps)
 
 
-def test_the_hundredth_copy_takes_no_longer_than_the_tenth(ledger: Ledger) -> None:
-    archive = filled(ledger, "a")
+def steps_of(ledger: Ledger, verb: Callable[[], object]) -> int:
+    """How many instructions SQLite goes through for it."""
     steps = 0
 
     def step() -> None:
         nonlocal steps
         steps += 1
 
-    ledger._connection._database.conn.set_progress_handler(step, 1)
-    taken = []
-    for number in range(100):
-        steps = 0
-        assert ledger.adopt(archive, b"%03d.jpg" % number, 10, 1, "A")
-        taken.append(steps)
-    ledger._connection._database.conn.set_progress_handler(None, 1)
+    connection = ledger._connection._database.conn
+    connection.set_progress_handler(step, 1)
+    verb()
+    connection.set_progress_handler(None, 1)
+    return steps
+
+
+def test_the_hundredth_copy_takes_no_longer_than_the_tenth(ledger: Ledger) -> None:
+    archive = filled(ledger, "a")
+    names = iter([b"%03d.jpg" % number for number in range(100)])
+    taken = [steps_of(ledger, lambda: ledger.adopt(archive, next(names), 10, 1, "A")) for _ in range(100)]
     assert taken[99] < 1.2 * taken[9]
     assert ledger.counts().states[State.QUEUED] == 101
+
+
+def test_a_claim_beside_a_copy_at_work_takes_time_as_the_number_of_copies(ledger: Ledger) -> None:
+    archive = filled(ledger, "a")
+    taken = []
+    for first in (0, 100):
+        for number in range(first, first + 100):
+            assert ledger.adopt(archive, b"%03d.jpg" % number, 10, 1, "A")
+        for job in ledger.jobs(state=State.QUEUED)[:50]:
+            (mine,) = ledger.claim("worker", 1)
+            assert mine.id == job.id
+            assert finished(ledger, mine, f"/out/{job.id}")
+        (at_work,) = ledger.claim("worker", 1)
+        taken.append(steps_of(ledger, lambda: ledger.claim("worker", 1)))
+        ledger.release(at_work)
+    assert taken[1] < 2.5 * taken[0]  # 50 copies wait, then 100; 51 are done, then 101
 
 
 def test_what_was_made_of_a_photograph_is_known_in_all_of_its_places(ledger: Ledger) -> None:

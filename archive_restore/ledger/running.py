@@ -62,9 +62,10 @@ class RunVerbs(Verbs):
             WHERE id IN (
                 SELECT jobs.id FROM jobs JOIN files ON files.id = jobs.file_id
                 WHERE {within}jobs.state = 'queued' AND jobs.missing = 0 AND {QUEUES[queue]}
-                    AND NOT EXISTS (
-                        SELECT 1 FROM files AS place JOIN jobs AS other ON other.file_id = place.id
-                        WHERE place.photograph_id = files.photograph_id AND other.state = 'leased'
+                    AND files.photograph_id NOT IN (
+                        SELECT place.photograph_id FROM jobs AS other INDEXED BY jobs_leased
+                        JOIN files AS place ON place.id = other.file_id
+                        WHERE other.state = 'leased' AND place.photograph_id IS NOT NULL
                     )
                 ORDER BY jobs.id LIMIT :limit
             )
