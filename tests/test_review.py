@@ -117,6 +117,27 @@ def test_what_cannot_be_shown_is_told_with_its_reason(desk: Desk, archive: Resto
         desk.pictures(job.file_id)
 
 
+def test_a_mask_that_is_lost_is_not_taken_for_an_empty_one(desk: Desk, archive: RestoredArchive) -> None:
+    number, version = seen(desk, archive)
+    archive.home.mask(archive.job(b"a.jpg").sha256 or "").unlink()
+    assert "rescore" in str(desk.photograph(number)["trouble"])
+    with pytest.raises((InputError, PhotographError)):
+        desk.paint(*seen(desk, archive), [line()])
+    assert not archive.home.edited_mask(archive.job(b"a.jpg").sha256 or "").exists()
+    assert version != seen(desk, archive)[1]
+
+
+def test_what_somebody_else_accepted_meanwhile_is_not_counted_twice(
+    desk: Desk, archive: RestoredArchive
+) -> None:
+    number, version = seen(desk, archive)
+    desk.accept(number, version)
+    for verdict in (desk.accept, desk.reject):
+        with pytest.raises(InputError, match="not any more what you saw"):
+            verdict(number, version)
+    assert desk.verdicts.accepted == 1
+
+
 def test_what_is_accepted_stays_so_until_it_is_restored_anew(desk: Desk, archive: RestoredArchive) -> None:
     desk.accept(*seen(desk, archive))
     assert names(desk, Pile.ACCEPTED) == ["a.jpg"]
@@ -199,6 +220,14 @@ def test_what_is_held_is_restored_once_somebody_looked(desk: Desk, archive: Rest
     assert names(desk, Pile.WAITING) == ["a.jpg"]
 
 
+def test_what_is_wanted_after_all_is_not_held_once_more(desk: Desk, archive: RestoredArchive) -> None:
+    desk.ledger.choose(archive.job(b"a.jpg").archive_id, policy=None, max_coverage=0.001)
+    archive.remask(b"a.jpg")
+    desk.reject(*seen(desk, archive))
+    desk.restore(*seen(desk, archive))
+    assert names(desk, Pile.WAITING) == ["a.jpg"]
+
+
 @pytest.mark.parametrize("verdict", ["accept", "reject", "paint"])
 def test_a_verdict_on_what_has_changed_meanwhile_does_nothing(
     verdict: str, desk: Desk, archive: RestoredArchive
@@ -241,6 +270,16 @@ def test_what_is_painted_is_the_mask_and_is_restored(desk: Desk, archive: Restor
     assert after is not None
     assert before.after is not None
     assert (after[20, 5:30] != before.after[20, 5:30]).any()
+
+
+def test_what_was_painted_during_a_run_is_not_lost(desk: Desk, archive: RestoredArchive) -> None:
+    desk.reject(*seen(desk, archive))
+    desk.restore(*seen(desk, archive))
+    number, version = seen(desk, archive)
+    assert archive.run().restored == 1
+    desk.paint(number, version, [line()])
+    assert archive.job(b"a.jpg").state is State.QUEUED
+    assert archive.home.edited_mask(archive.job(b"a.jpg").sha256 or "").exists()
 
 
 def test_the_detectors_mask_comes_back(desk: Desk, archive: RestoredArchive) -> None:

@@ -111,7 +111,7 @@ class Desk:
         one = self._one(number)
         key = (one.path, one.size, self._version(one))
         with self._lock:
-            found = self._kept.get(key) or pictures_of(one, self.home, self._bold(one))
+            found = self._kept.get(key) or self._pictures_of(one)
             self._kept[key] = found
             self._kept.move_to_end(key)
             while len(self._kept) > 1 and sum(each.bytes for each in self._kept.values()) > KEPT_BYTES:
@@ -149,6 +149,7 @@ class Desk:
         else:
             with WorkerLock(self.home.worker_lock):
                 self._seen(job.state is State.REJECTED and self.ledger.revert(job, again=True))
+            self.ledger.allow(job.archive_id, job.relative)  # its reviewer has looked at its mask
         self.verdicts.queued += 1
 
     def settle(self, number: int, version: str) -> None:
@@ -165,16 +166,18 @@ class Desk:
             self.verdicts.masks += 1
 
     def paint(self, number: int, version: str, strokes: Sequence[Stroke]) -> None:
-        """The mask with strokes over it is the one in use from now on.
+        """The mask with strokes over it is the one in use from now on. Of what its reviewer saw the mask alone counts:
+        a run that ended meanwhile does not cost what he painted.
 
         Raises
         ------
         LockedError
             A scan or a run is at work.
         """
-        one = self._one(number, version)
-        mask = painted_over(self.pictures(number), strokes)
         with WorkerLock(self.home.worker_lock), WorkerLock(self.home.scan_lock, work="scan"):
+            one = self._one(number)
+            self._seen(version.rpartition("-")[2] == self._mask_version(one))
+            mask = painted_over(self.pictures(number), strokes)
             photograph = self._masked(one)
             painting = painting_of(mask, photograph, self.home)
             if isinstance(painting, Useless):
@@ -208,16 +211,23 @@ class Desk:
             else job.reason or (f"{job.linked} from a duplicate" if job.linked else ""),
         }
 
+    def _pictures_of(self, one: Reviewed) -> Pictures:
+        bold = self._bold(one) if one.pile is Pile.UNSURE else None
+        return pictures_of(one, self.home, damaged=bool(self.ledger.kinds_of(one.photograph_id)), bold=bold)
+
     def _version(self, one: Reviewed) -> str:
-        """What tells whether a photograph, its mask or what was restored of it is another one."""
+        """What tells whether a photograph, its mask, what was restored of it or the verdict on it is another one."""
         job = one.job
         done = "" if job is None else f"{job.state}-{job.attempts}-{job.output_sha256 or ''}"
+        return f"{one.sha256}-{one.pile}-{done}-{self._mask_version(one)}"
+
+    def _mask_version(self, one: Reviewed) -> str:
+        bold = "bold." if one.pile is Pile.UNSURE else ""
         try:
             stat = self.home.mask(one.sha256).stat()
-            mask = f"{stat.st_mtime_ns:x}.{stat.st_size:x}"
         except OSError:
-            mask = "none"
-        return f"{one.sha256}-{one.pile}-{done}-{mask}"
+            return f"{bold}none"
+        return f"{bold}{stat.st_mtime_ns:x}.{stat.st_size:x}"
 
     def _one(self, number: int, version: str | None = None) -> Reviewed:
         one = self.ledger.reviewed(number) if number <= LARGEST else None

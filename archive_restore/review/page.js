@@ -20,6 +20,7 @@ const VERDICTS = { // of each pile: what is sent, how it is called, its key, its
 };
 const KEYS = "A, R decide · ← → go on · B before, after · M mask · N next damage · Z 1:1 · E edit the mask · wheel zooms";
 const PAINT_KEYS = "D damage · X no damage · Ctrl-Z undo · Escape cancels · wheel zooms · Shift and drag moves";
+const UNSEEN = ["reject", "reconsider"]; // what may be said of a photograph that cannot be shown
 const WHOLE_SIDE = 2048; // px, of the pictures of the whole photograph
 const SETTLED_MS = 160; // without a change of the view, before a sharper part is asked for
 const LARGEST_FIT = 2; // CSS px for a pixel of a photograph that is shown whole
@@ -352,7 +353,7 @@ function drawBrush() {
 }
 
 function startPainting() {
-  if (!mine.photograph || mine.photograph.trouble || paint.on) return;
+  if (mine.busy || !mine.photograph || mine.photograph.trouble || paint.on) return; // a verdict may be on its way
   Object.assign(paint, { on: true, erases: false, strokes: [], current: null });
   view.side = "before";
   controls();
@@ -387,7 +388,7 @@ async function verdict(what, more = {}) {
     await open(told);
     return;
   }
-  mine.list.splice(place, 1);
+  if (place >= 0) mine.list.splice(place, 1);
   if (!mine.list.length && mine.more) await loadMore();
   await loadPiles();
   showList();
@@ -413,12 +414,18 @@ function nextDamage() {
 
 // ---- controls
 
+function verdicts() { // that may be said of the photograph that is open
+  const one = mine.photograph;
+  if (one === null) return [];
+  return (VERDICTS[one.pile] || []).filter(([what]) => !one.trouble || UNSEEN.includes(what));
+}
+
 function controls() {
   const one = mine.photograph, shown = one !== null && !one.trouble;
   at("looking").hidden = paint.on || one === null;
   at("painting").hidden = !paint.on;
   at("keys").textContent = paint.on ? PAINT_KEYS : KEYS;
-  at("verdicts").replaceChildren(...(one === null ? [] : VERDICTS[one.pile] || []).map(([what, title, key, look]) => {
+  at("verdicts").replaceChildren(...verdicts().map(([what, title, key, look]) => {
     const button = document.createElement("button");
     button.textContent = what === "reject" && !one.restored ? "Leave alone" : title;
     button.title = key.toUpperCase();
@@ -567,8 +574,11 @@ window.onkeydown = (event) => {
     else if (key === "d" || key === "x") { paint.erases = key === "x"; controls(); draw(); }
     return;
   }
-  const wanted = (VERDICTS[mine.photograph.pile] || []).find((one) => one[2] === key);
-  if (wanted) return doing(() => verdict(wanted[0]));
+  const wanted = verdicts().find((one) => one[2] === key);
+  if (wanted) { // a key that is kept down decides on one photograph, not on the whole pile
+    if (!event.repeat) doing(() => verdict(wanted[0]));
+    return;
+  }
   if (key === "arrowright" || key === "j") step(1);
   else if (key === "arrowleft" || key === "k") step(-1);
   else if (mine.photograph.trouble) return;

@@ -12,9 +12,10 @@ from archive_restore.detection import Policy, threshold
 from archive_restore.displaying import Mask, Pixels, as_displayed, shrink_mask, upright
 from archive_restore.errors import InputError, PhotographError
 from archive_restore.home import Home
-from archive_restore.ledger import Pile, RegionRow, Reviewed
-from archive_restore.masking import mask_at, read_score_map
+from archive_restore.ledger import RegionRow, Reviewed
+from archive_restore.masking import read_score_map
 from archive_restore.photos.codecs import decode
+from archive_restore.photos.mask_files import read_mask
 from archive_restore.photos.rendering import viewable
 
 TURNED_BACK: Final = {6: 8, 8: 6}
@@ -71,9 +72,13 @@ class Pictures:
         return self.before.nbytes + self.mask.nbytes + (0 if self.after is None else self.after.nbytes)
 
 
-def pictures_of(one: Reviewed, home: Home, bold: Policy) -> Pictures:
-    """What there is to see of a photograph. Where nobody said what its faint specks are, the mask has them, as a `bold`
-    policy would.
+def pictures_of(one: Reviewed, home: Home, *, damaged: bool, bold: Policy | None = None) -> Pictures:
+    """What there is to see of a photograph.
+
+    Parameters
+    ----------
+    damaged : its mask marks something, so that there must be one
+    bold : nobody said what its faint specks are: its mask is to have them, as by this policy
 
     Raises
     ------
@@ -87,15 +92,23 @@ def pictures_of(one: Reviewed, home: Home, bold: Policy) -> Pictures:
     after = None
     if one.job is not None and one.job.output is not None:
         after = upright(viewable(decode(one.job.output)), turn)
-    scores = read_score_map(home.score_map(one.sha256)) if one.pile is Pile.UNSURE else None
-    if scores is None:
-        stored = mask_at(home.mask(one.sha256), shape)
-    else:
+    scores = read_score_map(home.score_map(one.sha256)) if bold is not None else None
+    if scores is not None and bold is not None:
         stored = threshold(scores, bold.level, shape, bold.kinds)[0]
+    else:
+        stored = _mask_of(one, home, shape) if damaged else np.zeros(shape, bool)
     mask = upright(stored, turn)
     if after is not None and after.shape[:2] != mask.shape:
         raise PhotographError(one.path, "what was restored has another size; scan its archive again")
     return Pictures(upright(before, turn), after, mask, profile, turn)
+
+
+def _mask_of(one: Reviewed, home: Home, shape: tuple[int, int]) -> Mask:
+    """The (H, W) mask in use. A lost one is not taken for an empty one: strokes over that would be all of the mask."""
+    try:
+        return read_mask(home.mask(one.sha256), shape)
+    except PhotographError as error:
+        raise PhotographError(one.path, home.lost_mask(one.sha256, error.reason, one.path)) from error
 
 
 @dataclass(frozen=True)
