@@ -23,6 +23,7 @@ const PAINT_KEYS = "D damage · X no damage · Ctrl-Z undo · Escape cancels · 
 const UNSEEN = ["reject", "reconsider"]; // what may be said of a photograph that cannot be shown
 const WHOLE_SIDE = 2048; // px, of the pictures of the whole photograph
 const SETTLED_MS = 160; // without a change of the view, before a sharper part is asked for
+const SLOW_MS = 1000; // after which the page says that it waits
 const LARGEST_FIT = 2; // CSS px for a pixel of a photograph that is shown whole
 const REACH_PX = 14; // CSS px around the line between before and after in which it is taken hold of
 
@@ -61,27 +62,38 @@ async function doing(work) {
   if (mine.busy) return;
   mine.busy = true;
   tell("");
+  const slow = setTimeout(() => tell("One moment: the program is at work."), SLOW_MS);
   try {
     await work();
+    tell("");
   } catch (error) {
     tell(error.message);
   } finally {
+    clearTimeout(slow);
     mine.busy = false;
     controls();
   }
+}
+
+// Other buttons in place of those there; who uses the keyboard stays on the one of the same name.
+function refill(parent, children, name) {
+  const focused = parent.contains(document.activeElement) ? document.activeElement.dataset[name] : null;
+  parent.replaceChildren(...children);
+  if (focused !== null) (children.find((one) => one.dataset[name] === focused) || canvas).focus();
 }
 
 // ---- piles and the list
 
 async function loadPiles() {
   const counts = await ask("ask/piles");
-  at("piles").replaceChildren(...PILES.map(([pile, title]) => {
+  refill(at("piles"), PILES.map(([pile, title]) => {
     const button = document.createElement("button");
+    button.dataset.pile = pile;
     button.textContent = `${title} ${counts[pile].toLocaleString("en")}`;
     button.setAttribute("aria-current", String(pile === mine.pile));
     button.onclick = () => leave(() => openPile(pile));
     return button;
-  }));
+  }), "pile");
   return counts;
 }
 
@@ -103,19 +115,26 @@ async function loadMore() {
 
 function showList() {
   const archives = new Set(mine.list.map((one) => one.archive));
+  const focused = at("list").contains(document.activeElement);
   at("list").replaceChildren(...mine.list.map((one) => {
     const item = document.createElement("li");
-    item.tabIndex = 0;
+    const current = mine.photograph !== null && one.id === mine.photograph.id;
+    item.setAttribute("role", "option");
+    item.tabIndex = current ? 0 : -1; // the list is one stop of the Tab key, whatever its length
     item.textContent = archives.size > 1 ? `${one.archive}/${one.name}` : one.name;
-    item.setAttribute("aria-current", String(mine.photograph !== null && one.id === mine.photograph.id));
+    item.setAttribute("aria-selected", String(current));
     const small = document.createElement("small");
     small.textContent = [kinds(one), one.by_hand ? "mask by hand" : ""].filter(Boolean).join(", ");
     item.append(small);
     item.onclick = () => leave(() => open(one));
-    item.onkeydown = (event) => { if (event.key === "Enter") leave(() => open(one)); };
     return item;
   }));
+  if (focused) (selected() || canvas).focus();
   at("more").hidden = !mine.more;
+}
+
+function selected() { // the photograph that is open, in the list
+  return at("list").querySelector('[aria-selected="true"]');
 }
 
 function kinds(one) {
@@ -131,8 +150,7 @@ async function open(listed) {
   showPhotograph();
   if (listed === null) return;
   showList();
-  const current = at("list").querySelector('[aria-current="true"]');
-  if (current) current.scrollIntoView({ block: "nearest" });
+  if (selected()) selected().scrollIntoView({ block: "nearest" });
   Object.assign(view, { fit: true, side: mine.photograph.restored ? "both" : "before", line: 0.5 });
   view.mask = !mine.photograph.restored || mine.pile === "unsure";
   view.damage = -1;
@@ -356,13 +374,17 @@ function startPainting() {
   if (mine.busy || !mine.photograph || mine.photograph.trouble || paint.on) return; // a verdict may be on its way
   Object.assign(paint, { on: true, erases: false, strokes: [], current: null });
   view.side = "before";
+  const focused = at("looking").contains(document.activeElement);
   controls();
+  if (focused) at("add").focus();
   draw();
 }
 
 function stopPainting() {
+  const focused = at("painting").contains(document.activeElement);
   Object.assign(paint, { on: false, strokes: [], current: null, pointer: null });
   controls();
+  if (focused) at("edit").focus();
 }
 
 async function save() {
@@ -379,7 +401,16 @@ function leave(work) {
 
 async function verdict(what, more = {}) {
   const one = mine.photograph;
-  const told = await ask(`say/${one.id}/${what}`, { version: one.version, ...more });
+  let told;
+  try {
+    told = await ask(`say/${one.id}/${what}`, { version: one.version, ...more });
+  } catch (error) { // what has changed meanwhile is shown as it is now, unless that would cost what was painted
+    if (!paint.on && (await ask(`ask/photographs/${one.id}`)).version !== one.version) {
+      await loadPiles();
+      await open(one);
+    }
+    throw error;
+  }
   const place = mine.list.findIndex((other) => other.id === one.id);
   stopPainting();
   if (told.pile === mine.pile) { // it stays where it is, with another mask
@@ -425,7 +456,7 @@ function controls() {
   at("looking").hidden = paint.on || one === null;
   at("painting").hidden = !paint.on;
   at("keys").textContent = paint.on ? PAINT_KEYS : KEYS;
-  at("verdicts").replaceChildren(...verdicts().map(([what, title, key, look]) => {
+  refill(at("verdicts"), verdicts().map(([what, title, key, look]) => {
     const button = document.createElement("button");
     button.textContent = what === "reject" && !one.restored ? "Leave alone" : title;
     button.title = key.toUpperCase();
@@ -433,7 +464,7 @@ function controls() {
     button.dataset.verdict = what;
     button.onclick = () => doing(() => verdict(what));
     return button;
-  }));
+  }), "verdict");
   at("sides").hidden = !shown || !one.restored;
   for (const button of at("sides").children) button.setAttribute("aria-pressed", String(button.dataset.side === view.side));
   at("mask").setAttribute("aria-pressed", String(view.mask));
@@ -579,8 +610,9 @@ window.onkeydown = (event) => {
     if (!event.repeat) doing(() => verdict(wanted[0]));
     return;
   }
-  if (key === "arrowright" || key === "j") step(1);
-  else if (key === "arrowleft" || key === "k") step(-1);
+  const listed = at("list").contains(event.target);
+  if (key === "arrowright" || key === "j" || (listed && key === "arrowdown")) step(1);
+  else if (key === "arrowleft" || key === "k" || (listed && key === "arrowup")) step(-1);
   else if (mine.photograph.trouble) return;
   else if (key === "b" && mine.photograph.restored) show(view.side === "before" ? "after" : "before");
   else if (key === "m") at("mask").click();
@@ -591,7 +623,8 @@ window.onkeydown = (event) => {
   event.preventDefault();
 };
 
-window.onresize = () => { if (view.fit) fit(); else draw(); };
+// Also messages and tools take room from it.
+new ResizeObserver(() => { if (view.fit) fit(); else draw(); }).observe(canvas);
 window.onbeforeunload = (event) => { if (paint.strokes.length) event.preventDefault(); };
 
 doing(async () => {
