@@ -243,6 +243,17 @@ def test_a_verdict_on_what_has_changed_meanwhile_does_nothing(
     assert not archive.home.edited_mask(job.sha256 or "").exists()
 
 
+def test_what_a_scan_missed_meanwhile_is_not_removed(desk: Desk, archive: RestoredArchive) -> None:
+    number, version = seen(desk, archive)
+    job = archive.job(b"a.jpg")
+    desk.ledger.mark_missing(job.archive_id, {job.relative})
+    for verdict in (desk.accept, desk.reject):
+        with pytest.raises(InputError, match="no such photograph any more"):
+            verdict(number, version)
+    assert job.output is not None
+    assert job.output.exists()
+
+
 @pytest.mark.parametrize("verdict", ["reject", "paint", "reset"])
 def test_while_a_run_is_at_work_its_files_and_masks_stay(
     verdict: str, desk: Desk, archive: RestoredArchive

@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -201,3 +202,22 @@ def test_more_than_anybody_paints_is_refused(browser: Browser) -> None:
 def test_a_port_that_is_taken_is_told_in_words(browser: Browser, archive: RestoredArchive) -> None:
     with archive.ledger() as ledger, pytest.raises(InputError, match=f"Port {browser.port}.*--port"):
         Server(Desk(ledger, archive.home), browser.port)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX keeps a port from who had it last")
+def test_a_port_can_be_had_again_at_once(archive: RestoredArchive) -> None:
+    with archive.ledger() as ledger:
+        desk = Desk(ledger, archive.home)
+        port = None
+        for _ in range(2):
+            server = Server(desk, port)
+            thread = Thread(target=server.serve)
+            thread.start()
+            browser = Browser(server)
+            port = browser.port
+            connection = http.client.HTTPConnection(browser.host, browser.port, timeout=20)
+            connection.request("GET", browser.base)
+            connection.getresponse().read()
+            server.stop()  # it ends the connection, whose port the system keeps for a while
+            thread.join(20)
+            connection.close()

@@ -5,6 +5,7 @@ machine nor pages of other sites can ask it for anything.
 """
 
 import json
+import os
 import secrets
 import socket
 from importlib.resources import files
@@ -148,6 +149,9 @@ class Server:
     def __init__(self, desk: Desk, port: int | None = None) -> None:
         secret = secrets.token_urlsafe(16)
         self._socket = socket.socket()
+        if os.name == "posix":  # elsewhere it would take a port from another program
+            # Else a port that was named cannot be had again for a minute.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((HOST, port or 0))
             self._socket.listen()  # a browser may come before anybody serves
