@@ -72,3 +72,12 @@ def test_a_run_over_what_failed_before_advises_a_retry(restored: RestoredArchive
     said = ran()
     assert "Next: archive-restore retry" in said
     assert "archive-restore scan" not in said
+
+
+def test_a_run_that_finds_an_original_changed_advises_the_scan_that_reads_it(
+    restored: RestoredArchive,
+) -> None:
+    typed("revert", "--again", restored.root / "a.jpg")
+    (restored.root / "a.jpg").write_bytes((restored.root / "a.jpg").read_bytes() + b"\0")
+    assert f"Next: archive-restore scan {restored.root}" in ran()
+    assert f"Next: archive-restore scan {restored.root}" in typed("status").stdout

@@ -36,9 +36,9 @@ def _scan(archive: "Archive") -> str:
 
 
 def _wait_for_scan(ledger: "Ledger", archive: "Archive") -> bool:
-    """Whether `retry` has set all that failed going again, which the next scan reads."""
+    """Whether all that failed is read by the next scan: `retry` set it going again, or a run found it changed."""
     paths = [failure.relative for failure in ledger.failures(archive.id)]
     known: dict[bytes, KnownFile] = {}
     for first in range(0, len(paths), ASKED):
         known |= ledger.known_at(archive.id, paths[first : first + ASKED])
-    return all(file.modified_ns is None and file.sha256 is None for file in known.values())
+    return all(file.modified_ns is None for file in known.values())

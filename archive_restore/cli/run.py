@@ -160,18 +160,12 @@ def _show(
             "archive-restore review, or archive-restore revert --again PHOTOGRAPHS"
         )
     show_set_aside([(one.path, one.reason) for one in summary.set_aside])
-    if quiet:
-        pass
-    elif summary.queued:
-        show_next_step("archive-restore run")
-    elif summary.set_aside:
-        show_next_step("archive-restore retry")
-    elif not idle:
-        show_next_step("archive-restore report")
-    else:
-        step = next_step(ledger, standing)
+    if not quiet:
+        step = next_step(ledger, standing) if idle or summary.queued or summary.set_aside else None
         if step is not None:
             show_next_step(step)
+        elif not idle:
+            show_next_step("archive-restore report")
         elif not held and not rejected:
             say("Photographs that are new are found by another scan: archive-restore scan ARCHIVE")
     if summary.interrupted:
