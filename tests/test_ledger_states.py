@@ -169,6 +169,17 @@ class Nights(RuleBasedStateMachine):
         assert self.ledger.revert(job, again=again)
         assert not self.ledger.revert(job, again=again)
 
+    @rule(data=st.data())
+    def review(self, data: st.DataObject) -> None:
+        looked_at = self.ledger.jobs(also_missing=True)
+        if not looked_at:
+            return
+        job = data.draw(st.sampled_from(looked_at))
+        assert self.ledger.accept(job) == (job.state is State.DONE)
+        waits = job.state in (State.QUEUED, State.HELD) and job.output is None
+        assert self.ledger.leave_alone(job) == waits
+        assert not self.ledger.leave_alone(job)
+
     @precondition(lambda self: self.holding)
     @rule(data=st.data(), written=st.booleans())
     def finish(self, data: st.DataObject, written: bool) -> None:
@@ -347,11 +358,12 @@ class Nights(RuleBasedStateMachine):
         known = self.ledger.jobs()
         jobs = {job.relative: (job.sha256, job.state) for job in known}
         outputs = {row["job_id"] for row in self.ledger._connection.rows("SELECT job_id FROM outputs")}
-        written = {job.relative for job in known if job.id in outputs}  # its restored photograph is outdated
+        # Its restored photograph is outdated, or somebody said that it is to be left alone.
+        kept = {job.relative for job in known if job.id in outputs or job.state is State.REJECTED}
         assert {path: content for path, (content, _) in jobs.items()} == {
             path: None if content == "unreadable" else content
             for path, content in self.scanned.items()
-            if content == "unreadable" or self.covered[content] or path in written
+            if content == "unreadable" or self.covered[content] or path in kept
         }
         assert all((content is None) <= (state is State.FAILED) for content, state in jobs.values())
 

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, Final
 
@@ -51,6 +52,15 @@ class Site:
 
     def __init__(self, desk: Desk, secret: str) -> None:
         self._desk = desk
+        self._verdicts: dict[str, Callable[[int, str], None]] = {
+            "accept": desk.accept,
+            "reconsider": desk.reconsider,
+            "reject": desk.reject,
+            "restore": desk.restore,
+            "settle": desk.settle,
+            "believe": desk.believe,
+            "reset": desk.reset,
+        }
         self.application = Starlette(
             routes=[
                 Mount(
@@ -110,26 +120,13 @@ class Site:
 
     async def _say(self, request: Request) -> Response:
         number, said = request.path_params["number"], await _body(request)
-        version = str(said.get("version"))
-        match request.path_params["verdict"]:
-            case "accept":
-                await run_in_threadpool(self._desk.accept, number, version)
-            case "reconsider":
-                await run_in_threadpool(self._desk.reconsider, number, version)
-            case "reject":
-                await run_in_threadpool(self._desk.reject, number, version)
-            case "restore":
-                await run_in_threadpool(self._desk.restore, number, version)
-            case "settle":
-                await run_in_threadpool(self._desk.settle, number, version)
-            case "believe":
-                await run_in_threadpool(self._desk.believe, number, version)
-            case "paint":
-                await run_in_threadpool(self._desk.paint, number, version, _strokes(said.get("strokes")))
-            case "reset":
-                await run_in_threadpool(self._desk.reset, number, version)
-            case _:
-                raise HTTPException(404, "There is no such verdict.")
+        verdict, version = request.path_params["verdict"], str(said.get("version"))
+        if verdict == "paint":
+            await run_in_threadpool(self._desk.paint, number, version, _strokes(said.get("strokes")))
+        elif verdict in self._verdicts:
+            await run_in_threadpool(self._verdicts[verdict], number, version)
+        else:
+            raise HTTPException(404, "There is no such verdict.")
         return _answer(await run_in_threadpool(self._desk.photograph, number))
 
 
