@@ -160,14 +160,17 @@ def _show(
             "archive-restore review, or archive-restore revert --again PHOTOGRAPHS"
         )
     show_set_aside([(one.path, one.reason) for one in summary.set_aside])
-    if not quiet:
-        step = next_step(ledger, standing) if idle or summary.queued or summary.set_aside else None
-        if step is not None:
-            show_next_step(step)
-        elif not idle:
-            show_next_step("archive-restore report")
-        elif not held and not rejected:
-            say("Photographs that are new are found by another scan: archive-restore scan ARCHIVE")
+    step = next_step(ledger, standing) if idle or summary.set_aside else None
+    if quiet:
+        pass
+    elif summary.queued:
+        show_next_step("archive-restore run")
+    elif step is not None:
+        show_next_step(step)
+    elif not idle:
+        show_next_step("archive-restore report")
+    elif not held and not rejected:
+        say("Photographs that are new are found by another scan: archive-restore scan ARCHIVE")
     if summary.interrupted:
         return ExitCode.INTERRUPTED
     return ExitCode.SOME_FAILED if summary.set_aside else ExitCode.OK
