@@ -147,6 +147,12 @@ def test_what_cannot_be_had_is_told_in_words(browser: Browser, path: str, status
     assert len(json.loads(body)["error"]) > 10
 
 
+@pytest.mark.parametrize("after", [-(10**20), 10**20])
+def test_wild_places_in_a_pile_are_taken_for_its_ends(browser: Browser, after: int) -> None:
+    listed = browser.json(f"ask/photographs?pile=new&after={after}")["photographs"]
+    assert len(listed) == (3 if after < 0 else 0)
+
+
 def test_verdicts_are_taken(browser: Browser, archive: RestoredArchive) -> None:
     one = first(browser)
     told = browser.json(f"say/{one['id']}/accept", {"version": one["version"]})

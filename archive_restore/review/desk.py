@@ -76,7 +76,7 @@ class Desk:
 
     def photographs(self, pile: Pile, after: int) -> dict[str, object]:
         """The next ones of a pile, those whose ids follow `after`, and whether there are more."""
-        found = self.ledger.pile(pile, archive=self._only, after=min(after, LARGEST), limit=PAGE + 1)
+        found = self.ledger.pile(pile, archive=self._only, after=min(max(after, 0), LARGEST), limit=PAGE + 1)
         return {"photographs": [self._facts(one) for one in found[:PAGE]], "more": len(found) > PAGE}
 
     def photograph(self, number: int) -> dict[str, object]:

@@ -485,15 +485,16 @@ function show(side) {
   draw();
 }
 
-function toggleZoom() {
+function toggleZoom(spot = null) { // to one place of the stage, or the middle of the photograph
+  const [x, y] = spot ? pixel(spot) : [mine.photograph.width / 2, mine.photograph.height / 2];
   if (!view.fit) fit();
-  else lookAt(mine.photograph.width / 2, mine.photograph.height / 2, onePixel());
+  else lookAt(x, y, onePixel());
   controls();
 }
 
 for (const button of at("sides").children) button.onclick = () => show(button.dataset.side);
 at("mask").onclick = () => { view.mask = !view.mask; controls(); draw(); };
-at("fit").onclick = toggleZoom;
+at("fit").onclick = () => toggleZoom();
 at("next").onclick = () => { nextDamage(); controls(); };
 at("edit").onclick = startPainting;
 at("more").onclick = () => doing(loadMore);
@@ -558,8 +559,9 @@ canvas.onpointermove = (event) => {
   } else if (held === "line") {
     view.line = Math.min(1, Math.max(0, spot.x / stageSize().w));
   } else if (held === "photograph") {
-    view.x += spot.x - from.x;
-    view.y += spot.y - from.y;
+    const { w, h } = stageSize(), one = mine.photograph; // some of it stays in the middle of the stage
+    view.x = Math.min(w / 2, Math.max(w / 2 - one.width * view.scale, view.x + spot.x - from.x));
+    view.y = Math.min(h / 2, Math.max(h / 2 - one.height * view.scale, view.y + spot.y - from.y));
     view.fit = false;
     sharpen();
   } else {
@@ -588,7 +590,7 @@ canvas.addEventListener("wheel", (event) => {
   zoom(Math.exp(-event.deltaY / 400), spot.x, spot.y);
   controls();
 }, { passive: false });
-canvas.ondblclick = () => { if (!paint.on) toggleZoom(); };
+canvas.ondblclick = (event) => { if (!paint.on && mine.photograph) toggleZoom(place(event)); };
 
 // ---- keys
 

@@ -111,6 +111,27 @@ def test_a_photograph_is_shown_before_and_after_with_its_mask(page: "driver.Page
     expect(page.locator("#fit")).to_have_text("Fit")
 
 
+def test_a_photograph_cannot_be_moved_out_of_sight(page: "driver.Page") -> None:
+    box = page.locator("#canvas").bounding_box()
+    right, middle = box["x"] + box["width"] - 5, box["y"] + box["height"] / 2
+    for _ in range(2):
+        page.mouse.move(box["x"] + 5, middle)
+        page.mouse.down()
+        page.mouse.move(right, middle, steps=4)
+        page.mouse.up()
+    assert page.evaluate("view.x") <= box["width"] / 2
+
+
+def test_a_double_click_looks_at_its_place(page: "driver.Page") -> None:
+    page.evaluate("view.scale = fitScale() / 2")
+    page.evaluate("Object.assign(view, { x: 200, y: 100, fit: true })")
+    page.locator("#canvas").dblclick(position={"x": 220, "y": 130})
+    stage = page.evaluate("[stageSize().w / 2, stageSize().h / 2]")
+    x, y = page.evaluate(f"pixel({{ x: {stage[0]}, y: {stage[1]} }})")
+    scale = page.evaluate("fitScale()") / 2
+    assert (x, y) == pytest.approx((20 / scale, 30 / scale), abs=1.5)
+
+
 def test_buttons_and_keys_decide_and_the_next_one_is_opened(
     page: "driver.Page", archive: RestoredArchive
 ) -> None:
