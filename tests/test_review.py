@@ -112,7 +112,9 @@ def test_what_cannot_be_shown_is_told_with_its_reason(desk: Desk, archive: Resto
     job = archive.job(b"a.jpg")
     assert job.output is not None
     job.output.unlink()
-    assert "a.jpg" in str(desk.photograph(job.file_id)["trouble"])
+    trouble = str(desk.photograph(job.file_id)["trouble"])
+    assert "no longer there" in trouble
+    assert f"archive-restore revert {job.path} --again" in trouble
     with pytest.raises(PhotographError):
         desk.pictures(job.file_id)
 
@@ -191,6 +193,16 @@ def test_a_restored_photograph_that_somebody_changed_is_not_removed(
         desk.reject(number, version)
     assert job.output.exists()
     assert archive.job(b"a.jpg").state is State.DONE
+
+
+def test_the_only_copy_of_a_photograph_is_not_removed(desk: Desk, archive: RestoredArchive) -> None:
+    job = archive.job(b"a.jpg")
+    number, version = seen(desk, archive)
+    job.path.unlink()
+    with pytest.raises(InputError, match=r"a\.jpg is not there.*archive-restore revert .*-restored/a\.jpg"):
+        desk.reject(number, version)
+    assert job.output is not None
+    assert job.output.exists()
 
 
 def test_what_waits_can_be_left_alone(desk: Desk, archive: RestoredArchive) -> None:

@@ -1,6 +1,7 @@
 """Where a person looks at photographs and says what is to become of them. Threads may share a desk."""
 
 import os
+import shlex
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -135,6 +136,11 @@ class Desk:
             self._seen(self.ledger.leave_alone(job))
             self.verdicts.left_alone += 1
             return
+        if not job.path.exists():  # perhaps of a disk that is away, or what was restored is all that is left
+            raise InputError(
+                f"{printable(job.path)} is not there, so what was restored of it is kept. To remove it all the same: "
+                f"archive-restore revert {shlex.quote(printable(job.output))}"
+            )
         with WorkerLock(self.home.worker_lock):
             reason = take_back(job, self.ledger, again=False)
         if reason is not None:

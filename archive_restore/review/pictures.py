@@ -1,8 +1,10 @@
 """What is shown of one photograph: before, after and its mask, as a viewer turns them, or a part of them."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 from typing import Final
 
 import cv2
@@ -10,7 +12,7 @@ import numpy as np
 
 from archive_restore.detection import Policy, threshold
 from archive_restore.displaying import Mask, Pixels, as_displayed, shrink_mask, upright
-from archive_restore.errors import InputError, PhotographError
+from archive_restore.errors import InputError, PhotographError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import RegionRow, Reviewed
 from archive_restore.masking import read_score_map
@@ -91,7 +93,7 @@ def pictures_of(one: Reviewed, home: Home, *, damaged: bool, bold: Policy | None
     turn, profile = as_displayed(bytes(photograph.source))
     after = None
     if one.job is not None and one.job.output is not None:
-        after = upright(viewable(decode(one.job.output)), turn)
+        after = upright(_restored(one.path, one.job.output), turn)
     scores = read_score_map(home.score_map(one.sha256)) if bold is not None else None
     if scores is not None and bold is not None:
         stored = threshold(scores, bold.level, shape, bold.kinds)[0]
@@ -101,6 +103,16 @@ def pictures_of(one: Reviewed, home: Home, *, damaged: bool, bold: Policy | None
     if after is not None and after.shape[:2] != mask.shape:
         raise PhotographError(one.path, "what was restored has another size; scan its archive again")
     return Pictures(upright(before, turn), after, mask, profile, turn)
+
+
+def _restored(original: Path, output: Path) -> Pixels:
+    """What was restored; where it cannot be shown, how to have it again."""
+    try:
+        return viewable(decode(output))
+    except PhotographError as error:
+        again = f"To have it again: archive-restore revert {shlex.quote(printable(original))} --again"
+        reason = error.reason if output.exists() else "it is no longer there"
+        raise PhotographError(output, f"what was restored cannot be shown: {reason}. {again}") from error
 
 
 def _mask_of(one: Reviewed, home: Home, shape: tuple[int, int]) -> Mask:
