@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from archive_restore.errors import DeviceError
-from archive_restore.networks import winograd
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import LoadedModel, ModelCard
 from archive_restore.networks.winograd import WinogradConvolution
@@ -205,11 +204,11 @@ def test_a_cpu_that_multiplies_slowly_restores_the_same(monkeypatch: pytest.Monk
         nn.init.normal_(parameter, std=0.05)
     monkeypatch.setattr(restoring, "half_precision", lambda device: None)
     restored = []
-    for fewest in (None, 24):
-        monkeypatch.setattr(winograd, "fewest_channels", lambda device, fewest=fewest: fewest)
+    for slow in (False, True):
+        monkeypatch.setattr(restoring, "pays", lambda device, slow=slow: slow)
         used = deepcopy(generator)
         restored.append(restorer(used).restore(pixels, mask).astype(int))
-        assert any(isinstance(part, WinogradConvolution) for part in used.modules()) == bool(fewest)
+        assert any(isinstance(part, WinogradConvolution) for part in used.modules()) is slow
     assert (restored[0] != pixels).any()
     assert np.abs(restored[1] - restored[0]).max() <= 1
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import nn
 
-from archive_restore.networks import winograd
 from archive_restore.networks.detector import load_detector
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.winograd import (
@@ -13,19 +12,13 @@ from archive_restore.networks.winograd import (
     SIDE,
     TAPS,
     WinogradConvolution,
-    fewest_channels,
+    pays,
     saves,
     transforms,
     with_fewer_multiplications,
 )
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def slow_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that computes as those with AVX2 alone do."""
-    monkeypatch.setattr(winograd, "fewest_channels", lambda device: 24)
 
 
 def convolution(inputs: int = 24, outputs: int = 32, dilation: int = 1, *, bias: bool = True) -> nn.Conv2d:
@@ -98,18 +91,18 @@ def test_small_maps_are_convolved_directly(count: int, side: int, dilation: int)
     ],
     ids=["no padding", "stride", "wide", "far apart", "groups", "mirrored"],
 )
-def test_other_convolutions_are_left_alone(other: nn.Conv2d, slow_processor: None) -> None:
+def test_other_convolutions_are_left_alone(other: nn.Conv2d) -> None:
     with pytest.raises(ValueError, match="no 3x3 convolution"):
         WinogradConvolution(other)
-    assert with_fewer_multiplications(nn.Sequential(other), CPU)[0] is other  # type: ignore[index]
+    assert with_fewer_multiplications(nn.Sequential(other))[0] is other  # type: ignore[index]
 
 
-def test_a_generator_writes_the_same_with_fewer_multiplications(slow_processor: None) -> None:
+def test_a_generator_writes_the_same_with_fewer_multiplications() -> None:
     generator = Generator(blocks=2, dilations=(1, 2, 4)).eval()
     torch.manual_seed(0)
     for parameter in generator.parameters():
         nn.init.normal_(parameter, std=0.03)
-    fewer = with_fewer_multiplications(deepcopy(generator), CPU)
+    fewer = with_fewer_multiplications(deepcopy(generator))
     replaced = [name for name, part in fewer.named_modules() if isinstance(part, WinogradConvolution)]
     assert "read" in replaced
     assert {"encode_half.1.gather", "bottleneck.1.spread", "decode_quarter.0.spread"} <= set(replaced)
@@ -123,34 +116,23 @@ def test_a_generator_writes_the_same_with_fewer_multiplications(slow_processor: 
 
 
 @pytest.mark.parametrize(
-    ("capability", "device", "precision", "fewest"),
-    [
-        ("AVX2", "cpu", None, 24),
-        ("AVX512", "cpu", None, 80),
-        ("AVX512", "cpu", torch.bfloat16, None),
-        ("DEFAULT", "cpu", None, None),
-        ("AVX2", "cuda", None, None),
-    ],
+    ("capability", "device", "paying"),
+    [("AVX2", "cpu", True), ("AVX512", "cpu", False), ("DEFAULT", "cpu", False), ("AVX2", "cuda", False)],
 )
-def test_it_is_for_processors_that_multiply_slowly(
-    capability: str,
-    device: str,
-    precision: torch.dtype | None,
-    fewest: int | None,
-    monkeypatch: pytest.MonkeyPatch,
+def test_it_pays_where_multiplying_is_slow(
+    capability: str, device: str, paying: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    monkeypatch.setattr(winograd, "half_precision", lambda device: precision)
-    assert fewest_channels(torch.device(device)) == fewest
+    assert pays(torch.device(device)) is paying
 
 
 def test_the_shipped_detector_thinks_the_same_with_fewer_multiplications(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("archive_restore.networks.detector.half_precision", lambda device: None)
-    monkeypatch.setattr(winograd, "fewest_channels", lambda device: None)
+    monkeypatch.setattr("archive_restore.networks.detector.pays", lambda device: False)
     direct = load_detector()
-    monkeypatch.setattr(winograd, "fewest_channels", lambda device: 24)
+    monkeypatch.setattr("archive_restore.networks.detector.pays", lambda device: True)
     fewer = load_detector()
     assert any(isinstance(part, WinogradConvolution) for part in fewer.network.modules())
     picture = np.random.default_rng(3).integers(0, 256, (500, 700, 3), np.uint8)

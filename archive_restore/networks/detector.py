@@ -25,7 +25,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from archive_restore.errors import WeightsError, printable
 from archive_restore.networks.devices import failing_in_words, half_precision, out_of_memory
 from archive_restore.networks.weights import read_checked, read_manifest, shipped_models
-from archive_restore.networks.winograd import with_fewer_multiplications
+from archive_restore.networks.winograd import pays, with_fewer_multiplications
 
 Value = TypeVar("Value", bound=np.generic)
 
@@ -252,7 +252,8 @@ class Detector:
         fused_network = fuse(deepcopy(network).eval())
         with failing_in_words(self.device):
             self.network = laid_out(fused_network.to(self.device, self.precision))
-        with_fewer_multiplications(self.network, self.device)
+        if pays(self.device):
+            with_fewer_multiplications(self.network)
 
     @torch.inference_mode()
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archive_restore.networks.devices import half_precision
+from archive_restore.networks.devices import cpu_has_only_avx2
 
 TAPS = 3
 """Side of the kernels, px."""
@@ -30,9 +30,8 @@ SIDE = OUTPUTS + TAPS - 1
 TILES = 64
 """That are transformed at once: of 48 channels they fill 600 KB, and stay in a core's cache until they are done."""
 
-FEWEST_CHANNELS = {"AVX2": 24, "AVX512": 80}
-"""On either side, by what torch computes with; fewer take longer to transform than they save. Others have not been
-asked."""
+FEWEST_CHANNELS = 24
+"""On either side; fewer take longer to transform than they save."""
 
 MOST_DILATED = 2
 """A convolution of dilation 2 is four of smaller maps; sixteen even smaller ones would be mostly filling."""
@@ -175,32 +174,23 @@ def can_replace(module: nn.Module) -> bool:
     )
 
 
-def fewest_channels(device: torch.device) -> int | None:
-    """From how many channels on a device transforms sooner than it multiplies; None if it never does, as a GPU, or a
-    processor that computes in half precision."""
-    if device.type != "cpu" or half_precision(device) is not None:
-        return None
-    return FEWEST_CHANNELS.get(torch.backends.cpu.get_cpu_capability())
+def pays(device: torch.device) -> bool:
+    """Whether a device multiplies so slowly that transforms are cheaper: processors with AVX2 alone. With AVX-512 the
+    segmenter was slower; others have not been asked."""
+    return device.type == "cpu" and cpu_has_only_avx2()
 
 
-def with_fewer_multiplications(module: nn.Module, device: torch.device) -> nn.Module:
-    """The module, with its 3x3 convolutions replaced, in place, that are wide enough for a device (`fewest_channels`);
-    only to be used, not to be trained."""
-    fewest = fewest_channels(device)
-    if fewest is not None:
-        _replace(module, fewest)
-    return module
-
-
-def _replace(module: nn.Module, fewest: int) -> None:
+def with_fewer_multiplications(module: nn.Module) -> nn.Module:
+    """The module, with its wide enough 3x3 convolutions replaced, in place; only to be used, not to be trained."""
     for name, part in module.named_children():
         if isinstance(part, WinogradConvolution):  # of a module that was given before
             continue
         if (
             isinstance(part, nn.Conv2d)
             and can_replace(part)
-            and min(part.in_channels, part.out_channels) >= fewest
+            and min(part.in_channels, part.out_channels) >= FEWEST_CHANNELS
         ):
             module.add_module(name, WinogradConvolution(part))
         else:
-            _replace(part, fewest)
+            with_fewer_multiplications(part)
+    return module

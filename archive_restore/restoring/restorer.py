@@ -15,7 +15,7 @@ from archive_restore.errors import DeviceError, WeightsError
 from archive_restore.networks.devices import failing_in_words, free_unused, half_precision, out_of_memory
 from archive_restore.networks.ensemble import WAYS, SelfEnsemble
 from archive_restore.networks.weights import LoadedModel
-from archive_restore.networks.winograd import with_fewer_multiplications
+from archive_restore.networks.winograd import pays, with_fewer_multiplications
 from archive_restore.restoring.fractions import Picture, Sample
 from archive_restore.restoring.grain import match_grain
 from archive_restore.restoring.levels import Cut, Level, Painting, coarse_to_fine
@@ -126,7 +126,8 @@ class Restorer:
             self._module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self._precision is not None:
             _round_weights(self._module, self._precision)
-        with_fewer_multiplications(self._module, device)
+        elif pays(device):
+            with_fewer_multiplications(self._module)
         self._largest = self.batch_size
 
     def restore(self, pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray[Sample]:
