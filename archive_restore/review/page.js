@@ -538,7 +538,7 @@ function pixel(spot) {
 }
 
 canvas.onpointerdown = (event) => {
-  if (!mine.photograph || mine.busy) return;
+  if (!mine.photograph || mine.busy || !event.isPrimary) return; // a second finger neither paints nor moves
   const spot = place(event);
   paint.pointer = spot;
   canvas.setPointerCapture(event.pointerId);
@@ -552,6 +552,7 @@ canvas.onpointerdown = (event) => {
 };
 
 canvas.onpointermove = (event) => {
+  if (!event.isPrimary) return;
   const from = paint.pointer, spot = place(event);
   paint.pointer = spot;
   if (paint.current) {
@@ -571,7 +572,8 @@ canvas.onpointermove = (event) => {
   draw();
 };
 
-canvas.onpointerup = canvas.onpointercancel = () => {
+canvas.onpointerup = canvas.onpointercancel = (event) => {
+  if (!event.isPrimary) return;
   if (paint.current) {
     paint.strokes.push(paint.current);
     paint.current = null;

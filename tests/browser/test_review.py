@@ -175,6 +175,17 @@ def test_what_is_painted_is_saved(page: "driver.Page", archive: RestoredArchive)
     assert archive.job(b"a.jpg").state is State.QUEUED
 
 
+def test_a_second_finger_paints_nothing(page: "driver.Page") -> None:
+    page.keyboard.press("e")
+    for kind in ("pointerdown", "pointermove", "pointerup"):
+        page.locator("#canvas").dispatch_event(
+            kind, {"pointerId": 1, "isPrimary": False, "clientX": 600, "clientY": 400, "bubbles": True}
+        )
+    assert page.evaluate("paint.strokes.length") == 0
+    stroke(page)
+    assert page.evaluate("paint.strokes.length") == 1
+
+
 def test_what_is_painted_is_left_only_by_who_says_so(page: "driver.Page", archive: RestoredArchive) -> None:
     page.keyboard.press("e")
     page.keyboard.press("x")
