@@ -1,4 +1,4 @@
-"""The mask of one photograph taken over from whoever painted it, given back to the detectors, or made more boldly.
+"""The mask of one photograph taken over from whoever painted it, and given back to the detectors.
 
 The caller holds the locks of runs and of scans.
 """
@@ -39,8 +39,14 @@ def take_over(painted: Painted, photograph: MaskedPhotograph, ledger: Ledger, ho
     return requeued
 
 
-def give_back(photograph: MaskedPhotograph, policy: Policy, ledger: Ledger, home: Home) -> int | None:
+def give_back(
+    photograph: MaskedPhotograph, policy: Policy, ledger: Ledger, home: Home, *, decided: bool = False
+) -> int | None:
     """The mask becomes what the detectors make of the photograph by a policy.
+
+    Parameters
+    ----------
+    decided : somebody looked at it and chose the policy for it, so that it is not unsure any more
 
     Returns
     -------
@@ -53,7 +59,10 @@ def give_back(photograph: MaskedPhotograph, policy: Policy, ledger: Ledger, home
         A mask cannot be written, or removed.
     """
     edited = home.edited_mask(photograph.sha256)
-    result = masked(Masking(photograph, policy, home, write=True))
+    task = Masking(
+        photograph, policy, home, write=edited.exists()
+    )  # what is not in use may be written at once
+    result = masked(task)
     if not isinstance(result, Masked):
         ledger.read_again(photograph.id)
         return None
@@ -62,9 +71,11 @@ def give_back(photograph: MaskedPhotograph, policy: Policy, ledger: Ledger, home
         policy=policy.text,
         covered=result.covered,
         regions=result.regions,
-        unsure=result.unsure,
+        unsure=result.unsure and not decided,
         again=result.changed,
     )
+    if not task.write:  # only now: killed in between, what was restored is queued with the mask of before
+        masked(replace(task, write=True))
     try:
         edited.unlink(missing_ok=True)  # last: as long as it is there, the same command finds it
     except OSError as error:
@@ -72,33 +83,3 @@ def give_back(photograph: MaskedPhotograph, policy: Policy, ledger: Ledger, home
             f"Cannot remove {printable(edited)}: {error.strerror}. Correct that, then try again."
         ) from error
     return requeued
-
-
-def mask_boldly(photograph: MaskedPhotograph, policy: Policy, ledger: Ledger, home: Home) -> bool:
-    """Somebody looked at a photograph with faint specks all over: a policy that takes them for damage masks it.
-
-    Returns
-    -------
-    Whether there is a score map to make the mask from.
-
-    Raises
-    ------
-    StorageError
-        The mask cannot be written.
-    """
-    task = Masking(photograph, policy, home, write=False)
-    result = masked(task)
-    if not isinstance(result, Masked):
-        ledger.read_again(photograph.id)
-        return False
-    ledger.remask(
-        photograph.id,
-        policy=policy.text,
-        covered=result.covered,
-        regions=result.regions,
-        again=result.changed,
-    )
-    masked(
-        replace(task, write=True)
-    )  # only now: killed in between, what was restored is queued with its own mask
-    return True

@@ -59,9 +59,8 @@ def densest(mask: Mask, side: int) -> tuple[slice, slice]:
         total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
     )
     tops, lefts = np.nonzero(held == held.max())
-    nearest = np.argmin(
-        np.hypot(tops - tops.mean(), lefts - lefts.mean())
-    )  # the damage amid it, not at a side
+    # The damage amid it, not at a side.
+    nearest = np.argmin(np.hypot(tops - tops.mean(), lefts - lefts.mean()))
     top, left = int(tops[nearest]), int(lefts[nearest])
     return slice(top, top + height), slice(left, left + width)
 

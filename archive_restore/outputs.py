@@ -174,9 +174,8 @@ class Outputs:
             if output is not None:
                 if reason_to_keep(replace(job, output=output)) is not None:
                     continue
-                _remove(
-                    output
-                )  # first: killed in between, the next run finds the job still queued and goes on
+                # First: killed in between, the next run finds the job still queued and goes on.
+                _remove(output)
                 taken.append(output)
             self._ledger.drop_emptied(job)
         return taken

@@ -163,7 +163,7 @@ def test_what_was_accepted_can_be_looked_at_again(desk: Desk, archive: RestoredA
     desk.accept(*seen(desk, archive))
     desk.reconsider(*seen(desk, archive))
     assert desk.piles()["new"] == 3
-    assert not desk.verdicts.any
+    assert (desk.verdicts.accepted, desk.verdicts.reconsidered) == (1, 1)
 
 
 def test_what_is_rejected_is_removed_and_left_alone(desk: Desk, archive: RestoredArchive) -> None:

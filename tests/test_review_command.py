@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from archive_restore.cli import review
+from archive_restore.review import Verdicts
 from tests.restored_archive import restored_archive
 
 
@@ -45,3 +46,16 @@ def test_a_browser_is_opened_only_where_there_is_a_screen(monkeypatch: pytest.Mo
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     review._open("http://127.0.0.1:1/")
     assert opened == ["http://127.0.0.1:1/"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "told"),
+    [
+        (Verdicts(), "Nothing was changed.\n"),
+        (Verdicts(reconsidered=1), "1 to be looked at again.\n"),
+        (Verdicts(accepted=2, masks=1), "2 accepted, 1 mask corrected.\nNext: archive-restore run\n"),
+    ],
+)
+def test_it_tells_what_was_said(verdicts: Verdicts, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    review._show(verdicts, waiting=1)
+    assert capsys.readouterr().out == told

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from archive_restore.ledger import State, WorkerLock
 from archive_restore.review import Desk, Server
 from tests.formats import HEIGHT, WIDTH
 from tests.restored_archive import RestoredArchive, restored_archive
+from tests.served import served
 
 
 class Browser:
@@ -59,16 +59,8 @@ def archive(tmp_path: Path) -> RestoredArchive:
 
 @pytest.fixture
 def browser(archive: RestoredArchive) -> Iterator[Browser]:
-    with archive.ledger() as ledger:
-        server = Server(Desk(ledger, archive.home))
-        thread = Thread(target=server.serve)
-        thread.start()
-        try:
-            yield Browser(server)
-        finally:
-            server.stop()
-            thread.join(20)
-            assert not thread.is_alive()
+    with served(archive) as server:
+        yield Browser(server)
 
 
 def first(browser: Browser) -> dict[str, Any]:
@@ -212,18 +204,12 @@ def test_a_port_that_is_taken_is_told_in_words(browser: Browser, archive: Restor
 
 @pytest.mark.skipif(os.name != "posix", reason="only POSIX keeps a port from who had it last")
 def test_a_port_can_be_had_again_at_once(archive: RestoredArchive) -> None:
-    with archive.ledger() as ledger:
-        desk = Desk(ledger, archive.home)
-        port = None
-        for _ in range(2):
-            server = Server(desk, port)
-            thread = Thread(target=server.serve)
-            thread.start()
+    port = None
+    for _ in range(2):
+        with served(archive, port) as server:
             browser = Browser(server)
             port = browser.port
-            connection = http.client.HTTPConnection(browser.host, browser.port, timeout=20)
+            connection = http.client.HTTPConnection(browser.host, port, timeout=20)
             connection.request("GET", browser.base)
             connection.getresponse().read()
-            server.stop()  # it ends the connection, whose port the system keeps for a while
-            thread.join(20)
-            connection.close()
+        connection.close()  # the server ended it first: the system keeps its port for a while

@@ -75,6 +75,8 @@ def _show(verdicts: "Verdicts", waiting: int) -> None:
     from archive_restore.words import counted
 
     parts = [f"{verdicts.accepted:,} accepted"] if verdicts.accepted else []
+    if verdicts.reconsidered:
+        parts.append(f"{verdicts.reconsidered:,} to be looked at again")
     if verdicts.reverted:
         parts.append(f"{verdicts.reverted:,} rejected and removed")
     if verdicts.left_alone:

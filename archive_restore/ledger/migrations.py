@@ -310,9 +310,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         9,
         "which restored photographs somebody looked at and accepted",
-        (
-            "ALTER TABLE outputs ADD COLUMN accepted_at TEXT",
-        ),  # UTC, ISO 8601; one that is restored anew is new
+        # UTC, ISO 8601; what is restored anew has another row, and is new.
+        ("ALTER TABLE outputs ADD COLUMN accepted_at TEXT",),
     ),
 )
 

@@ -3,13 +3,14 @@
 import os
 import shlex
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from archive_restore.by_hand import give_back, mask_boldly, take_over
+from archive_restore.by_hand import give_back, take_over
 from archive_restore.detection import Policy, Sensitivity
 from archive_restore.errors import InputError, PhotographError, printable
 from archive_restore.home import Home
@@ -38,15 +39,12 @@ class Verdicts:
     """What was said since the desk was opened."""
 
     accepted: int = 0
+    reconsidered: int = 0  # accepted ones that are to be looked at again
     reverted: int = 0  # restored ones, now removed
     left_alone: int = 0  # that were not restored yet
     queued: int = 0  # held ones that were released, and rejected ones that are wanted after all
     masks: int = 0  # painted, given back to the detectors, or made more boldly
     settled: int = 0  # with faint specks that are no damage
-
-    @property
-    def any(self) -> bool:
-        return any((self.accepted, self.reverted, self.left_alone, self.queued, self.masks, self.settled))
 
 
 @dataclass
@@ -86,7 +84,7 @@ class Desk:
         one = self._one(number)
         facts = self._facts(one)
         try:
-            pictures = self.pictures(number)
+            pictures = self._pictures(one)
         except PhotographError as error:
             return facts | {"trouble": str(error)}
         width, height = pictures.size
@@ -109,15 +107,7 @@ class Desk:
         PhotographError
             They cannot be shown.
         """
-        one = self._one(number)
-        key = (one.path, one.size, self._version(one))
-        with self._lock:
-            found = self._kept.get(key) or self._pictures_of(one)
-            self._kept[key] = found
-            self._kept.move_to_end(key)
-            while len(self._kept) > 1 and sum(each.bytes for each in self._kept.values()) > KEPT_BYTES:
-                self._kept.popitem(last=False)
-        return found
+        return self._pictures(self._one(number))
 
     def accept(self, number: int, version: str) -> None:
         """What was restored is good."""
@@ -127,7 +117,7 @@ class Desk:
     def reconsider(self, number: int, version: str) -> None:
         """What was accepted is to be looked at again."""
         self._seen(self.ledger.accept(self._job(number, version), accepted=False))
-        self.verdicts.accepted -= 1
+        self.verdicts.reconsidered += 1
 
     def reject(self, number: int, version: str) -> None:
         """What was restored is removed; what was not restored yet is left alone."""
@@ -142,7 +132,7 @@ class Desk:
                 f"archive-restore revert {shlex.quote(printable(job.output))}"
             )
         with WorkerLock(self.home.worker_lock):
-            reason = take_back(job, self.ledger, again=False)
+            reason = take_back(self._job(number, version), self.ledger, again=False)
         if reason is not None:
             raise InputError(f"{printable(job.output)}: {reason}.")
         self.verdicts.reverted += 1
@@ -153,8 +143,9 @@ class Desk:
         if job.state is State.HELD:
             self._seen(self.ledger.allow(job.archive_id, job.relative) > 0)
         else:
+            self._seen(job.state is State.REJECTED)
             with WorkerLock(self.home.worker_lock):
-                self._seen(job.state is State.REJECTED and self.ledger.revert(job, again=True))
+                self._seen(self.ledger.revert(job, again=True))
             self.ledger.allow(job.archive_id, job.relative)  # its reviewer has looked at its mask
         self.verdicts.queued += 1
 
@@ -165,11 +156,7 @@ class Desk:
 
     def believe(self, number: int, version: str) -> None:
         """They are. LockedError, if a scan or a run is at work."""
-        one = self._one(number, version)
-        with WorkerLock(self.home.worker_lock), WorkerLock(self.home.scan_lock, work="scan"):
-            if not mask_boldly(self._masked(one), self._bold(one), self.ledger, self.home):
-                raise InputError(UNSCORED)
-            self.verdicts.masks += 1
+        self._by_detectors(number, version, self._bold, decided=True)
 
     def paint(self, number: int, version: str, strokes: Sequence[Stroke]) -> None:
         """The mask with strokes over it is the one in use from now on. Of what its reviewer saw the mask alone counts:
@@ -180,10 +167,10 @@ class Desk:
         LockedError
             A scan or a run is at work.
         """
-        with WorkerLock(self.home.worker_lock), WorkerLock(self.home.scan_lock, work="scan"):
+        with self._masking():
             one = self._one(number)
             self._seen(version.rpartition("-")[2] == self._mask_version(one))
-            mask = painted_over(self.pictures(number), strokes)
+            mask = painted_over(self._pictures(one), strokes)
             photograph = self._masked(one)
             painting = painting_of(mask, photograph, self.home)
             if isinstance(painting, Useless):
@@ -194,11 +181,23 @@ class Desk:
 
     def reset(self, number: int, version: str) -> None:
         """The detectors' mask is the one in use again. LockedError, if a scan or a run is at work."""
-        one = self._one(number, version)
-        with WorkerLock(self.home.worker_lock), WorkerLock(self.home.scan_lock, work="scan"):
-            if give_back(self._masked(one), self._policy(one), self.ledger, self.home) is None:
+        self._by_detectors(number, version, self._policy)
+
+    def _by_detectors(
+        self, number: int, version: str, policy: Callable[[Reviewed], Policy], *, decided: bool = False
+    ) -> None:
+        with self._masking():
+            one = self._one(number, version)
+            photograph = self._masked(one)
+            if give_back(photograph, policy(one), self.ledger, self.home, decided=decided) is None:
                 raise InputError(UNSCORED)
             self.verdicts.masks += 1
+
+    @contextmanager
+    def _masking(self) -> Iterator[None]:
+        """While no scan and no run is at work."""
+        with WorkerLock(self.home.worker_lock), WorkerLock(self.home.scan_lock, work="scan"):
+            yield
 
     def _facts(self, one: Reviewed) -> dict[str, object]:
         """What is told of a photograph that is listed."""
@@ -217,9 +216,18 @@ class Desk:
             else job.reason or (f"{job.linked} from a duplicate" if job.linked else ""),
         }
 
-    def _pictures_of(self, one: Reviewed) -> Pictures:
-        bold = self._bold(one) if one.pile is Pile.UNSURE else None
-        return pictures_of(one, self.home, damaged=bool(self.ledger.kinds_of(one.photograph_id)), bold=bold)
+    def _pictures(self, one: Reviewed) -> Pictures:
+        key = (one.path, one.size, self._version(one))
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None:
+                damaged = bool(self.ledger.kinds_of(one.photograph_id))
+                bold = self._bold(one) if one.pile is Pile.UNSURE else None
+                found = self._kept[key] = pictures_of(one, self.home, damaged=damaged, bold=bold)
+            self._kept.move_to_end(key)
+            while len(self._kept) > 1 and sum(each.bytes for each in self._kept.values()) > KEPT_BYTES:
+                self._kept.popitem(last=False)
+        return found
 
     def _version(self, one: Reviewed) -> str:
         """What tells whether a photograph, its mask, what was restored of it or the verdict on it is another one."""

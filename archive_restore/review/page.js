@@ -25,6 +25,7 @@ const WHOLE_SIDE = 2048; // px, of the pictures of the whole photograph
 const SETTLED_MS = 160; // without a change of the view, before a sharper part is asked for
 const SLOW_MS = 1000; // after which the page says that it waits
 const LARGEST_FIT = 2; // CSS px for a pixel of a photograph that is shown whole
+const DAMAGE = "#e62878", NO_DAMAGE = "#36c5f0"; // of the brush; masks come in the first
 const REACH_PX = 14; // CSS px around the line between before and after in which it is taken hold of
 
 const at = (id) => document.getElementById(id);
@@ -283,7 +284,7 @@ function draw() {
   const line = view.line * w;
   if (pictures.after && view.side !== "before") {
     lay("after");
-    if (view.side === "both") clipped(0, line, () => lay("before"));
+    if (view.side === "both") leftOf(line, () => lay("before"));
   } else {
     lay("before");
   }
@@ -302,10 +303,10 @@ function draw() {
   if (paint.on && paint.pointer) drawBrush();
 }
 
-function clipped(left, right, work) {
+function leftOf(line, work) {
   pen.save();
   pen.beginPath();
-  pen.rect(left, 0, right - left, stageSize().h);
+  pen.rect(0, 0, line, stageSize().h);
   pen.clip();
   work();
   pen.restore();
@@ -337,7 +338,7 @@ function brushWidth() { // px of the photograph: from 1 to a tenth of it, evenly
 function drawStrokes() {
   const strokes = paint.current ? [...paint.strokes, paint.current] : paint.strokes;
   if (!strokes.length) return;
-  // In a layer of their own: what is erased shows the photograph, not the ground.
+  // In a layer of their own, which is laid once: strokes that cross are not darker there.
   const layer = document.createElement("canvas");
   layer.width = canvas.width;
   layer.height = canvas.height;
@@ -345,8 +346,7 @@ function drawStrokes() {
   own.setTransform(pen.getTransform());
   own.lineCap = own.lineJoin = "round";
   for (const stroke of strokes) {
-    own.globalCompositeOperation = "source-over";
-    own.strokeStyle = stroke.erases ? "#36c5f0" : "#e62878";
+    own.strokeStyle = stroke.erases ? NO_DAMAGE : DAMAGE;
     own.lineWidth = stroke.width * view.scale;
     own.beginPath();
     stroke.points.forEach(([x, y], number) => {
@@ -366,7 +366,7 @@ function drawBrush() {
   pen.beginPath();
   pen.arc(paint.pointer.x, paint.pointer.y, Math.max(1, brushWidth() * view.scale / 2), 0, 2 * Math.PI);
   pen.lineWidth = 1.5;
-  pen.strokeStyle = paint.erases ? "#36c5f0" : "#e62878";
+  pen.strokeStyle = paint.erases ? NO_DAMAGE : DAMAGE;
   pen.stroke();
 }
 
@@ -392,9 +392,12 @@ async function save() {
 }
 
 // What was painted and is not saved is lost only if its painter says so.
+function mayLeave() {
+  return !paint.strokes.length || window.confirm("What you painted is not saved. Leave it?");
+}
+
 function leave(work) {
-  if (paint.strokes.length && !window.confirm("What you painted is not saved. Leave it?")) return;
-  doing(work);
+  if (mayLeave()) doing(work);
 }
 
 // ---- verdicts
@@ -513,7 +516,7 @@ function undo() {
 }
 
 function cancel() {
-  if (paint.strokes.length && !window.confirm("What you painted is not saved. Leave it?")) return;
+  if (!mayLeave()) return;
   stopPainting();
   view.side = mine.photograph.restored ? "both" : "before";
   controls();

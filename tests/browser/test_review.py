@@ -3,15 +3,14 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from archive_restore.ledger import State
 from archive_restore.photos.mask_files import read_mask
-from archive_restore.review import Desk, Server
 from tests.formats import HEIGHT, WIDTH
 from tests.restored_archive import RestoredArchive, restored_archive
+from tests.served import served
 
 driver = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed here: pip install 'archive-restore[browser]'"
@@ -43,10 +42,7 @@ def archive(tmp_path: Path) -> RestoredArchive:
 def page(chromium: "driver.Browser", archive: RestoredArchive) -> Iterator["driver.Page"]:
     """The page with its first photograph, a.jpg, which is shown turned by its tag. It ends without an error."""
     errors: list[str] = []
-    with archive.ledger() as ledger:
-        server = Server(Desk(ledger, archive.home))
-        thread = Thread(target=server.serve)
-        thread.start()
+    with served(archive) as server:
         page = chromium.new_page(viewport={"width": 1200, "height": 800})
         try:
             page.on("pageerror", lambda error: errors.append(str(error)))
@@ -55,8 +51,6 @@ def page(chromium: "driver.Browser", archive: RestoredArchive) -> Iterator["driv
             yield page
         finally:
             page.close()
-            server.stop()
-            thread.join(20)
     assert errors == []
 
 
