@@ -14,6 +14,7 @@ from archive_restore.errors import WeightsError, printable
 from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger
 from archive_restore.material import shapes_in, tiles_in
+from archive_restore.networks.eight_bits import Ranges
 from archive_restore.networks.weights import LoadedModel, ModelCard, load_model, read_manifest, save_model
 from archive_restore.training.comparison import Comparison, compare
 from archive_restore.training.grids import save_grid
@@ -58,9 +59,16 @@ def judged(start: LoadedModel, trainer: Trainer, folder: Path, device: torch.dev
 
 
 def adopt(
-    ledger: Ledger, home: Home, archive: Archive, start: LoadedModel, trainer: Trainer, comparison: Comparison
+    ledger: Ledger,
+    home: Home,
+    archive: Archive,
+    start: LoadedModel,
+    trainer: Trainer,
+    comparison: Comparison,
+    ranges: Ranges,
 ) -> str:
-    """Registers the new weights and lets `run` use them for this archive; returns their name."""
+    """Registers the new weights, whose convolutions read numbers in `ranges`, and lets `run` use them for this archive;
+    returns their name."""
     name = entered_before(home, trainer)
     if name is not None:
         ledger.use_model(archive.id, name)
@@ -76,6 +84,7 @@ def adopt(
         data=f"undamaged parts of {printable(archive.root)}, from {start.card.name}",
         trained=f"{datetime.now(UTC):%Y-%m-%d}",
         scores={f"held_out_{key}": value for key, value in asdict(comparison).items()},
+        ranges=ranges,
     )
     written = save_model(trainer.averaged, home.models, card)
     ledger.use_model(archive.id, written.name)

@@ -16,6 +16,7 @@ from archive_restore.home import Home
 from archive_restore.ledger import Archive, Ledger, WorkerLock
 from archive_restore.material import Material, gather, shapes_in, tiles_in
 from archive_restore.networks.architectures import DEFAULT
+from archive_restore.networks.eight_bits import observed
 from archive_restore.networks.weights import LoadedModel, find_model, load_model
 from archive_restore.photos.codecs import DEFAULT_MAX_PIXELS
 from archive_restore.progress import NullProgress, Progress
@@ -119,8 +120,11 @@ def finetune(
         trainer = trained(start, folder, material, options, device, world, progress)
         if not world.leads:
             return None
-        comparison = judged(start, trainer, folder, device)
-        adopted = adopt(ledger, home, archive, start, trainer, comparison) if comparison.better else None
+        with observed(trainer.averaged) as ranges:
+            comparison = judged(start, trainer, folder, device)
+        adopted = None
+        if comparison.better:
+            adopted = adopt(ledger, home, archive, start, trainer, comparison, ranges)
         finished(folder)
     return FinetuneSummary(
         archive.root, material, trainer.samples, start.card.name, used, comparison, adopted, folder

@@ -9,6 +9,7 @@ import torch
 
 from archive_restore.errors import InputError, printable
 from archive_restore.networks.architectures import DEFAULT, Settings, build_generator
+from archive_restore.networks.eight_bits import UNKNOWN, Ranges, observed
 from archive_restore.networks.weights import ModelCard, save_model
 from archive_restore.progress import Progress
 from archive_restore.training.defects.laying import NO_SHAPES
@@ -30,11 +31,13 @@ HELD_OUT_BATCHES = 3
 @dataclass(frozen=True)
 class TrainSummary:
     """What a training gave. `folder` holds checkpoint, curves and grids; `held_out_psnr` is over the holes of
-    held-out photographs, dB, None if no report fell due; `finished` is False if it was stopped before its length."""
+    held-out photographs, dB, None if no report fell due, and `ranges` what the convolutions read there; `finished` is
+    False if it was stopped before its length."""
 
     folder: Path
     samples: int
     held_out_psnr: float | None
+    ranges: Ranges
     photographs: int
     finished: bool
 
@@ -49,19 +52,20 @@ class HeldOut:
             objective.batch(photographs, (HELD_OUT_SEED, step)) for step in range(HELD_OUT_BATCHES)
         ]
         self.psnr: float | None = None
+        self.ranges: Ranges = UNKNOWN
 
     def __call__(self, trainer: Trainer) -> dict[str, float]:
-        """Hole PSNR over all held-out samples, dB; writes a grid of the first batch."""
+        """Hole PSNR over all held-out samples, dB; writes a grid of the last batch."""
         trainer.averaged.eval()
         values = []
-        for position, batch in enumerate(self.batches):
-            with torch.no_grad(), trainer.autocast():
-                on_device = {name: value.to(trainer.device) for name, value in batch.items()}
-                written = self.objective.write(trainer.averaged, on_device)
-                composite = self.objective.composite(written, on_device).float().cpu()
-            values += hole_psnr(composite, batch)
-            if position == len(self.batches) - 1:
-                save_grid(self.folder / "samples" / f"{trainer.samples:09d}.png", batch, composite)
+        with observed(trainer.averaged) as self.ranges:
+            for batch in self.batches:
+                with torch.no_grad(), trainer.autocast():
+                    on_device = {name: value.to(trainer.device) for name, value in batch.items()}
+                    written = self.objective.write(trainer.averaged, on_device)
+                    composite = self.objective.composite(written, on_device).float().cpu()
+                values += hole_psnr(composite, batch)
+        save_grid(self.folder / "samples" / f"{trainer.samples:09d}.png", batch, composite)
         self.psnr = float(np.mean(values))
         return {"held_out_psnr": round(self.psnr, 3)}
 
@@ -117,7 +121,8 @@ def train_network(
     trainer = resumed(Trainer(objective, options, device, world), folder)
     judge = HeldOut(objective, Photographs(held_out), folder)
     train(trainer, Photographs(entries), folder, progress=progress, reporter=judge, until=until)
-    return TrainSummary(folder, trainer.samples, judge.psnr, len(entries), trainer.samples >= options.samples)
+    finished = trainer.samples >= options.samples
+    return TrainSummary(folder, trainer.samples, judge.psnr, judge.ranges, len(entries), finished)
 
 
 def _content(entry: Entry) -> tuple[Path, int]:
@@ -133,12 +138,12 @@ def options_for(
     return replace(base, samples=samples, seed=seed, checkpoint_seconds=checkpoint_seconds)
 
 
-def export(folder: Path, models: Path, *, name: str, data: str) -> ModelCard:
+def export(folder: Path, models: Path, *, name: str, data: str, ranges: Ranges = UNKNOWN) -> ModelCard:
     """Writes the averaged weights of a training's checkpoint into a folder of models.
 
     Parameters
     ----------
-    name, data : for the model's card: its name, and what it was trained on
+    name, data, ranges : for the model's card: its name, what it was trained on, and what its convolutions read
 
     Returns
     -------
@@ -155,5 +160,6 @@ def export(folder: Path, models: Path, *, name: str, data: str) -> ModelCard:
         settings=state["settings"],
         samples=state["samples"],
         data=data,
+        ranges=ranges,
     )
     return save_model(module, models, card)

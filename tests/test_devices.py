@@ -61,6 +61,25 @@ def test_the_segmenter_learns_in_bfloat16_only_on_a_cpu_that_has_it(
     assert seen == [computed_in]
 
 
+@pytest.mark.parametrize(
+    ("features", "capability", "multiplies"),
+    [
+        ({"avx512_vnni": True}, "AVX512", True),
+        ({"avx512_vnni": True, "avx512_bf16": True, "cpu_name": "Intel Xeon"}, "AVX512", True),
+        ({"avx512_vnni": True, "amx_bf16": True}, "AVX512", False),
+        ({"avx512_vnni": True, "avx512_bf16": True, "cpu_name": "AMD EPYC"}, "AVX512", False),
+        ({"avx512_vnni": True}, "AVX2", False),
+        ({"avx512_vnni": False}, "AVX512", False),
+        ({}, "DEFAULT", False),
+    ],
+)
+def test_bytes_are_multiplied_where_that_is_the_fastest(
+    features: dict[str, object], capability: str, multiplies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_cpu_with(features, monkeypatch, capability)
+    assert devices.cpu_multiplies_bytes() is multiplies
+
+
 def test_a_cpu_held_to_avx2_does_not_compute_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     on_a_cpu_with({"avx512_bf16": True, "amx_bf16": True}, monkeypatch, "AVX2")
     assert devices.half_precision(CPU) is None

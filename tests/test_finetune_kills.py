@@ -23,6 +23,7 @@ from tests.benchmarks.small_archives import MODEL, to_tune
 
 CPU = torch.device("cpu")
 BETTER = Comparison(24.0, 24.5, 0.5, 0.3, 20, 20)
+RANGES = {"bottleneck.0.spread": (-1.0, 2.0)}
 WORSE = Comparison(24.0, 23.5, -0.5, -0.7, 0, 20)
 
 
@@ -42,7 +43,7 @@ def trainer_of(home: Home) -> Trainer:
 
 def adopted(ledger: Ledger, home: Home, trainer: Trainer) -> str:
     (archive,) = ledger.archives()
-    return adopt(ledger, home, archive, load_model(MODEL, home=home), trainer, BETTER)
+    return adopt(ledger, home, archive, load_model(MODEL, home=home), trainer, BETTER, RANGES)
 
 
 def names(home: Home) -> list[str]:

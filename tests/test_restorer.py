@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from archive_restore.errors import DeviceError
+from archive_restore.networks import winograd
 from archive_restore.networks.generator import Generator
 from archive_restore.networks.weights import LoadedModel, ModelCard
 from archive_restore.networks.winograd import WinogradConvolution
@@ -205,7 +206,7 @@ def test_a_cpu_that_multiplies_slowly_restores_the_same(monkeypatch: pytest.Monk
     monkeypatch.setattr(restoring, "half_precision", lambda device: None)
     restored = []
     for slow in (False, True):
-        monkeypatch.setattr(restoring, "pays", lambda device, slow=slow: slow)
+        monkeypatch.setattr(winograd, "pays", lambda device, slow=slow: slow)
         used = deepcopy(generator)
         restored.append(restorer(used).restore(pixels, mask).astype(int))
         assert any(isinstance(part, WinogradConvolution) for part in used.modules()) is slow

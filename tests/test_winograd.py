@@ -130,9 +130,10 @@ def test_the_shipped_detector_thinks_the_same_with_fewer_multiplications(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("archive_restore.networks.detector.half_precision", lambda device: None)
-    monkeypatch.setattr("archive_restore.networks.detector.pays", lambda device: False)
+    monkeypatch.setattr("archive_restore.networks.eight_bits.pays", lambda device: False)
+    monkeypatch.setattr("archive_restore.networks.winograd.pays", lambda device: False)
     direct = load_detector()
-    monkeypatch.setattr("archive_restore.networks.detector.pays", lambda device: True)
+    monkeypatch.setattr("archive_restore.networks.winograd.pays", lambda device: True)
     fewer = load_detector()
     assert any(isinstance(part, WinogradConvolution) for part in fewer.network.modules())
     picture = np.random.default_rng(3).integers(0, 256, (500, 700, 3), np.uint8)

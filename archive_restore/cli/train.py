@@ -137,5 +137,11 @@ def train(
     if not summary.finished:
         say("The same command goes on with it.")
     if export is not None:
-        card = workflow.export(summary.folder, export, name=name or architecture, data=description)
+        card = workflow.export(
+            summary.folder,
+            export,
+            name=name or architecture,
+            data=description,
+            ranges=summary.ranges,
+        )
         say(f"Wrote {export / card.file} (sha256 {card.sha256[:16]}…).")

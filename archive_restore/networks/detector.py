@@ -23,9 +23,9 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from archive_restore.errors import WeightsError, printable
+from archive_restore.networks import eight_bits, winograd
 from archive_restore.networks.devices import failing_in_words, half_precision, out_of_memory
-from archive_restore.networks.weights import read_checked, read_manifest, shipped_models
-from archive_restore.networks.winograd import pays, with_fewer_multiplications
+from archive_restore.networks.weights import ModelCard, read_checked, read_manifest, shipped_models
 
 Value = TypeVar("Value", bound=np.generic)
 
@@ -242,9 +242,15 @@ class Detector:
     ----------
     network : trained; it is copied
     device : where it computes
+    ranges : what its convolutions read, so that it can compute in 8 bits where that is faster
     """
 
-    def __init__(self, network: DamageSegmenter, device: torch.device | None = None) -> None:
+    def __init__(
+        self,
+        network: DamageSegmenter,
+        device: torch.device | None = None,
+        ranges: eight_bits.Ranges = eight_bits.UNKNOWN,
+    ) -> None:
         self.device = device or torch.device("cpu")
         # In 16 bits on a CPU only: no GPU has been asked what its sums do to the odds.
         on_cpu = self.device.type == "cpu"
@@ -252,8 +258,10 @@ class Detector:
         fused_network = fuse(deepcopy(network).eval())
         with failing_in_words(self.device):
             self.network = laid_out(fused_network.to(self.device, self.precision))
-        if pays(self.device):
-            with_fewer_multiplications(self.network)
+        if ranges and eight_bits.pays(self.device):
+            eight_bits.with_eight_bits(self.network, ranges)
+        elif winograd.pays(self.device):
+            winograd.with_fewer_multiplications(self.network)
 
     @torch.inference_mode()
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -311,7 +319,8 @@ def laid_out(network: DamageSegmenter) -> DamageSegmenter:
 
 def load_detector(device: torch.device | None = None, folder: Path | None = None) -> Detector:
     """The shipped segmenter, or that of a folder, on a device; see `load_segmenter`."""
-    return Detector(load_segmenter(folder or shipped_models() / FOLDER), device)
+    folder = folder or shipped_models() / FOLDER
+    return Detector(load_segmenter(folder), device, segmenter_card(folder).ranges)
 
 
 def load_segmenter(folder: Path) -> DamageSegmenter:
@@ -322,11 +331,7 @@ def load_segmenter(folder: Path) -> DamageSegmenter:
     WeightsError
         There is none, or it is not the manifest's.
     """
-    card = next((card for card in read_manifest(folder)[1] if card.name == NAME), None)
-    if card is None:
-        raise WeightsError(
-            f"there are no weights named {NAME} in {printable(folder)}; install archive-restore again"
-        )
+    card = segmenter_card(folder)
     data = read_checked(folder / card.file, card.sha256)
     network = DamageSegmenter()
     try:
@@ -334,3 +339,13 @@ def load_segmenter(folder: Path) -> DamageSegmenter:
     except (RuntimeError, SafetensorError) as error:
         raise WeightsError(f"{printable(folder / card.file)} does not hold a {NAME}: {error}") from error
     return network
+
+
+def segmenter_card(folder: Path) -> ModelCard:
+    """The card of the segmenter in a folder of weights; WeightsError if there is none."""
+    card = next((card for card in read_manifest(folder)[1] if card.name == NAME), None)
+    if card is None:
+        raise WeightsError(
+            f"there are no weights named {NAME} in {printable(folder)}; install archive-restore again"
+        )
+    return card

@@ -183,11 +183,25 @@ def cpu_computes_in_bfloat16() -> bool:
     """
     if cpu_has_only_avx2():
         return False
-    features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    features = _cpu_features()
     if features.get("amx_bf16") or features.get("bf16"):  # Intel's matrix unit; ARM
         return True
     # AMD's is faster than float32; Intel's without the matrix unit, as clouds lend it, is slower.
     return bool(features.get("avx512_bf16")) and "Intel" not in str(features.get("cpu_name", ""))
+
+
+def cpu_multiplies_bytes() -> bool:
+    """Whether this CPU has instructions for sums of products of bytes (VNNI) that are better than what it has for
+    bfloat16; False from a torch that cannot say. With AVX2 alone they are worth no more than Winograd's transforms."""
+    if cpu_has_only_avx2() or cpu_computes_in_bfloat16():
+        return False
+    return bool(_cpu_features().get("avx512_vnni"))
+
+
+def _cpu_features() -> dict[str, object]:
+    """What torch knows of the instructions of this CPU, by name."""
+    features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return features
 
 
 def gpu_computes_in_bfloat16(device: torch.device) -> bool:

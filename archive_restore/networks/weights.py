@@ -20,6 +20,7 @@ from archive_restore.durable import write_durably
 from archive_restore.errors import WeightsError, printable
 from archive_restore.home import Home
 from archive_restore.networks.architectures import Settings, architecture, build_generator
+from archive_restore.networks.eight_bits import Ranges
 from archive_restore.networks.windowed import HiddenHole
 
 MANIFEST = "manifest.json"
@@ -28,7 +29,8 @@ MANIFEST = "manifest.json"
 @dataclass(frozen=True)
 class ModelCard:
     """What is known of a weight file. `samples` is the number of training samples seen; `data` says of what;
-    `scores` are figures by name, each with the measure in its name."""
+    `scores` are figures by name, each with the measure in its name; `ranges` are what its convolutions were seen to
+    read, without which it cannot compute in 8 bits (see `networks.eight_bits`)."""
 
     name: str
     file: str
@@ -39,6 +41,7 @@ class ModelCard:
     data: str = ""
     trained: str = ""  # date, hardware and hours
     scores: Mapping[str, float] = field(default_factory=dict)
+    ranges: Ranges = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

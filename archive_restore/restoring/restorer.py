@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from archive_restore.cores import usable_cores
 from archive_restore.errors import DeviceError, WeightsError
+from archive_restore.networks import eight_bits, winograd
 from archive_restore.networks.devices import failing_in_words, free_unused, half_precision, out_of_memory
 from archive_restore.networks.ensemble import WAYS, SelfEnsemble
 from archive_restore.networks.weights import LoadedModel
-from archive_restore.networks.winograd import pays, with_fewer_multiplications
 from archive_restore.restoring.fractions import Picture, Sample
 from archive_restore.restoring.grain import match_grain
 from archive_restore.restoring.levels import Cut, Level, Painting, coarse_to_fine
@@ -58,8 +58,11 @@ CHEAP_SHARE = 0.4
 AMX take six seconds in all (`tests.benchmarks.speed`); with 0.6 they took eight."""
 
 IN_FULL_PRECISION = 6
-"""A CPU that cannot compute in half precision takes so many times as long for a window, and is worth as many fewer. On
-the development set that costs 0.01 dB."""
+"""A CPU that computes neither in half precision nor in bytes takes so many times as long for a window, and is worth as
+many fewer. On the development set that costs 0.01 dB."""
+
+IN_BYTES = 2
+"""The same of one that computes in bytes: a Xeon does."""
 
 PATIENCE = 64
 """Batches that must fit before a halved one is doubled again, and twice as many each time that it was halved."""
@@ -79,8 +82,9 @@ class Restorer:
 
     Parameters
     ----------
-    model : its module is moved to `device`, rounded to the precision that it computes in there, and given fewer
-        multiplications where these are slow (`networks.winograd`)
+    model : its module is moved to `device` and rounded to the precision that it computes in there, to bytes where that
+        is faster (`networks.eight_bits`), and else given fewer multiplications where these are slow
+        (`networks.winograd`)
     device : see `networks.devices.choose_device`
     batch_size : windows of full size at once, and more of smaller ones; None to choose by the device
     grain : draw the texture and the grain that the restored holes lack (see `texture.match_texture` and
@@ -113,6 +117,7 @@ class Restorer:
         self._note = note
         self._after_batch = after_batch
         self._precision = half_precision(device)
+        self._in_bytes = self._precision is None and bool(model.card.ranges) and eight_bits.pays(device)
         self._thorough = thoroughness(thorough, device)
         # As many as torch would let share a batch, which heeds OMP_NUM_THREADS.
         self._lanes = {"cpu": torch.get_num_threads(), "cuda": GPU_LANES}.get(device.type, 1)
@@ -126,8 +131,10 @@ class Restorer:
             self._module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self._precision is not None:
             _round_weights(self._module, self._precision)
-        elif pays(device):
-            with_fewer_multiplications(self._module)
+        elif self._in_bytes:
+            eight_bits.with_eight_bits(model.network, model.card.ranges)
+        elif winograd.pays(device):
+            winograd.with_fewer_multiplications(self._module)
         self._largest = self.batch_size
 
     def restore(self, pixels: NDArray[Sample], mask: NDArray[np.bool_]) -> NDArray[Sample]:
@@ -215,7 +222,7 @@ class Restorer:
 
     def _ways(self, level: Level) -> int:
         """In how many ways the windows of a level are shown to the network."""
-        slower = 1 if self._precision is not None else IN_FULL_PRECISION
+        slower = 1 if self._precision is not None else IN_BYTES if self._in_bytes else IN_FULL_PRECISION
         return ways_of(self._thorough, level.area, level.pixels, slower=slower)
 
     def _write(self, cuts: list[Cut], ways: int) -> NDArray[np.float32]:
