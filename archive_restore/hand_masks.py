@@ -15,7 +15,7 @@ from typing import Final
 from archive_restore.by_hand import give_back, take_over
 from archive_restore.cores import usable_cores
 from archive_restore.detection import Policy
-from archive_restore.durable import write_durably
+from archive_restore.durable import write_durably, writing
 from archive_restore.errors import InputError, printable
 from archive_restore.home import MASKS_LIST, Home
 from archive_restore.ledger import Archive, KnownFile, Ledger, MaskedPhotograph, WorkerLock
@@ -77,8 +77,11 @@ class _List:
     def read(cls, folder: Path) -> "_List":
         """An empty one, if there is none."""
         try:
-            lines = (folder / MASKS_LIST).read_text("utf-8").splitlines()
-            head, *rows = [json.loads(line) for line in lines if line]
+            lines = (folder / MASKS_LIST).read_text("utf-8").splitlines(keepends=True)
+            # A last row without an end, or a brace, is one that a killed export did not finish.
+            if len(lines) > 1 and lines[-1][0] == "{" and lines[-1][-1] not in "}\n":
+                del lines[-1]
+            head, *rows = [json.loads(line) for line in lines if line.strip()]
             return cls(
                 Path(head["archive"]),
                 {os.fsencode(row.pop("mask")): _Exported(**row) for row in rows},
@@ -106,12 +109,22 @@ class _List:
         return archives[holding.index(most)].root if most else self.archive
 
     def write(self, folder: Path) -> None:
-        head: dict[str, str] = {"archive": os.fspath(self.archive or "")}
-        rows = [
-            {"mask": os.fsdecode(path), **asdict(exported)} for path, exported in sorted(self.masks.items())
-        ]
-        text = "".join(json.dumps(row) + "\n" for row in [head, *rows])
-        write_durably(folder / MASKS_LIST, text.encode("ascii"))
+        head = json.dumps({"archive": os.fspath(self.archive or "")}) + "\n"
+        rows = "".join(_row(path, exported) for path, exported in sorted(self.masks.items()))
+        write_durably(folder / MASKS_LIST, (head + rows).encode("ascii"))
+
+    def add(self, folder: Path, path: bytes, exported: _Exported) -> None:
+        """Enters a mask that was written, at once: else those of an export that is killed would pass for edited ones
+        when the automatic masks are others."""
+        self.masks[path] = exported
+        file = folder / MASKS_LIST
+        with writing(file), file.open("a", encoding="ascii") as rows:
+            rows.write(_row(path, exported))
+
+
+def _row(mask: bytes, exported: _Exported) -> str:
+    """A line of the list."""
+    return json.dumps({"mask": os.fsdecode(mask), **asdict(exported)}) + "\n"
 
 
 def export_masks(
@@ -138,7 +151,10 @@ def export_masks(
         )
     listed.archive = archive.root
     summary = MasksSummary()
-    progress.start("Exporting masks", sum(1 for _ in _exported(archive, ledger, every=every)))
+    count = sum(1 for _ in _exported(archive, ledger, every=every))
+    if count:
+        listed.write(out)
+    progress.start("Exporting masks", count)
     tasks = (
         Painting(out / os.fsdecode(path), photograph, home, listed.fingerprint(path))
         for photograph in _exported(archive, ledger, every=every)
@@ -149,10 +165,8 @@ def export_masks(
             progress.advance()
             if isinstance(result, Written):
                 summary.masks += 1
-                path = task.photograph.relative + SUFFIX
-                listed.masks[path] = _Exported(
-                    task.photograph.sha256, result.fingerprint, task.photograph.by_hand
-                )
+                exported = _Exported(task.photograph.sha256, result.fingerprint, task.photograph.by_hand)
+                listed.add(out, task.photograph.relative + SUFFIX, exported)
             else:
                 reason = (
                     "it was edited and is not imported yet; it is kept"

@@ -414,6 +414,32 @@ def test_a_folder_of_masks_that_cannot_be_opened_is_named(archive: ScoredArchive
     assert "cannot be opened: " in left.reason
 
 
+def test_what_a_killed_export_wrote_does_not_pass_for_edited(archive: ScoredArchive, out: Path) -> None:
+    class Watching(NullProgress):
+        """Keeps what the list says when the second mask is reported."""
+
+        seen = 0
+        told = ""
+
+        def advance(self, items: int = 1) -> None:
+            self.seen += items
+            if self.seen == 2:
+                self.told = (out / MASKS_LIST).read_text()
+
+    watching = Watching()
+    with archive.ledger() as ledger:
+        [known] = ledger.archives()
+        export_masks(known, out, every=False, ledger=ledger, home=archive.home, progress=watching)
+    head, first = watching.told.splitlines()
+    name = json.loads(first)["mask"].removesuffix(".png")
+    (out / MASKS_LIST).write_text(f'{head}\n{first}\n{{"mask": "hal')  # where it was killed
+    other = "b.jpg" if name == "sub/a.jpg" else "sub/a.jpg"
+    archive.home.detected_mask(name).write_bytes(archive.home.detected_mask(other).read_bytes())
+    told = exported(archive, out)
+    assert (told.masks, told.left_alone) == (2, [])
+    assert len((out / MASKS_LIST).read_text().splitlines()) == 3
+
+
 def test_an_import_that_was_killed_goes_on_with_the_same_command(archive: ScoredArchive, out: Path) -> None:
     exported(archive, out)
     archive.restore("sub/a.jpg", "b.jpg")
