@@ -31,8 +31,8 @@ HELD_OUT_BATCHES = 3
 @dataclass(frozen=True)
 class TrainSummary:
     """What a training gave. `folder` holds checkpoint, curves and grids; `held_out_psnr` is over the holes of
-    held-out photographs, dB, None if no report fell due, and `ranges` what the convolutions read there; `finished` is
-    False if it was stopped before its length."""
+    held-out photographs, dB, None in a process that does not lead, and `ranges` what the convolutions read there;
+    `finished` is False if it was stopped before its length."""
 
     folder: Path
     samples: int
@@ -121,6 +121,8 @@ def train_network(
     trainer = resumed(Trainer(objective, options, device, world), folder)
     judge = HeldOut(objective, Photographs(held_out), folder)
     train(trainer, Photographs(entries), folder, progress=progress, reporter=judge, until=until)
+    if trainer.world.leads:
+        judge(trainer)  # as they are now; the last report may be of thousands of samples ago
     finished = trainer.samples >= options.samples
     return TrainSummary(folder, trainer.samples, judge.psnr, judge.ranges, len(entries), finished)
 

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from archive_restore.cli import app
 from archive_restore.errors import ExitCode, InputError, TrainingError
 from archive_restore.networks.architectures import CENTRE, DEFAULT
-from archive_restore.networks.weights import read_manifest
+from archive_restore.networks.weights import read_manifest, shipped_models
 from archive_restore.progress import NullProgress
 from archive_restore.train import train_network
 from archive_restore.training import crops, grids, loop
@@ -301,6 +301,7 @@ def test_train_takes_deeper_networks_and_their_card_says_so(tmp_path: Path):
     assert finished.exit_code == 0, finished.output
     _, (card,) = read_manifest(tmp_path / "models")
     assert card.settings == {"blocks": 2, "depth": 6}
+    assert card.ranges.keys() == read_manifest(shipped_models())[1][-1].ranges.keys()
     held = safetensors.torch.load_file(tmp_path / "models" / card.file)
     assert sum(values.numel() for values in held.values()) == 5_570_992
     refused = CliRunner().invoke(app, [*command, "--architecture", CENTRE, "--blocks", "2"])

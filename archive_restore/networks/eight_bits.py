@@ -9,7 +9,6 @@ whatever is restored beside it. Sums have 32 bits, and are written as float32, a
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from types import MappingProxyType
 
 import cv2
 import torch
@@ -21,7 +20,7 @@ from archive_restore.networks.devices import cpu_multiplies_bytes
 Ranges = Mapping[str, Sequence[float]]
 """The least and the most number that each convolution of a network was seen to read, by its name."""
 
-UNKNOWN: Ranges = MappingProxyType({})
+UNKNOWN: Ranges = {}
 """Of a network that computes in full precision."""
 
 LARGEST = 127
