@@ -59,9 +59,8 @@ def give_back(
         A mask cannot be written, or removed.
     """
     edited = home.edited_mask(photograph.sha256)
-    task = Masking(
-        photograph, policy, home, write=edited.exists()
-    )  # what is not in use may be written at once
+    # What is not in use may be written at once.
+    task = Masking(photograph, policy, home, write=edited.exists())
     result = masked(task)
     if not isinstance(result, Masked):
         ledger.read_again(photograph.id)

@@ -22,6 +22,7 @@ from archive_restore.training.detection_samples import DetectorSample, sample
 from archive_restore.training.sources import Photographs, find_entries
 from tests.benchmarks.commands import parser_of
 from tests.benchmarks.detection import figures
+from tests.benchmarks.enter_ranges import read_by_the_segmenter
 
 SEED = 1816  # of the drawn damage; the training has another
 SIZE = 448  # px
@@ -52,9 +53,17 @@ def main() -> None:
     ]
     scores = judged(network, samples)
     card = ModelCard(
-        NAME, "", "", NAME, samples=state["seen"], data=arguments.data, trained=arguments.trained
+        NAME,
+        "",
+        "",
+        NAME,
+        samples=state["seen"],
+        data=arguments.data,
+        trained=arguments.trained,
+        scores=scores,
+        ranges=read_by_the_segmenter(network, (one.picture for one in samples)),
     )
-    save_model(network, arguments.out, ModelCard(**{**vars(card), "scores": scores}))
+    save_model(network, arguments.out, card)
 
 
 def judged(network: DamageSegmenter, samples: list[DetectorSample]) -> dict[str, float]:

@@ -7,15 +7,27 @@ PHOTOGRAPHS is a folder or a tar file of undamaged ones, of which none is measur
 the range of each convolution. The weights stay as they are.
 """
 
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from archive_restore.home import default_home
 from archive_restore.networks.architectures import DEFAULT
-from archive_restore.networks.detector import FOLDER, NAME, Detector, load_segmenter
+from archive_restore.networks.detector import (
+    FOLDER,
+    NAME,
+    DamageSegmenter,
+    folded,
+    fuse,
+    laid_out,
+    load_segmenter,
+    normalised,
+)
 from archive_restore.networks.eight_bits import observed
 from archive_restore.networks.weights import load_model, read_manifest, shipped_models, write_manifest
 from archive_restore.training.defects.laying import NO_SHAPES, Shapes
@@ -42,12 +54,13 @@ def main() -> None:
     arguments = parser.parse_args()
     photographs = Photographs(find_entries(arguments.photographs))
     shapes = read_shapes(arguments.shapes) if arguments.shapes else NO_SHAPES
-    enter(shipped_models(), DEFAULT, of_the_generator(photographs, shapes, arguments.samples))
-    enter(shipped_models() / FOLDER, NAME, of_the_segmenter(photographs, shapes, arguments.samples))
+    enter(shipped_models(), DEFAULT, read_by_the_generator(photographs, shapes, arguments.samples))
+    folder, pictures = shipped_models() / FOLDER, drawn(photographs, shapes, arguments.samples)
+    enter(folder, NAME, read_by_the_segmenter(load_segmenter(folder), pictures))
 
 
 @torch.no_grad()
-def of_the_generator(photographs: Photographs, shapes: Shapes, batches: int) -> Ranges:
+def read_by_the_generator(photographs: Photographs, shapes: Shapes, batches: int) -> Ranges:
     """Over windows as the default generator is trained on them."""
     network = load_model(DEFAULT, home=default_home()).network
     objective = RefineHoles(artefacts=shapes)
@@ -57,15 +70,22 @@ def of_the_generator(photographs: Photographs, shapes: Shapes, batches: int) -> 
     return rounded(seen)
 
 
-def of_the_segmenter(photographs: Photographs, shapes: Shapes, samples: int) -> Ranges:
-    """Over samples as it is trained on them, and larger ones."""
-    detector = Detector(load_segmenter(shipped_models() / FOLDER))
-    with observed(detector.network) as seen:
-        for number in range(samples):
-            random = np.random.default_rng([SEED, number])
-            photograph = photographs[int(random.integers(len(photographs)))]
-            detector(sample(photograph, SIZES[number % len(SIZES)], random, shapes, enlarging=True).picture)
+@torch.no_grad()
+def read_by_the_segmenter(segmenter: DamageSegmenter, pictures: Iterable[NDArray[np.uint8]]) -> Ranges:
+    """Over pictures (H, W, 3) whose sides are multiples of 32 px. Not by a `Detector`, which replaces convolutions."""
+    network = laid_out(fuse(deepcopy(segmenter).eval()))
+    with observed(network) as seen:
+        for picture in pictures:
+            network(normalised(folded(picture[None]), torch.float32))
     return rounded(seen)
+
+
+def drawn(photographs: Photographs, shapes: Shapes, samples: int) -> Iterator[NDArray[np.uint8]]:
+    """Samples as the segmenter is trained on them, and larger ones."""
+    for number in range(samples):
+        random = np.random.default_rng([SEED, number])
+        photograph = photographs[int(random.integers(len(photographs)))]
+        yield sample(photograph, SIZES[number % len(SIZES)], random, shapes, enlarging=True).picture
 
 
 def rounded(seen: Ranges) -> Ranges:
