@@ -67,7 +67,7 @@ def test_the_segmenter_learns_in_bfloat16_only_on_a_cpu_that_has_it(
         ({"avx512_vnni": True}, "AVX512", True),
         ({"avx512_vnni": True, "avx512_bf16": True, "cpu_name": "Intel Xeon"}, "AVX512", True),
         ({"avx512_vnni": True, "amx_bf16": True}, "AVX512", False),
-        ({"avx512_vnni": True, "avx512_bf16": True, "cpu_name": "AMD EPYC"}, "AVX512", False),
+        ({"avx512_vnni": True, "avx512_bf16": True, "cpu_name": "AMD EPYC"}, "AVX512", True),
         ({"avx512_vnni": True}, "AVX2", False),
         ({"avx512_vnni": False}, "AVX512", False),
         ({}, "DEFAULT", False),

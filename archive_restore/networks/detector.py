@@ -252,13 +252,14 @@ class Detector:
         ranges: eight_bits.Ranges = eight_bits.UNKNOWN,
     ) -> None:
         self.device = device or torch.device("cpu")
+        in_bytes = bool(ranges) and eight_bits.pays(self.device)
         # In 16 bits on a CPU only: no GPU has been asked what its sums do to the odds.
-        on_cpu = self.device.type == "cpu"
-        self.precision = (half_precision(self.device) if on_cpu else None) or torch.float32
+        in_half = self.device.type == "cpu" and not in_bytes
+        self.precision = (half_precision(self.device) if in_half else None) or torch.float32
         fused_network = fuse(deepcopy(network).eval())
         with failing_in_words(self.device):
             self.network = laid_out(fused_network.to(self.device, self.precision))
-        if ranges and eight_bits.pays(self.device):
+        if in_bytes:
             eight_bits.with_eight_bits(self.network, ranges)
         elif winograd.pays(self.device):
             winograd.with_fewer_multiplications(self.network)

@@ -191,11 +191,11 @@ def cpu_computes_in_bfloat16() -> bool:
 
 
 def cpu_multiplies_bytes() -> bool:
-    """Whether this CPU has instructions for sums of products of bytes (VNNI) that are better than what it has for
-    bfloat16; False from a torch that cannot say. With AVX2 alone they are worth no more than Winograd's transforms."""
-    if cpu_has_only_avx2() or cpu_computes_in_bfloat16():
-        return False
-    return bool(_cpu_features().get("avx512_vnni"))
+    """Whether this CPU has instructions for sums of products of bytes (VNNI) and none that are better: Intel's matrix
+    unit is, AMD's for bfloat16 are not. False from a torch that cannot say. With AVX2 alone they are worth no more than
+    Winograd's transforms."""
+    features = _cpu_features()
+    return bool(features.get("avx512_vnni")) and not (features.get("amx_bf16") or cpu_has_only_avx2())
 
 
 def _cpu_features() -> dict[str, object]:

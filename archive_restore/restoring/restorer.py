@@ -116,8 +116,8 @@ class Restorer:
         self.grain = grain
         self._note = note
         self._after_batch = after_batch
-        self._precision = half_precision(device)
-        self._in_bytes = self._precision is None and bool(model.card.ranges) and eight_bits.pays(device)
+        self._in_bytes = bool(model.card.ranges) and eight_bits.pays(device)
+        self._precision = None if self._in_bytes else half_precision(device)
         self._thorough = thoroughness(thorough, device)
         # As many as torch would let share a batch, which heeds OMP_NUM_THREADS.
         self._lanes = {"cpu": torch.get_num_threads(), "cuda": GPU_LANES}.get(device.type, 1)
@@ -129,10 +129,10 @@ class Restorer:
         with failing_in_words(device):
             self.batch_size = batch_size or _default_batch_size(device, thorough=bool(self._thorough))
             self._module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self._precision is not None:
-            _round_weights(self._module, self._precision)
-        elif self._in_bytes:
+        if self._in_bytes:
             eight_bits.with_eight_bits(model.network, model.card.ranges)
+        elif self._precision is not None:
+            _round_weights(self._module, self._precision)
         elif winograd.pays(device):
             winograd.with_fewer_multiplications(self._module)
         self._largest = self.batch_size
@@ -222,7 +222,7 @@ class Restorer:
 
     def _ways(self, level: Level) -> int:
         """In how many ways the windows of a level are shown to the network."""
-        slower = 1 if self._precision is not None else IN_BYTES if self._in_bytes else IN_FULL_PRECISION
+        slower = IN_BYTES if self._in_bytes else 1 if self._precision is not None else IN_FULL_PRECISION
         return ways_of(self._thorough, level.area, level.pixels, slower=slower)
 
     def _write(self, cuts: list[Cut], ways: int) -> NDArray[np.float32]:

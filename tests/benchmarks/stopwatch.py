@@ -16,8 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from archive_restore.networks.devices import half_precision
-
 Place = tuple[str, ModuleType | type, str]
 """A stage's name, and the function that is it: owner and attribute."""
 
@@ -69,6 +67,7 @@ class NetworkMeter:
     cpu: float = 0.0  # s of the lanes' threads; of no use on a GPU
     lanes: set[int] = field(default_factory=set)  # threads
     module: nn.Module | None = None
+    precision: torch.dtype | None = None  # of autocast; None where the module computes without
     inputs: dict[tuple[int, ...], tuple[Tensor, ...]] = field(default_factory=dict)  # one batch of each shape
     events: list[tuple[Any, Any]] = field(default_factory=list)  # of a GPU, which works on by itself
 
@@ -108,17 +107,19 @@ def metered_network() -> Iterator[NetworkMeter]:
     def after(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if not hasattr(module, "window"):
             return
+        kind = inputs[0].device.type
         ended, cpu = _now(inputs[0].device), time.thread_time()
         began, cpu_before = lane.began
         shape = tuple(inputs[0].shape)
         with lock:
-            if inputs[0].device.type == "cuda":
+            if kind == "cuda":
                 meter.events.append((began, ended))
             else:
                 meter.seconds += ended - began
             meter.cpu += cpu - cpu_before
             meter.lanes.add(threading.get_ident())
             meter.module = module
+            meter.precision = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
             meter.batches[shape] += 1
             meter.hole_pixels += float(inputs[1].sum())
             meter.inputs.setdefault(shape, inputs)
@@ -173,7 +174,7 @@ def floor(meter: NetworkMeter) -> Taken:
     One batch of each shape stands for all of that shape: the time does not depend on what is in them.
     """
     device = next(iter(meter.inputs.values()))[0].device
-    precision = half_precision(device)
+    precision = meter.precision
 
     def enter() -> None:
         if device.type == "cpu":
