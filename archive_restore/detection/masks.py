@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection.filters import components, dilated, disc, repeated, square, stretched
+from archive_restore.detection.planes import halved
 from archive_restore.detection.regions import KINDS, Kind, Region, kind_called
 
 
@@ -200,8 +201,16 @@ def threshold(
     near = np.where(dilated(core, square(3)) > 0, score_map.scores, 0).astype(np.uint8)
     fine = (stretched(near, shape) >= levels.reach).view(np.uint8)
     mask = dilated(fine, disc(2 * BLUR_MARGIN_PX + 1))
-    covered = cv2.resize(mask * 255, grown.shape[::-1], interpolation=cv2.INTER_AREA)
-    return mask.view(np.bool_), _regions(grown, np.asarray(covered, np.uint8), core, score_map, shape)
+    return mask.view(np.bool_), _regions(grown, _covered(mask, grown.shape), core, score_map, shape)
+
+
+def _covered(mask: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """How much of each pixel of a map of `shape` (h, w) a mask of 0 and 1 covers, of 255."""
+    covered = mask * 255
+    # The mean over any ratio takes as long as all the rest of a large photograph's mask.
+    while covered.shape[0] >= 2 * shape[0] and covered.shape[1] >= 2 * shape[1]:
+        covered = halved(covered)
+    return np.asarray(cv2.resize(covered, shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def followed(scores: NDArray[np.uint8], levels: Hysteresis) -> NDArray[np.bool_]:
