@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from archive_restore.allocator import keep_freed_memory
 from archive_restore.cores import usable_cores
 from archive_restore.detection import (
     Kind,
@@ -191,7 +192,7 @@ def examine(task: Examination) -> Examined | Refused:
     StorageError
         They cannot be written; the next photograph would fare no better.
     """
-    _share_cores(task.options.detector)
+    _settle(task.options.detector)
     try:
         found = _detect(task)
         by_hand = None
@@ -227,8 +228,9 @@ def examine(task: Examination) -> Examined | Refused:
     )
 
 
-def _share_cores(detector: Detector) -> None:
-    """One thread for each of the processes."""
+def _settle(detector: Detector) -> None:
+    """One thread for each of the processes, and memory that it need not ask for again."""
+    keep_freed_memory()
     cv2.setNumThreads(1)
     if detector is not Detector.HEURISTIC:
         import torch

@@ -75,7 +75,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = functional.relu(self.first_norm(self.first(x)), inplace=True)
-        return functional.relu(self.second_norm(self.second(y)) + x, inplace=True)
+        return functional.relu(self.second_norm(self.second(y)).add_(x), inplace=True)
 
 
 class Convolution(nn.Sequential):
@@ -139,9 +139,9 @@ class DamageSegmenter(nn.Module):
         coarsest = (
             self.encode_coarsest(coarsest) if self.training else in_windows(self.encode_coarsest, coarsest)
         )
-        sixteenth = self.decode_sixteenth(doubled(self.up_sixteenth(coarsest)) + sixteenth)
-        eighth = self.decode_eighth(doubled(self.up_eighth(sixteenth)) + eighth)
-        quarter = self.decode_quarter(doubled(self.up_quarter(eighth)) + quarter)
+        sixteenth = self.decode_sixteenth(doubled(self.up_sixteenth(coarsest)).add_(sixteenth))
+        eighth = self.decode_eighth(doubled(self.up_eighth(sixteenth)).add_(eighth))
+        quarter = self.decode_quarter(doubled(self.up_quarter(eighth)).add_(quarter))
         logits: Tensor = self.write(quarter)
         return logits
 

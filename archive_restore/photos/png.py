@@ -138,7 +138,7 @@ def written(samples: Samples, chunks: list[tuple[bytes, bytes]]) -> bytes:
 def one_bit(mask: NDArray[np.bool_]) -> bytes:
     """A PNG of a (H, W) bool mask, a bit a sample, white where it is True."""
     height, width = mask.shape
-    rows = np.packbits(np.pad(mask, ((0, 0), (8, 0))), axis=1)  # each row begins with its filter, 0 = none
+    rows = np.pad(np.packbits(mask, axis=1), ((0, 0), (1, 0)))  # each row begins with its filter, 0 = none
     # Runs of one value: this is ten times as fast as zlib's usual ways, and as small.
     runs = zlib.compressobj(1, strategy=zlib.Z_RLE)
     data = runs.compress(rows.tobytes()) + runs.flush()
