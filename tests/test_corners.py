@@ -205,3 +205,47 @@ def test_a_missing_corner_is_found_in_a_sharpened_scan(tone):
     picture = cv2.addWeighted(picture, 2.2, cv2.GaussianBlur(picture, (0, 0), 1.2), -1.2, 0)
     assert picture[shape == 255].std() > 3.8
     assert covered(shape, missing_corners(pyramid(picture)[0])) > 0.95
+
+
+def torn_twice(tone, below, second=None):
+    """The upper left corner and the lower right one torn off over one tone, or the second over another; the scene has
+    the tone `below` beside the second one."""
+    picture = scene()
+    picture[200:, 240:] = cv2.GaussianBlur(picture[200:, 240:] // 8, (0, 0), 2) + below
+    picture, first = cut(picture, 0.35, tone, torn=True)
+    turned, other = cut(np.ascontiguousarray(picture[::-1, ::-1]), 0.4, second or tone, torn=True)
+    return np.ascontiguousarray(turned[::-1, ::-1]), first, other[::-1, ::-1]
+
+
+def test_the_ground_that_shows_through_one_corner_is_known_in_another_though_the_scene_is_nearly_like_it():
+    picture, first, second = torn_twice(30, below=32)
+    missing = missing_corners(pyramid(picture)[0])
+    assert covered(first, missing) > 0.95
+    assert covered(second, missing) > 0.9
+    assert beside(np.maximum(first, second), missing) < 0.02
+
+
+def test_another_tone_than_the_ground_of_a_missing_corner_is_the_scene():
+    picture, first, second = torn_twice(30, below=52, second=50)
+    missing = missing_corners(pyramid(picture)[0])
+    assert covered(first, missing) > 0.95
+    assert not missing[second == 255].any()
+
+
+def test_a_bar_of_the_tone_of_the_ground_that_a_corner_runs_into_is_the_scene():
+    picture, _, second = torn_twice(30, below=90)
+    picture[290:300, 100:420] = 30
+    missing = missing_corners(pyramid(picture)[0])
+    assert covered(second, missing) > 0.9
+    assert not missing[285:305, 100:250].any()
+
+
+@pytest.mark.parametrize(("second", "found"), [(30, True), (24, False)])
+def test_two_corners_over_one_ground_prove_each_other(second, found):
+    picture = scene()
+    picture[:, 60:-60] = cv2.GaussianBlur(picture[:, 60:-60] // 8, (0, 0), 2) + 36
+    picture, first = cut(picture, 0.4, 30, torn=True)
+    turned, other = cut(np.ascontiguousarray(picture[::-1, ::-1]), 0.4, second, torn=True)
+    missing = missing_corners(pyramid(np.ascontiguousarray(turned[::-1, ::-1]))[0])
+    assert missing.any() == found
+    assert not found or min(covered(shape, missing) for shape in (first, other[::-1, ::-1])) > 0.9

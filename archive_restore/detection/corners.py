@@ -38,6 +38,15 @@ TRIANGLE = (0.6, 1.35)
 RAGGED, TORN_RAGGED = 8.0, 60.0
 # What is torn, nearer to a triangle and no clipped white may fade into the scene: this share of its rim must be hard.
 TORN_HARD, TORN_TRIANGLE = 0.75, (0.8, 1.2)
+# So much of it, if its tone spreads no more than a lid's does, grey levels, which few shades and skies are.
+EVEN_TORN_HARD, EVEN_SPREAD = 0.5, 2.0
+# Where a scene has nearly the tone of a gap, what is so far from it belongs to the scene; the spread is less then.
+CLOSELY, CLOSE_SPREAD = 5, 1.0
+# Thinner than this share of the short side it runs out into the scene.
+ARM = 0.04
+# A second gap shows the same ground. Of so many grey levels as the first one, so even, torn and of such a form, it
+# need not have any edge; two of that form prove each other, if this share of their rims is hard.
+SAME_GROUND, SECOND_SPREAD, SECOND_TRIANGLE, LONGEST_SECOND_EDGE, BOTH_HARD = 3, 1.5, (0.7, 1.4), 0.8, 0.3
 # Shares of the short side that it takes of each edge: the most is for dark ones, since white ones are skies over roofs.
 SHORTEST_TORN_EDGE, LONGEST_TORN_EDGE = 0.08, 0.65
 # Grey levels from which a scanner's highlights are clipped. Where more than this share of the rest is no farther than
@@ -58,10 +67,12 @@ MARGIN_PX = 3
 SHORTEST_RIM_PX = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gap:
     """A region that grew from a corner, judged."""
 
+    corner: int  # turns of np.rot90 that bring it to the upper left
+    even: int  # grey levels that it grew from its tone at most
     mask: NDArray[np.bool_]  # (h, w) of the level
     tone: float  # grey levels
     spread: float  # of the tone inside, grey levels; without the finest grain, which scanners sharpen
@@ -74,7 +85,24 @@ class Gap:
     @property
     def missing(self) -> bool:
         """True if this is a missing corner rather than a sky, a wall or a margin."""
-        return self.spread <= MOST_EVEN_SPREAD and (self._cut or self._torn)
+        return self.spread <= MOST_EVEN_SPREAD and (self._cut or self._torn(TORN_HARD))
+
+    @property
+    def missing_beside_its_tone(self) -> bool:
+        """True, too, if it fades into the scene for a greater part of its rim, but is as even as a lid is."""
+        most = EVEN_SPREAD if self.even > CLOSELY else CLOSE_SPREAD
+        return self.spread <= most and self._torn(EVEN_TORN_HARD)
+
+    @property
+    def may_be_second(self) -> bool:
+        """True if such a region is missing where another corner is through which the same ground shows."""
+        return (
+            self.spread <= SECOND_SPREAD
+            and RAGGED <= self.raggedness <= TORN_RAGGED
+            and SECOND_TRIANGLE[0] <= self.triangle <= SECOND_TRIANGLE[1]
+            and min(self.edges) >= SHORTEST_TORN_EDGE
+            and max(self.edges) <= LONGEST_SECOND_EDGE
+        )
 
     @property
     def ragged(self) -> bool:
@@ -90,12 +118,10 @@ class Gap:
             and max(self.edges) <= LONGEST_EDGE
         )
 
-    @property
-    def _torn(self) -> bool:
+    def _torn(self, hard: float) -> bool:
         return (
-            self.ragged
-            and self.raggedness <= TORN_RAGGED
-            and self.hard >= TORN_HARD
+            RAGGED <= self.raggedness <= TORN_RAGGED
+            and self.hard >= hard
             and TORN_TRIANGLE[0] <= self.triangle <= TORN_TRIANGLE[1]
             and min(self.edges) >= SHORTEST_TORN_EDGE
             and max(self.edges) <= (LONGEST_TORN_EDGE if self.tone <= DARKEST else LONGEST_EDGE)
@@ -124,11 +150,18 @@ def _missing_of(plane: Plane, tone: float | None) -> NDArray[np.bool_]:
     missing = np.zeros(plane.shape, bool)
     gaps = grown_from_corners(plane, EVEN if tone is None else EVEN_LID)
     found = [gap for gap in gaps if gap.missing]
+    closely: list[Gap] = []
+    if tone is None:
+        found = [gap for gap in gaps if gap.missing or gap.missing_beside_its_tone]
+        known = {gap.corner for gap in found}
+        closely = [gap for gap in grown_from_corners(plane, CLOSELY) if gap.corner not in known]
+        found += [gap for gap in closely if gap.missing_beside_its_tone]
     # Three or four alike are a mount or rounded corners, however soft: the photograph's own border.
     if len(found) > 2 or of_mount(gaps, hard=0.0):
         return missing
     if tone is None:
         found = _not_of_scene(found, plane.luminance)
+        found += _of_same_ground(found, closely)
     else:
         found = [gap for gap in found if abs(gap.tone - tone) <= EVEN_LID]
     for gap in found:
@@ -149,6 +182,19 @@ def _not_of_scene(gaps: list[Gap], luminance: Grey) -> list[Gap]:
         return float(np.mean(np.abs(others - tone) <= SAME_TONE)) > ELSEWHERE if len(others) else False
 
     return [gap for gap in gaps if (gap.ragged and gap.tone < CLIPPED) or not seen_elsewhere(gap.tone)]
+
+
+def _of_same_ground(found: list[Gap], others: list[Gap]) -> list[Gap]:
+    """Those of the other regions through which the ground shows that shows through the gaps that are found, or, where
+    there are none, through two of them."""
+    others = [gap for gap in others if gap.may_be_second and gap not in found]
+    known = found or [gap for gap in others if gap.hard >= BOTH_HARD]
+    candidates = others if found else known
+    return [
+        gap
+        for gap in candidates
+        if any(gap is not one and abs(gap.tone - one.tone) <= SAME_GROUND for one in known)
+    ]
 
 
 def within_lid(luminance: Grey) -> tuple[tuple[slice, slice], int]:
@@ -231,6 +277,8 @@ def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: 
         return None
     cv2.floodFill(grown, None, (0, 0), 2, flags=4)
     region = grown == 2
+    if even <= CLOSELY:
+        region = _without_arms(region)
     right, down = _run(region[0]), _run(region[:, 0])
     if region[-1].any() or region[:, -1].any():
         return None
@@ -245,6 +293,8 @@ def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: 
     steps = np.abs(luminance[rim].astype(np.float32) - tone)
     side = min(height, width)
     return Gap(
+        corner=turns,
+        even=even,
         mask=np.rot90(dilated(filled, disc(2 * BLURRED_PX + 1)), -turns) > 0,
         tone=tone,
         spread=float(blurred[region].std()),
@@ -254,6 +304,21 @@ def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: 
         of_margin=_is_margin(luminance[:, right:], tone) and _is_margin(luminance[down:].T, tone),
         raggedness=_raggedness(max(outlines, key=len)[:, 0]),
     )
+
+
+def _without_arms(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A region (h, w) from its upper left corner without what runs out of it thinly: edges in the scene that have the
+    tone of the ground."""
+    breadth = 2 * round(ARM * min(region.shape) / 2) + 1
+    reach = breadth // 2
+    # Beyond the picture's edges it goes on, or its ends would be arms.
+    beyond = cv2.copyMakeBorder(region.view(np.uint8), *4 * (breadth,), cv2.BORDER_REPLICATE)
+    body = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, disc(breadth))[breadth:-breadth, breadth:-breadth]
+    # Their rounded feet and its own ragged rim come back.
+    kept = dilated(np.ascontiguousarray(body), disc(2 * (reach // 2) + 1)) & region.view(np.uint8)
+    if kept[0, 0]:
+        cv2.floodFill(kept, None, (0, 0), 2, flags=4)
+    return np.asarray(kept == 2)
 
 
 def _raggedness(outline: NDArray[np.int32]) -> float:
