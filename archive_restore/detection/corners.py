@@ -23,8 +23,9 @@ DARKEST = 60
 MOST_CHROMA = 16.0
 # How far a pixel may be from the corner's own tone, grey levels.
 EVEN = 14
-# How far the gap's blurred edge reaches beyond what has its tone, px.
+# How far the gap's blurred edge reaches beyond what has its tone, px, and how far what is asked of beyond that.
 BLURRED_PX = 2
+FARTHEST_RIM_PX = 4
 # A step at the rim counts as hard from here, grey levels; this share of the rim must be hard.
 HARD_STEP = 24
 HARD_SHARE = 0.93
@@ -238,8 +239,10 @@ def neutral(plane: Plane) -> NDArray[np.bool_]:
 
 def grown_from_corners(plane: Plane, even: int = EVEN) -> list[Gap]:
     """The even regions that grow from the corners of a picture, four at most; `even` grey levels from their tone."""
-    colourless = cache(lambda: neutral(plane))  # of few pictures it is asked
-    every = (_grown(np.rot90(plane.luminance, turns), colourless, turns, even) for turns in range(4))
+    # Of few pictures they are asked for.
+    soft = cache(lambda: np.asarray(cv2.GaussianBlur(plane.luminance, (3, 3), 0), np.uint8))
+    colourless = cache(lambda: neutral(plane))
+    every = (_grown(plane.luminance, soft, colourless, turns, even) for turns in range(4))
     return [gap for gap in every if gap is not None]
 
 
@@ -256,13 +259,19 @@ def of_mount(gaps: list[Gap], hard: float = MOUNT_HARD) -> list[Gap]:
     return alike if len(alike) >= 3 else []
 
 
-def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: int, even: int) -> Gap | None:
-    """The even region without colour in the upper left corner of a picture to which `turns` of np.rot90 brought it; its
-    mask lies as the picture did before, as does what tells where it is `colourless`.
+def _grown(
+    luminance: Grey,
+    soft: Callable[[], Grey],
+    colourless: Callable[[], NDArray[np.bool_]],
+    turns: int,
+    even: int,
+) -> Gap | None:
+    """The even region without colour in the corner of a picture that `turns` of np.rot90 bring to the upper left; its
+    mask lies as the picture does, as do the same `soft` and where it is `colourless`.
 
     None if its tone is not that of a gap, or if it runs along a whole edge of the picture.
     """
-    luminance = np.ascontiguousarray(luminance)
+    luminance = np.rot90(luminance, turns)
     height, width = luminance.shape
     patch = max(2, round(0.012 * min(height, width)))
     if min(height, width) < 8 * patch:
@@ -270,17 +279,19 @@ def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: 
     tone = float(np.median(luminance[:patch, :patch]))
     if DARKEST < tone < PALEST:
         return None
-    blurred = cv2.GaussianBlur(luminance, (3, 3), 0)
+    blurred = np.rot90(soft(), turns)
     near = np.asarray(cv2.inRange(blurred, max(0, ceil(tone - even)), min(255, floor(tone + even))), np.uint8)
     grown = near & np.rot90(colourless(), turns)
     if not grown[0, 0]:
         return None
-    cv2.floodFill(grown, None, (0, 0), 2, flags=4)
-    region = grown == 2
+    _, _, _, (_, _, breadth, length) = cv2.floodFill(grown, None, (0, 0), 2, flags=4)
+    # What is farther away than its rim has no say.
+    part = slice(length + FARTHEST_RIM_PX), slice(breadth + FARTHEST_RIM_PX)
+    region = grown[part] == 2
     if even <= CLOSELY:
-        region = _without_arms(region)
+        region = _without_arms(region, 2 * round(ARM * min(height, width) / 2) + 1)
     right, down = _run(region[0]), _run(region[:, 0])
-    if region[-1].any() or region[:, -1].any():
+    if region[height - 1 :].any() or region[:, width - 1 :].any():
         return None
     # Holes (dirt on the lid) belong to the gap.
     filled = region.astype(np.uint8)
@@ -290,14 +301,16 @@ def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: 
     rim = dilated(filled, square(5)) > dilated(filled, square(3))
     if not rim.any():
         return None
-    steps = np.abs(luminance[rim].astype(np.float32) - tone)
+    steps = np.abs(luminance[part][rim].astype(np.float32) - tone)
     side = min(height, width)
+    mask = np.zeros((height, width), bool)
+    mask[part] = dilated(filled, disc(2 * BLURRED_PX + 1))
     return Gap(
         corner=turns,
         even=even,
-        mask=np.rot90(dilated(filled, disc(2 * BLURRED_PX + 1)), -turns) > 0,
+        mask=np.rot90(mask, -turns),
         tone=tone,
-        spread=float(blurred[region].std()),
+        spread=float(blurred[part][region].std()),
         hard=float((steps >= HARD_STEP).mean()),
         triangle=float(filled.sum() / max(right * down / 2, 1)),
         edges=(right / side, down / side),
@@ -306,16 +319,14 @@ def _grown(luminance: Grey, colourless: Callable[[], NDArray[np.bool_]], turns: 
     )
 
 
-def _without_arms(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A region (h, w) from its upper left corner without what runs out of it thinly: edges in the scene that have the
-    tone of the ground."""
-    breadth = 2 * round(ARM * min(region.shape) / 2) + 1
-    reach = breadth // 2
+def _without_arms(region: NDArray[np.bool_], breadth: int) -> NDArray[np.bool_]:
+    """A region (h, w) from its upper left corner without what runs out of it and is thinner than `breadth`, odd: edges
+    in the scene that have the tone of the ground."""
     # Beyond the picture's edges it goes on, or its ends would be arms.
     beyond = cv2.copyMakeBorder(region.view(np.uint8), *4 * (breadth,), cv2.BORDER_REPLICATE)
     body = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, disc(breadth))[breadth:-breadth, breadth:-breadth]
     # Their rounded feet and its own ragged rim come back.
-    kept = dilated(np.ascontiguousarray(body), disc(2 * (reach // 2) + 1)) & region.view(np.uint8)
+    kept = dilated(np.ascontiguousarray(body), disc(2 * (breadth // 4) + 1)) & region.view(np.uint8)
     if kept[0, 0]:
         cv2.floodFill(kept, None, (0, 0), 2, flags=4)
     return np.asarray(kept == 2)
