@@ -10,7 +10,7 @@ from archive_restore.decoding import decode_here
 from archive_restore.errors import LockedError
 from archive_restore.home import Home
 from archive_restore.interrupts import StopRequest
-from archive_restore.ledger import Archive, Job, WorkerLock, open_ledger
+from archive_restore.ledger import Archive, Job, lone_lock, open_ledger
 from archive_restore.log import NullLog
 from archive_restore.networks.devices import choose_device
 from archive_restore.networks.weights import load_model
@@ -19,9 +19,6 @@ from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import NullProgress
 from archive_restore.restoring.restorer import Restorer
 from archive_restore.worker import Worker
-
-ALONE_LOCK: Final = "alone.lock"
-"""Held by the process that restores a suspect."""
 
 ORPHAN_SECONDS: Final = 600
 """s that a run waits for such a process of a run that was killed; one photograph takes less."""
@@ -39,13 +36,13 @@ def wait_for_orphan(home: Home, night: Night, stop: StopRequest) -> None:
     """
     for _ in range(ORPHAN_SECONDS):
         try:
-            with WorkerLock(home.root / ALONE_LOCK, work="run that was killed"):
+            with lone_lock(home):
                 return
         except LockedError:
             night.wait(1, lambda: not stop.made)
         if stop.made:  # nothing is in flight yet that could be finished
             raise KeyboardInterrupt
-    with WorkerLock(home.root / ALONE_LOCK, work="run that was killed"):
+    with lone_lock(home):
         return
 
 
@@ -69,7 +66,7 @@ def restore_alone(task: Alone) -> RunSummary:
     """
     summary = RunSummary()
     options, home = task.options, task.home
-    with WorkerLock(home.root / ALONE_LOCK), open_ledger(home.ledger) as ledger:
+    with lone_lock(home), open_ledger(home.ledger) as ledger:
         restorer = _restorer_alone(home, task.model, options)
         worker = Worker(
             ledger,

@@ -18,7 +18,7 @@ from archive_restore.detection import Policy
 from archive_restore.durable import write_durably, writing
 from archive_restore.errors import InputError, printable
 from archive_restore.home import MASKS_LIST, Home
-from archive_restore.ledger import Archive, KnownFile, Ledger, MaskedPhotograph, WorkerLock
+from archive_restore.ledger import Archive, KnownFile, Ledger, MaskedPhotograph, no_run_or_scan
 from archive_restore.painting import Edited, Painted, Painting, Unchanged, Useless, Written, export, read
 from archive_restore.photos.archive import FoundFile, check_archive, check_output, walk
 from archive_restore.photos.names import by_fold, the_one_like
@@ -212,7 +212,7 @@ def import_masks(
             f"{printable(folder)} holds the photographs. Name the folder that the masks were exported to."
         )
     summary = MasksSummary()
-    with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
+    with no_run_or_scan(home):
         progress.start("Importing masks", None)
         try:
             tasks = _paintings(folder, listed, known, ledger, home, summary)
@@ -332,7 +332,7 @@ def reset_masks(
         A mask cannot be written, or removed. The same command goes on.
     """
     summary = MasksSummary()
-    with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
+    with no_run_or_scan(home):
         for archive, under in places:  # all of them, before anything changes
             if next(ledger.masked(archive.id, under), None) is None:
                 there = archive.root if under is None else archive.root / os.fsdecode(under)

@@ -40,6 +40,11 @@ class Home:
         return self.root / "worker.lock"
 
     @property
+    def alone_lock(self) -> Path:
+        """Held by the process that restores a photograph alone, see `alone`. It outlives a run that is killed."""
+        return self.root / "alone.lock"
+
+    @property
     def scan_lock(self) -> Path:
         return self.root / "scan.lock"
 

@@ -11,7 +11,7 @@ from archive_restore.detection import Policy
 from archive_restore.errors import InputError, printable
 from archive_restore.examine import ScanOptions
 from archive_restore.home import Home
-from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, State, WorkerLock
+from archive_restore.ledger import Archive, Ledger, MaskedPhotograph, State, no_run_or_scan
 from archive_restore.masking import Masked, Masking, Unscored, masked
 from archive_restore.processes import Lost, in_processes
 from archive_restore.progress import Progress
@@ -87,7 +87,7 @@ def rescore(
     summary = RescoreSummary(
         archive.root, before, policy, pixels, before=Standing(), after=Standing(), under=under
     )
-    with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
+    with no_run_or_scan(home):
         recover(ledger)  # what a killed run held is either done or waits, and counts as that
         if not dry_run and under is None:
             ledger.choose(archive.id, policy=policy.text, max_coverage=options.max_coverage)

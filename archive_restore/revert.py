@@ -6,7 +6,7 @@ from pathlib import Path
 
 from archive_restore.errors import InputError, printable
 from archive_restore.home import Home
-from archive_restore.ledger import Job, Ledger, State, WorkerLock
+from archive_restore.ledger import Job, Ledger, State, no_run
 from archive_restore.outputs import output_path, take_back
 
 
@@ -48,7 +48,7 @@ def revert(paths: Sequence[Path], *, ledger: Ledger, home: Home, again: bool = F
         A file cannot be removed. What was reverted stays so.
     """
     summary = RevertSummary()
-    with WorkerLock(home.worker_lock):
+    with no_run(home):
         jobs = [*ledger.restored(), *ledger.jobs(state=State.REJECTED, also_missing=True)]
         held = ledger.counts().states[State.HELD]
         for job in _chosen(paths, jobs, again=again):

@@ -11,7 +11,7 @@ from archive_restore.durable import remove_stray_temporaries
 from archive_restore.errors import InputError, SetAside, printable
 from archive_restore.examine import ScanOptions
 from archive_restore.home import HOME_VARIABLE, Home, is_no_archive
-from archive_restore.ledger import Archive, Counts, KindCount, Ledger, Unreachable, WorkerLock
+from archive_restore.ledger import Archive, Counts, KindCount, Ledger, Unreachable, WorkerLock, no_run
 from archive_restore.log import Log, NullLog
 from archive_restore.moved_archive import moved_to, take_over
 from archive_restore.photos.archive import check_archive, check_output, output_folder, same
@@ -91,7 +91,7 @@ def scan(
             remove_stray_temporaries(folder)
         moved = moved_to(archive, ledger)
         if moved is not None:
-            with WorkerLock(home.worker_lock):
+            with no_run(home):
                 take_over(moved, archive, ledger, home)
         archive_id = ledger.add_archive(archive)
         (known,) = [one for one in ledger.archives() if one.id == archive_id]
@@ -100,7 +100,7 @@ def scan(
             options = replace(options, thorough=known.thorough)
         compared = Comparison(archive_id, archive, [*outputs, home.root], ledger, home, options.anew)
         # A run must not meet a mask that is already new while the ledger still has the old one's regions.
-        with WorkerLock(home.worker_lock) if options.anew else nullcontext():
+        with no_run(home) if options.anew else nullcontext():
             if options.anew:
                 recover(ledger)  # what a killed run held is not restored yet
             survey = survey_files(compared, ledger, progress)

@@ -17,8 +17,8 @@ from archive_restore.ledger import (
     RegionRow,
     ScannedPhotograph,
     State,
-    WorkerLock,
     fold_wal,
+    no_run_or_scan,
     open_ledger,
 )
 from archive_restore.moved_archive import moved_to, take_over
@@ -99,7 +99,7 @@ def rebuild(archives: Sequence[Path], *, home: Home, progress: Progress) -> Rebu
     """
     roots = [check_archive(archive) for archive in archives]
     summary, time = RebuildSummary(), _Time()
-    with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
+    with no_run_or_scan(home):
         new = home.ledger.with_name(f"{home.ledger.stem}-new.db")
         _remove(new)
         for kept in home.ledger.parent.glob(f"{home.ledger.stem}-replaced-*.db"):
@@ -142,7 +142,7 @@ def forget(archive: Path, *, home: Home) -> int:
     """
     with scanned_ledger(home) as ledger:
         [known] = scanned_archives(ledger, archive)
-        with WorkerLock(home.worker_lock), WorkerLock(home.scan_lock, work="scan"):
+        with no_run_or_scan(home):
             counts = ledger.counts(known.id)
             ledger.forget_archive(known.id)
     return counts.photographs + counts.missing

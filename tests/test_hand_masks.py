@@ -370,11 +370,12 @@ def test_the_archive_of_masks_must_be_known(archive: ScoredArchive, out: Path) -
             imported(archive, out)
 
 
-def test_masks_are_not_changed_under_a_run(archive: ScoredArchive, out: Path) -> None:
+@pytest.mark.parametrize("lock", ["worker.lock", "alone.lock"])
+def test_masks_are_not_changed_under_a_run(archive: ScoredArchive, out: Path, lock: str) -> None:
     paint(out / "b.jpg.png")
-    with WorkerLock(archive.home.worker_lock), pytest.raises(LockedError):
+    with WorkerLock(archive.home.root / lock), pytest.raises(LockedError):
         imported(archive, out)
-    with WorkerLock(archive.home.worker_lock), pytest.raises(LockedError):
+    with WorkerLock(archive.home.root / lock), pytest.raises(LockedError):
         reset(archive)
     assert by_hand(archive) == 0
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from archive_restore.errors import ExitCode, LockedError, StorageError
-from archive_restore.ledger import WorkerLock, is_held
+from archive_restore.home import Home
+from archive_restore.ledger import WorkerLock, is_held, lone_lock, no_run, no_run_or_scan
 
 HOLDER = """
 import sys, time
@@ -53,6 +54,16 @@ def test_the_message_names_the_work(tmp_path: Path) -> None:
     path = tmp_path / "scan.lock"
     with WorkerLock(path, work="scan"), pytest.raises(LockedError, match="Another scan is at work"):
         WorkerLock(path, work="scan").__enter__()
+
+
+def test_what_a_killed_run_left_at_work_is_told_from_a_run(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    told = "process of a run that was killed is at work .* It ends with the photograph"
+    with lone_lock(home), pytest.raises(LockedError, match=told), no_run(home):
+        pass
+    assert not is_held(home.worker_lock)
+    with no_run_or_scan(home):
+        assert all(is_held(lock) for lock in (home.worker_lock, home.alone_lock, home.scan_lock))
 
 
 def test_the_lock_can_be_taken_again_once_it_is_let_go(tmp_path: Path) -> None:

@@ -302,7 +302,7 @@ def test_a_photograph_is_masked_at_its_own_size(archive: ScoredArchive) -> None:
     )
 
 
-@pytest.mark.parametrize("lock", ["worker.lock", "scan.lock"])
+@pytest.mark.parametrize("lock", ["worker.lock", "alone.lock", "scan.lock"])
 def test_a_rescore_is_refused_while_a_scan_or_a_run_is_at_work(archive: ScoredArchive, lock: str) -> None:
     with WorkerLock(archive.home.root / lock), pytest.raises(LockedError):
         rescored(archive, HIGH)

@@ -128,7 +128,8 @@ def test_what_was_never_restored_is_an_input_error(archive: RestoredArchive, tmp
     assert archive.states() == {State.DONE: 3}
 
 
-def test_nothing_is_removed_while_a_run_is_at_work(archive: RestoredArchive) -> None:
-    with WorkerLock(archive.home.worker_lock), pytest.raises(LockedError):
+@pytest.mark.parametrize("lock", ["worker.lock", "alone.lock"])
+def test_nothing_is_removed_while_a_run_is_at_work(archive: RestoredArchive, lock: str) -> None:
+    with WorkerLock(archive.home.root / lock), pytest.raises(LockedError):
         reverted(archive, archive.output)
     assert archive.states() == {State.DONE: 3}

@@ -266,13 +266,14 @@ def test_what_a_scan_missed_meanwhile_is_not_removed(desk: Desk, archive: Restor
     assert job.output.exists()
 
 
+@pytest.mark.parametrize("lock", ["worker.lock", "alone.lock"])
 @pytest.mark.parametrize("verdict", ["reject", "paint", "reset"])
 def test_while_a_run_is_at_work_its_files_and_masks_stay(
-    verdict: str, desk: Desk, archive: RestoredArchive
+    verdict: str, lock: str, desk: Desk, archive: RestoredArchive
 ) -> None:
     number, version = seen(desk, archive)
     more = ([line()],) if verdict == "paint" else ()
-    with WorkerLock(archive.home.worker_lock), pytest.raises(LockedError):
+    with WorkerLock(archive.home.root / lock), pytest.raises(LockedError):
         getattr(desk, verdict)(number, version, *more)
     assert archive.job(b"a.jpg").state is State.DONE
 

@@ -13,12 +13,12 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from archive_restore.alone import ALONE_LOCK
 from archive_restore.errors import DeviceError, InputError, LockedError
 from archive_restore.ledger import (
     State,
     WorkerLock,
     is_held,
+    lone_lock,
     open_ledger,
 )
 from archive_restore.photos import large
@@ -418,7 +418,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_go_on(prepared: Calla
 
 def test_ctrl_c_ends_the_wait_for_what_a_killed_run_left_at_work(prepared: Callable[[int], Tried]) -> None:
     tried = prepared(1)
-    with WorkerLock(tried.home.root / ALONE_LOCK):
+    with lone_lock(tried.home):
         process = tried.command()
         wait_for(lambda: is_held(tried.home.worker_lock), process)
         time.sleep(1)

@@ -239,9 +239,10 @@ def test_a_scan_anew_empties_the_mask_of_what_is_no_damage_any_more(archive: Pat
     assert not read_mask(home_of(archive).mask(job.sha256), SHAPE).any()
 
 
-def test_a_scan_anew_and_a_run_do_not_meet(archive: Path) -> None:
+@pytest.mark.parametrize("lock", ["worker.lock", "alone.lock"])
+def test_a_scan_anew_and_a_run_do_not_meet(archive: Path, lock: str) -> None:
     scanned(archive)
-    with WorkerLock(home_of(archive).worker_lock), pytest.raises(LockedError):
+    with WorkerLock(home_of(archive).root / lock), pytest.raises(LockedError):
         scanned(archive, options=ScanOptions(detector=Detector.HEURISTIC, jobs=1, anew=True))
 
 

@@ -25,7 +25,7 @@ from archive_restore.ledger.jobs import (
 )
 from archive_restore.ledger.ledger import Ledger, open_ledger
 from archive_restore.ledger.location import network_share
-from archive_restore.ledger.lock import WorkerLock, is_held
+from archive_restore.ledger.lock import WorkerLock, is_held, lone_lock, no_run, no_run_or_scan
 from archive_restore.ledger.running import Queue
 
 __all__ = [
@@ -54,6 +54,9 @@ __all__ = [
     "WorkerLock",
     "fold_wal",
     "is_held",
+    "lone_lock",
     "network_share",
+    "no_run",
+    "no_run_or_scan",
     "open_ledger",
 ]

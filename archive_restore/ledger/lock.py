@@ -6,6 +6,8 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +15,7 @@ from typing import Final
 
 from archive_restore.clock import local
 from archive_restore.errors import LockedError, StorageError, printable
+from archive_restore.home import Home
 
 WINDOWS_LOCK_OFFSET: Final = 1 << 30
 """Byte that is locked on Windows, far behind the text, which others must be able to read."""
@@ -22,15 +25,20 @@ LOOK_SECONDS: Final = 0.02
 """s between tries: who only looks whether the lock is held (`is_held`) takes it for some microseconds."""
 
 
+END_IT: Final = "Wait until it ends, or stop it with Ctrl-C there."
+IT_ENDS: Final = "It ends with the photograph that it restores: try again in a minute."
+
+
 class WorkerLock:
     """`with WorkerLock(home.worker_lock): ...`; raises LockedError saying who holds it and since when.
 
-    `work` is the command that the message names.
+    `work` is the command that the message names, and `advice` what it says to do.
     """
 
-    def __init__(self, path: Path, *, work: str = "run") -> None:
+    def __init__(self, path: Path, *, work: str = "run", advice: str = END_IT) -> None:
         self._path = path
         self._work = work
+        self._advice = advice
         self._descriptor: int | None = None
 
     def __enter__(self) -> "WorkerLock":
@@ -94,10 +102,32 @@ class WorkerLock:
             who = f"process {holder['pid']} on {holder['host']}, since {since}"
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             who = "a process that has just started"
-        return (
-            f"Another {self._work} is at work on this ledger: {who}. Wait until it ends, or stop it with "
-            "Ctrl-C there."
-        )
+        return f"Another {self._work} is at work on this ledger: {who}. {self._advice}"
+
+
+def lone_lock(home: Home) -> WorkerLock:
+    """The lock of the process that restores a photograph alone."""
+    return WorkerLock(home.alone_lock, work="process of a run that was killed", advice=IT_ENDS)
+
+
+@contextmanager
+def no_run(home: Home) -> Iterator[None]:
+    """While no run is at work, nor what a killed one left.
+
+    Raises
+    ------
+    LockedError
+        One is.
+    """
+    with WorkerLock(home.worker_lock), lone_lock(home):
+        yield
+
+
+@contextmanager
+def no_run_or_scan(home: Home) -> Iterator[None]:
+    """While no scan is at work either; LockedError if one is."""
+    with no_run(home), WorkerLock(home.scan_lock, work="scan"):
+        yield
 
 
 def is_held(path: Path) -> bool:

@@ -3,8 +3,7 @@
 import os
 import shlex
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
@@ -14,7 +13,16 @@ from archive_restore.by_hand import give_back, take_over
 from archive_restore.detection import Policy, Sensitivity
 from archive_restore.errors import InputError, PhotographError, printable
 from archive_restore.home import Home
-from archive_restore.ledger import Job, Ledger, MaskedPhotograph, Pile, Reviewed, State, WorkerLock
+from archive_restore.ledger import (
+    Job,
+    Ledger,
+    MaskedPhotograph,
+    Pile,
+    Reviewed,
+    State,
+    no_run,
+    no_run_or_scan,
+)
 from archive_restore.outputs import take_back
 from archive_restore.painting import Painted, Useless, painting_of
 from archive_restore.review.pictures import Pictures, Stroke, painted_over, pictures_of, shown_box
@@ -131,7 +139,7 @@ class Desk:
                 f"{printable(job.path)} is not there, so what was restored of it is kept. To remove it all the same: "
                 f"archive-restore revert {shlex.quote(printable(job.output))}"
             )
-        with WorkerLock(self.home.worker_lock):
+        with no_run(self.home):
             reason = take_back(self._job(number, version), self.ledger, again=False)
         if reason is not None:
             raise InputError(f"{printable(job.output)}: {reason}.")
@@ -144,7 +152,7 @@ class Desk:
             self._seen(self.ledger.allow(job.archive_id, job.relative) > 0)
         else:
             self._seen(job.state is State.REJECTED)
-            with WorkerLock(self.home.worker_lock):
+            with no_run(self.home):
                 self._seen(self.ledger.revert(job, again=True))
             self.ledger.allow(job.archive_id, job.relative)  # its reviewer has looked at its mask
         self.verdicts.queued += 1
@@ -167,7 +175,7 @@ class Desk:
         LockedError
             A scan or a run is at work.
         """
-        with self._masking():
+        with no_run_or_scan(self.home):
             one = self._one(number)
             self._seen(version.rpartition("-")[2] == self._mask_version(one))
             mask = painted_over(self._pictures(one), strokes)
@@ -186,18 +194,12 @@ class Desk:
     def _by_detectors(
         self, number: int, version: str, policy: Callable[[Reviewed], Policy], *, decided: bool = False
     ) -> None:
-        with self._masking():
+        with no_run_or_scan(self.home):
             one = self._one(number, version)
             photograph = self._masked(one)
             if give_back(photograph, policy(one), self.ledger, self.home, decided=decided) is None:
                 raise InputError(UNSCORED)
             self.verdicts.masks += 1
-
-    @contextmanager
-    def _masking(self) -> Iterator[None]:
-        """While no scan and no run is at work."""
-        with WorkerLock(self.home.worker_lock), WorkerLock(self.home.scan_lock, work="scan"):
-            yield
 
     def _facts(self, one: Reviewed) -> dict[str, object]:
         """What is told of a photograph that is listed."""
