@@ -249,3 +249,16 @@ def test_two_corners_over_one_ground_prove_each_other(second, found):
     missing = missing_corners(pyramid(np.ascontiguousarray(turned[::-1, ::-1]))[0])
     assert missing.any() == found
     assert not found or min(covered(shape, missing) for shape in (first, other[::-1, ::-1])) > 0.9
+
+
+@pytest.mark.parametrize(("tone", "found"), [(30, True), (50, False)])
+def test_a_corner_through_which_the_lid_shows_is_missing_though_the_scene_has_nearly_its_tone(tone, found):
+    picture = scene()
+    picture[:, 340:390] = 36
+    turned, shape = cut(np.ascontiguousarray(picture[::-1, ::-1]), 0.5, tone, torn=True)
+    lid = {"borderType": cv2.BORDER_CONSTANT, "value": 30}
+    sheet = cv2.copyMakeBorder(np.ascontiguousarray(turned[::-1, ::-1]), 30, 12, 30, 12, **lid)
+    shape = cv2.copyMakeBorder(shape[::-1, ::-1], 30, 12, 30, 12, cv2.BORDER_CONSTANT, value=0)
+    missing = missing_corners(pyramid(sheet)[0])
+    assert missing.any() == found
+    assert not found or covered(shape, missing) > 0.9

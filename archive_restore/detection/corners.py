@@ -151,12 +151,11 @@ def _missing_of(plane: Plane, tone: float | None) -> NDArray[np.bool_]:
     missing = np.zeros(plane.shape, bool)
     gaps = grown_from_corners(plane, EVEN if tone is None else EVEN_LID)
     found = [gap for gap in gaps if gap.missing]
-    closely: list[Gap] = []
     if tone is None:
         found = [gap for gap in gaps if gap.missing or gap.missing_beside_its_tone]
-        known = {gap.corner for gap in found}
-        closely = [gap for gap in grown_from_corners(plane, CLOSELY) if gap.corner not in known]
-        found += [gap for gap in closely if gap.missing_beside_its_tone]
+    known = {gap.corner for gap in found}
+    closely = [gap for gap in grown_from_corners(plane, CLOSELY) if gap.corner not in known]
+    found += [gap for gap in closely if gap.missing_beside_its_tone]
     # Three or four alike are a mount or rounded corners, however soft: the photograph's own border.
     if len(found) > 2 or of_mount(gaps, hard=0.0):
         return missing
