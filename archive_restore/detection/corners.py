@@ -150,9 +150,7 @@ def _missing_of(plane: Plane, tone: float | None) -> NDArray[np.bool_]:
     """(h, w) bool, True where corners are missing through which a `tone` shows, if it is given."""
     missing = np.zeros(plane.shape, bool)
     gaps = grown_from_corners(plane, EVEN if tone is None else EVEN_LID)
-    found = [gap for gap in gaps if gap.missing]
-    if tone is None:
-        found = [gap for gap in gaps if gap.missing or gap.missing_beside_its_tone]
+    found = [gap for gap in gaps if gap.missing or (tone is None and gap.missing_beside_its_tone)]
     known = {gap.corner for gap in found}
     closely = [gap for gap in grown_from_corners(plane, CLOSELY) if gap.corner not in known]
     found += [gap for gap in closely if gap.missing_beside_its_tone]
