@@ -141,9 +141,15 @@ def missing_corners(plane: Plane) -> NDArray[np.bool_]:
         tone = float(np.median(plane.luminance[lid]))
         beside = np.zeros(plane.shape, np.uint8)
         beside[place] = _missing_of(Plane(plane.luminance[place], chroma, plane.step), tone)
-        # Up to the lid and a little into it, or lines that are blurred would stay as dark as they are.
-        missing |= dilated(beside, square(2 * (2 * BLURRED_PX + cut) + 1)) * lid + beside > 0
+        missing |= into_lid(beside > 0, lid, cut)
     return missing
+
+
+def into_lid(missing: NDArray[np.bool_], lid: NDArray[np.bool_], cut: int) -> NDArray[np.bool_]:
+    """What is `missing` of a print, up to the `lid` beside it and a little into that, or lines that are blurred would
+    stay as dark as they are; `cut` as `within_lid` gives it."""
+    reached = dilated(missing.view(np.uint8), square(2 * (2 * BLURRED_PX + cut) + 1)) > 0
+    return np.asarray(reached & lid | missing)
 
 
 def _missing_of(plane: Plane, tone: float | None) -> NDArray[np.bool_]:
@@ -286,7 +292,7 @@ def _grown(
     part = slice(length + FARTHEST_RIM_PX), slice(breadth + FARTHEST_RIM_PX)
     region = grown[part] == 2
     if even <= CLOSELY:
-        region = _without_arms(region, 2 * round(ARM * min(height, width) / 2) + 1)
+        region = without_arms(region, 2 * round(ARM * min(height, width) / 2) + 1)
     right, down = _run(region[0]), _run(region[:, 0])
     if region[height - 1 :].any() or region[:, width - 1 :].any():
         return None
@@ -316,16 +322,16 @@ def _grown(
     )
 
 
-def _without_arms(region: NDArray[np.bool_], breadth: int) -> NDArray[np.bool_]:
-    """A region (h, w) from its upper left corner without what runs out of it and is thinner than `breadth`, odd: edges
-    in the scene that have the tone of the ground."""
+def without_arms(region: NDArray[np.bool_], breadth: int, row: int = 0) -> NDArray[np.bool_]:
+    """A region (h, w) from a `row` of its left side on without what runs out of it and is thinner than `breadth`, odd:
+    edges in the scene that have the tone of the ground. Nothing if it is as thin as that there itself."""
     # Beyond the picture's edges it goes on, or its ends would be arms.
     beyond = cv2.copyMakeBorder(region.view(np.uint8), *4 * (breadth,), cv2.BORDER_REPLICATE)
     body = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, disc(breadth))[breadth:-breadth, breadth:-breadth]
     # Their rounded feet and its own ragged rim come back.
     kept = dilated(np.ascontiguousarray(body), disc(2 * (breadth // 4) + 1)) & region.view(np.uint8)
-    if kept[0, 0]:
-        cv2.floodFill(kept, None, (0, 0), 2, flags=4)
+    if kept[row, 0]:
+        cv2.floodFill(kept, None, (0, row), 2, flags=4)
     return np.asarray(kept == 2)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection import (
+    bays,
     corners,
     creases,
     dust,
@@ -114,8 +115,9 @@ def score(
             if go_on(found, opinion.odds):  # perhaps along the border
                 found = without(found, border)
     coarse = halved_to(picture, corners.LONG_SIDE_PX)
-    for missing in (corners.missing_corners(finest(coarse)), torn_corners(coarse)):
-        _merge_corners(found, missing)  # they reach into the border
+    plane = finest(coarse)
+    missing = corners.missing_corners(plane) | torn_corners(coarse)
+    _merge_corners(found, missing | bays.missing_pieces(plane, missing))  # they reach into the border
     return found
 
 
