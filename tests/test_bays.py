@@ -48,6 +48,14 @@ def test_a_piece_that_is_missing_at_a_side_is_found(side: int, tone: int) -> Non
     assert max(regions, key=lambda region: region.area).kind is Kind.CORNER
 
 
+def test_the_pointed_end_of_a_piece_is_missing_with_it() -> None:
+    picture = scene()
+    shape = bay_at(picture, 0, reach=(40, 60))
+    cv2.fillPoly(shape, [np.array([(40, 150), (40, 174), (75, 162)], np.int32)], 255, cv2.LINE_AA)
+    missing = found_in(lay(picture, shape, 25))
+    assert covered(shape, missing) > 0.995
+
+
 def things() -> dict[str, Picture]:
     """What reaches the side of a photograph and is no hole, dark or pale."""
     picture = scene()

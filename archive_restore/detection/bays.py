@@ -25,6 +25,7 @@ from archive_restore.detection.corners import (
     SAME_TONE,
     into_lid,
     neutral,
+    with_ends,
     within_lid,
     without_arms,
 )
@@ -137,7 +138,8 @@ def _grown(
     # What is farther away than its rim has no say.
     top, bottom = max(0, top - FARTHEST_RIM_PX), min(height, top + length + FARTHEST_RIM_PX)
     part = slice(top, bottom), slice(breadth + FARTHEST_RIM_PX)
-    region = without_arms(near[part] == 2, 2 * round(ARM * side / 2) + 1, row - top)
+    whole, arm = near[part] == 2, 2 * round(ARM * side / 2) + 1
+    region = without_arms(whole, arm, row - top)
     if not region.any() or region[[0, -1]].any() or region[:, -1].any():
         return None
     filled = region.view(np.uint8).copy()
@@ -163,7 +165,7 @@ def _grown(
     mask = np.zeros((height, width), bool)
     mask[part] = filled
     rest = luminance[~mask].astype(np.int16)
-    mask[part] = dilated(filled, disc(2 * BLURRED_PX + 1))
+    mask[part] = dilated(with_ends(filled, whole, arm), disc(2 * BLURRED_PX + 1))
     steps = np.abs(luminance[part][rim].astype(np.float32) - tone)
     return Bay(
         mask=np.rot90(mask, -turns),

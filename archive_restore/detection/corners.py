@@ -290,9 +290,10 @@ def _grown(
     _, _, _, (_, _, breadth, length) = cv2.floodFill(grown, None, (0, 0), 2, flags=4)
     # What is farther away than its rim has no say.
     part = slice(length + FARTHEST_RIM_PX), slice(breadth + FARTHEST_RIM_PX)
-    region = grown[part] == 2
+    region = whole = grown[part] == 2
+    arm = 2 * round(ARM * min(height, width) / 2) + 1
     if even <= CLOSELY:
-        region = without_arms(region, 2 * round(ARM * min(height, width) / 2) + 1)
+        region = without_arms(whole, arm)
     right, down = _run(region[0]), _run(region[:, 0])
     if region[height - 1 :].any() or region[:, width - 1 :].any():
         return None
@@ -307,7 +308,7 @@ def _grown(
     steps = np.abs(luminance[part][rim].astype(np.float32) - tone)
     side = min(height, width)
     mask = np.zeros((height, width), bool)
-    mask[part] = dilated(filled, disc(2 * BLURRED_PX + 1))
+    mask[part] = dilated(with_ends(filled, whole, arm), disc(2 * BLURRED_PX + 1))
     return Gap(
         corner=turns,
         even=even,
@@ -333,6 +334,12 @@ def without_arms(region: NDArray[np.bool_], breadth: int, row: int = 0) -> NDArr
     if kept[row, 0]:
         cv2.floodFill(kept, None, (0, row), 2, flags=4)
     return np.asarray(kept == 2)
+
+
+def with_ends(body: Grey, region: NDArray[np.bool_], breadth: int) -> Grey:
+    """What `without_arms` left of a region, with pointed ends of it that are as thin as arms and no longer than half of
+    that."""
+    return np.asarray(body | dilated(body, disc(breadth)) & region, np.uint8)
 
 
 def _raggedness(outline: NDArray[np.int32]) -> float:
