@@ -19,8 +19,8 @@ def keep_freed_memory() -> None:
     """Makes this process keep some of the memory that it frees, where its C library is glibc.
 
     What is done to one photograph after another takes and frees the same large pieces each time. Whether glibc keeps
-    them hangs on the order of the first ones (mallopt(3)); where it does not, the system clears every page anew, which
-    takes up to a third of the time. What the user has set in the environment stays.
+    them hangs on the order of the first ones (mallopt(3)); where it does not, the system clears every page anew. What
+    the user has set in the environment stays.
     """
     if sys.platform != "linux" or any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
         return

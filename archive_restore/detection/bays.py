@@ -19,17 +19,18 @@ from archive_restore.detection.corners import (
     CLOSELY,
     DARKEST,
     FARTHEST_RIM_PX,
-    HARD_STEP,
     PALEST,
     SAME_GROUND,
     SAME_TONE,
+    filled_up,
+    hard_share,
     into_lid,
     neutral,
     with_ends,
     within_lid,
     without_arms,
 )
-from archive_restore.detection.filters import Grey, dilated, disc, square
+from archive_restore.detection.filters import Grey, dilated, disc
 from archive_restore.detection.planes import Plane
 
 # Shares of the short side: how broad the strip is in which a bay begins, and thinner than what it runs out into the
@@ -142,35 +143,31 @@ def _grown(
     region = without_arms(whole, arm, row - top)
     if not region.any() or region[[0, -1]].any() or region[:, -1].any():
         return None
-    filled = region.view(np.uint8).copy()
-    outlines, _ = cv2.findContours(filled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
+    filled, outline = filled_up(region)
     mouth = np.flatnonzero(filled[:, 0])
     along, deep = float(np.ptp(mouth)) + 1, float(np.flatnonzero(filled.any(axis=0))[-1]) + 1
     tall = float(np.ptp(np.flatnonzero(filled.any(axis=1)))) + 1
     area = float(filled.sum())
-    hull = cv2.contourArea(cv2.convexHull(max(outlines, key=len)))
-    rim = dilated(filled, square(5)) > dilated(filled, square(3))
+    hull = cv2.contourArea(cv2.convexHull(outline))
     fits = (
         MOUTH[0] <= along / side <= MOUTH[1]
         and DEPTH[0] <= deep / side <= DEPTH[1]
         and FILLED[0] <= area / (along * deep) <= FILLED[1]
         and area >= SOLID * hull
         and tall <= OVERHANG * along
-        and rim.any()
     )
-    if not fits:
-        return None
     luminance = np.rot90(luminance, turns)
+    hard = hard_share(luminance[part], filled, tone) if fits else None
+    if hard is None:
+        return None
     mask = np.zeros((height, width), bool)
     mask[part] = filled
     rest = luminance[~mask].astype(np.int16)
     mask[part] = dilated(with_ends(filled, whole, arm), disc(2 * BLURRED_PX + 1))
-    steps = np.abs(luminance[part][rim].astype(np.float32) - tone)
     return Bay(
         mask=np.rot90(mask, -turns),
         tone=tone,
         spread=float(soft[part][region].std()),
-        hard=float((steps >= HARD_STEP).mean()),
+        hard=hard,
         elsewhere=float(np.mean(np.abs(rest - round(tone)) <= SAME_TONE)),
     )

@@ -297,15 +297,10 @@ def _grown(
     right, down = _run(region[0]), _run(region[:, 0])
     if region[height - 1 :].any() or region[:, width - 1 :].any():
         return None
-    # Holes (dirt on the lid) belong to the gap.
-    filled = region.astype(np.uint8)
-    outlines, _ = cv2.findContours(filled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
-    # The step beyond the blurred edge.
-    rim = dilated(filled, square(5)) > dilated(filled, square(3))
-    if not rim.any():
+    filled, outline = filled_up(region)
+    hard = hard_share(luminance[part], filled, tone)
+    if hard is None:
         return None
-    steps = np.abs(luminance[part][rim].astype(np.float32) - tone)
     side = min(height, width)
     mask = np.zeros((height, width), bool)
     mask[part] = dilated(with_ends(filled, whole, arm), disc(2 * BLURRED_PX + 1))
@@ -315,12 +310,29 @@ def _grown(
         mask=np.rot90(mask, -turns),
         tone=tone,
         spread=float(blurred[part][region].std()),
-        hard=float((steps >= HARD_STEP).mean()),
+        hard=hard,
         triangle=float(filled.sum() / max(right * down / 2, 1)),
         edges=(right / side, down / side),
         of_margin=_is_margin(luminance[:, right:], tone) and _is_margin(luminance[down:].T, tone),
-        raggedness=_raggedness(max(outlines, key=len)[:, 0]),
+        raggedness=_raggedness(outline),
     )
+
+
+def filled_up(region: NDArray[np.bool_]) -> tuple[Grey, NDArray[np.int32]]:
+    """A region (h, w), not empty, with its holes, 0 and 1, since dirt on a lid belongs to the gap; and its longest
+    outline (N, 2), x and y."""
+    filled = region.astype(np.uint8)
+    outlines, _ = cv2.findContours(filled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
+    return filled, np.asarray(max(outlines, key=len)[:, 0], np.int32)
+
+
+def hard_share(luminance: Grey, filled: Grey, tone: float) -> float | None:
+    """The share of the rim of a region of some tone, beyond its blurred edge, where the step is hard; None if it has no
+    rim."""
+    rim = dilated(filled, square(5)) > dilated(filled, square(3))
+    steps = np.abs(luminance[rim].astype(np.float32) - tone)
+    return float((steps >= HARD_STEP).mean()) if steps.size else None
 
 
 def without_arms(region: NDArray[np.bool_], breadth: int, row: int = 0) -> NDArray[np.bool_]:

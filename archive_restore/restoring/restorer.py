@@ -62,8 +62,8 @@ IN_FULL_PRECISION = 6
 many fewer. On the development set that costs 0.01 dB."""
 
 IN_BYTES = 2
-"""The same of one that computes in bytes: a Xeon does. An EPYC 9004 takes 0.7 of its time in bfloat16; that it shows
-windows less often than it would there costs nothing that the development set shows."""
+"""The same of one that computes in bytes: a Xeon does. That an EPYC, which is slower in bfloat16, shows its windows
+less often than it would there costs nothing that the development set shows."""
 
 PATIENCE = 64
 """Batches that must fit before a halved one is doubled again, and twice as many each time that it was halved."""
