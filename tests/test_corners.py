@@ -262,3 +262,10 @@ def test_a_corner_through_which_the_lid_shows_is_missing_though_the_scene_has_ne
     missing = missing_corners(pyramid(sheet)[0])
     assert missing.any() == found
     assert not found or covered(shape, missing) > 0.9
+
+
+def test_a_corner_that_is_all_arm_is_the_scene():
+    picture = scene()
+    picture[:8, :200] = 30
+    picture[:200, :8] = 30
+    assert not missing_corners(pyramid(picture)[0]).any()

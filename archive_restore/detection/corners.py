@@ -295,7 +295,7 @@ def _grown(
     if even <= CLOSELY:
         region = without_arms(whole, arm)
     right, down = _run(region[0]), _run(region[:, 0])
-    if region[height - 1 :].any() or region[:, width - 1 :].any():
+    if not region.any() or region[height - 1 :].any() or region[:, width - 1 :].any():
         return None
     filled, outline = filled_up(region)
     hard = hard_share(luminance[part], filled, tone)
