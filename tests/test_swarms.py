@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from archive_restore.detection import detect
-from archive_restore.detection.detect import judged, named, regions_in
+from archive_restore.detection import Sensitivity, detect, specks_all_over
+from archive_restore.detection.detect import MAYBE, judged, named, regions_in
+from archive_restore.detection.masks import HYSTERESIS
 from archive_restore.detection.odds import scores_of
 from archive_restore.detection.swarms import MANY, members, specks, swarms
 from archive_restore.detection.views import Seen
@@ -134,3 +135,45 @@ def test_lines_along_a_film_are_other_damage(monkeypatch: pytest.MonkeyPatch):
     lines[:, (50, 61, 72)] = 255
     monkeypatch.setattr(detect, "tramlines", lambda *_: lines)
     assert polarities(picture, seen) == LIGHT
+
+
+def test_a_swarm_that_nothing_proves_is_asked_about():
+    """A high sensitivity takes all of it, and a normal one what it takes anyway."""
+    picture, seen = with_specks(everywhere(40), 0.3, scratches=0)
+    found = named(picture, seen)
+    at_each = np.array(
+        [found.scores[row : row + 2, column : column + 2].max() for row, column in everywhere(40)]
+    )
+    assert (at_each >= HYSTERESIS[Sensitivity.HIGH].seed).all()
+    assert (at_each <= MAYBE).all()
+    assert specks_all_over(found)
+    fewer = named(*with_specks(everywhere(MANY - 1), 0.3, scratches=0))
+    assert not specks_all_over(fewer)
+    assert fewer.scores[everywhere(1)[0]] < at_each[0]
+
+
+def test_a_proven_swarm_is_in_the_mask_and_nothing_is_asked():
+    assert not specks_all_over(named(*with_specks(everywhere(40), 1.5)))
+
+
+def test_little_other_damage_proves_no_great_swarm():
+    """Among hundreds of stars some patches of snow are taken for damage."""
+    assert polarities(*with_specks(everywhere(40), 0.3, scratches=3)) == LIGHT
+    assert not polarities(*with_specks(everywhere(46), 0.3, scratches=3))
+    assert polarities(*with_specks(everywhere(46), 0.3, scratches=4)) == LIGHT
+
+
+def test_lights_in_the_dark_are_no_dust_however_sure():
+    """On a dark ground, beside a pale one, they are asked about; on a pale ground they are taken as before."""
+
+    def found(pale: slice) -> tuple[int, bool]:
+        picture, seen = with_specks(everywhere(40), 5.0, scratches=0, level=235)
+        picture[:, pale] = picture[:, pale] // 4 + 180
+        score_map = named(picture, seen)
+        return int(score_map.scores[everywhere(40)[0]]), specks_all_over(score_map)
+
+    score, asked = found(np.s_[630:])
+    assert score <= MAYBE
+    assert asked
+    score, _ = found(np.s_[:400])
+    assert score >= HYSTERESIS[Sensitivity.NORMAL].seed

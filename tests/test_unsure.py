@@ -30,7 +30,7 @@ def test_faint_specks_all_over_are_told() -> None:
     ("rows", "columns"),
     [
         (range(5, 28, 6), range(5, 160, 10)),  # many, in the upper quarter
-        (range(5, 120, 30), range(5, 160, 40)),  # everywhere, and few
+        (range(5, 120, 40), range(5, 160, 40)),  # everywhere, and few
         (range(0), range(0)),
     ],
 )

@@ -1,6 +1,6 @@
 """All detectors, merged into one score map."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import cv2
@@ -68,6 +68,9 @@ LIKELY = 0.8
 SPOT_DOUBT = 0.6
 # A corner passes its tests or it does not; a low sensitivity does not believe it.
 CORNER_SCORE = 200
+# Score, in 255ths, that what may as well be snow has at most: a high sensitivity reaches it, no other does.
+MAYBE = 140
+NOTHING_TOLD: Mapping[bool, bool] = {}
 # Pixels of at least this score make the regions that are judged and named, 255ths.
 NAMED_FROM = 110
 # What is less sure than a tramline ends half of this away from it.
@@ -137,33 +140,54 @@ def heuristic(picture: NDArray[np.uint8]) -> ScoreMap:
 
 def named(picture: NDArray[np.uint8], opinion: Seen) -> ScoreMap:
     """The score map that a verifier's opinion of a picture makes, with what is suspected beside sure damage."""
-    heard = opinion
-    found = judged(picture, heard)
-    if opinion.generous is not None and (worn := worn_by_share(found.merged.scores)):
-        worn *= worn_by_pieces(judged(picture, opinion.believing(1)).merged.scores)
-        if worn:
-            heard = opinion.believing(worn)
-            found = judged(picture, heard, AGREED_IF_WORN * worn)
-    _merge_suspects(found, picture, heard)
+    found = _with_suspects(picture, opinion)
+    if found.unproven:
+        supposed = _with_suspects(picture, opinion, dict.fromkeys(found.unproven, True))
+        _merge_supposed(found.merged, supposed.merged)
     return found.merged
 
 
 class Judged(NamedTuple):
-    """What the segmenter's regions are thought to be, and the polarities (True = light) of the swarms among them."""
+    """What the segmenter's regions are thought to be, and the polarities (True = light) of the swarms among them: of
+    those that are damage, and of those that may as well be snow."""
 
     merged: ScoreMap
     polarities: frozenset[bool]
+    unproven: frozenset[bool]
 
 
-def judged(picture: NDArray[np.uint8], opinion: Seen, belief: float = 0.0) -> Judged:
+def _with_suspects(
+    picture: NDArray[np.uint8], opinion: Seen, told: Mapping[bool, bool] = NOTHING_TOLD
+) -> Judged:
+    heard = opinion
+    found = judged(picture, heard, told=told)
+    if opinion.generous is not None and (worn := worn_by_share(found.merged.scores)):
+        told = {**dict.fromkeys(found.unproven, False), **told}
+        worn *= worn_by_pieces(judged(picture, opinion.believing(1), told=told).merged.scores)
+        if worn:
+            heard = opinion.believing(worn)
+            found = judged(picture, heard, AGREED_IF_WORN * worn, told=told)
+    _merge_suspects(found, picture, heard)
+    return found
+
+
+def judged(
+    picture: NDArray[np.uint8],
+    opinion: Seen,
+    belief: float = 0.0,
+    *,
+    told: Mapping[bool, bool] = NOTHING_TOLD,
+) -> Judged:
     """What `named` gives without suspects: regions are judged and get kinds by their form.
 
     `belief` is added to the logarithms of the odds, but only to those of what is not broad where it is positive.
+    `told` says of swarms of a polarity (True = light) that they are damage, or are not proven, whatever else there is.
     Tramlines are added: they pass their own tests.
     """
     scores = np.asarray(cv2.threshold(opinion.probability, 255 * FAINTEST, 0, cv2.THRESH_TOZERO)[1], np.uint8)
     merged = ScoreMap(scores, np.zeros(scores.shape, np.uint8))
     polarities: frozenset[bool] = frozenset()
+    unproven: frozenset[bool] = frozenset()
     lines = tramlines(luminance(picture), opinion.probability)
     left, top, width, height = cv2.boundingRect((scores >= NAMED_FROM).view(np.uint8))
     if width:
@@ -171,10 +195,11 @@ def judged(picture: NDArray[np.uint8], opinion: Seen, belief: float = 0.0) -> Ju
         rows = slice(max(top - OUTER_RING_PX, 0), top + height + OUTER_RING_PX)
         columns = slice(max(left - OUTER_RING_PX, 0), left + width + OUTER_RING_PX)
         belief += AGREED[opinion.views]
-        part, polarities = _judged_and_named(picture, scores, (rows, columns), belief, lines)
-        merged.scores[rows, columns], merged.kinds[rows, columns] = part.scores, part.kinds
+        part = _judged_and_named(picture, scores, (rows, columns), belief, lines, told)
+        merged.scores[rows, columns], merged.kinds[rows, columns] = part.merged.scores, part.merged.kinds
+        polarities, unproven = part.polarities, part.unproven
     _merge_tramlines(merged, lines)
-    return Judged(merged, polarities)
+    return Judged(merged, polarities, unproven)
 
 
 def regions_in(
@@ -195,26 +220,33 @@ def _judged_and_named(
     part: tuple[slice, slice],
     belief: float,
     lines: NDArray[np.uint8],
+    told: Mapping[bool, bool],
 ) -> Judged:
-    """What is judged of one part of a picture, which holds all regions; `belief` as in `judged`; `lines` (h, w) are the
-    scores of the whole picture's tramlines."""
+    """What is judged of one part of a picture, which holds all regions; `belief` and `told` as in `judged`; `lines`
+    (h, w) are the scores of the whole picture's tramlines."""
     regions, weighed = regions_in(picture, scores, part)
     odds = judge.odds(weighed)
     polarities = swarms.swarms(regions, weighed, part, scores.shape)
+    unproven: frozenset[bool] = frozenset()
     if polarities:
         pieces = len(components((lines >= SURE).view(np.uint8))[1]) - 1
-        if pieces + swarms.sure_others(weighed, odds) < swarms.OTHERS:
-            polarities = frozenset()
+        others = pieces + swarms.sure_others(weighed, odds)
+        proven = swarms.proven(weighed, polarities, others)
+        unproven = frozenset(light for light in polarities if not told.get(light, light in proven))
+        polarities -= unproven
     kinds, _ = kinds_of(regions.form)
     doubt = spots.doubt(regions.whole.size, scores.size) * (kinds == KINDS.index(Kind.SPOT))
     doubt += panes.doubt(regions.labels, len(doubt))
     doubt += lattices.doubt(regions.labels, regions.boxes, scores.shape)
     doubt += edges.doubt(regions.boxes, part, scores.shape)
     doubt -= np.where(regions.whole.size < BROAD * scores.size, belief, min(belief, 0.0))
-    doubt -= swarms.BELIEF * swarms.members(weighed, polarities)
+    doubt -= swarms.BELIEF * swarms.members(weighed, polarities - told.keys())
+    doubt -= swarms.SUPPOSITION * swarms.members(weighed, polarities & told.keys())
+    doubt += swarms.DISBELIEF * swarms.lights(weighed, unproven)
     reconsidered = judge.reconsidered(scores[part], regions, odds, doubt)
     whole, labels = made_whole(reconsidered, regions, picture[part])
-    return Judged(ScoreMap(with_halos(whole, labels, picture[part]), painted(kinds, labels)), polarities)
+    merged = ScoreMap(with_halos(whole, labels, picture[part]), painted(kinds, labels))
+    return Judged(merged, polarities, unproven)
 
 
 def empty(shape: tuple[int, ...]) -> ScoreMap:
@@ -280,13 +312,21 @@ def _merge_corners(merged: ScoreMap, missing: NDArray[np.bool_]) -> None:
         merged.kinds[whole] = KINDS.index(Kind.CORNER)
 
 
+def _merge_supposed(merged: ScoreMap, supposed: ScoreMap) -> None:
+    """Adds what would be damage if swarms were, for a person to decide on."""
+    scores = np.minimum(supposed.scores, MAYBE)
+    surer = scores > merged.scores
+    merged.scores[surer] = scores[surer]
+    merged.kinds[surer] = supposed.kinds[surer]
+
+
 def _merge_suspects(found: Judged, picture: NDArray[np.uint8], opinion: Seen) -> None:
     suspected = suspects(picture, opinion.odds, found.merged.scores, opinion.probability >= NAMED_FROM)
     if suspected is None:
         return
     regions, weighed, pieces = suspected
     position, owner = regions.whole.position, regions.whole.owner
-    values = scores_by(weighed, pieces, found.polarities)[owner]
+    values = scores_by(weighed, pieces, found.polarities, found.unproven)[owner]
     kinds = kinds_of(regions.form)[0][owner]
     scores, shown = found.merged.scores.ravel(), found.merged.kinds.ravel()
     surer = values > np.maximum(scores[position], round(255 * FAINTEST))

@@ -174,12 +174,18 @@ def _beside(
     return traits, len(sizes) - 1
 
 
-def scores_by(weighed: Floats, pieces: int, polarities: frozenset[bool] = frozenset()) -> Grey:
+def scores_by(
+    weighed: Floats,
+    pieces: int,
+    polarities: frozenset[bool] = frozenset(),
+    unproven: frozenset[bool] = frozenset(),
+) -> Grey:
     """(N, T) traits to (N,) probabilities of damage in 255ths, beside so many pieces of sure damage, and in swarms of
-    these polarities."""
+    these polarities, which are damage, or are not proven to be."""
     share = np.exp(weighed[:, TRAITS.index("called")])
     least, most = SHIFTS
     many = np.interp(pieces, PIECES, (0, 1))
     shift = np.interp(share, SUFFERED, (least, least + many * (most - least))).astype(np.float32)
     shift = shift + np.float32(swarms.SUSPICION) * swarms.members(weighed, polarities)
+    shift = shift - np.float32(swarms.SUSPICION) * swarms.members(weighed, unproven)
     return scores_of(mean_odds("suspects", TRAITS, weighed) + shift)

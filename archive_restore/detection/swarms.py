@@ -1,13 +1,14 @@
 """Swarms: dust settles on the whole of a print, and emulsion flakes off everywhere; a scene's own specks are those of
 some of its things. Where many distinct specks lie on calm ground in most parts of a picture that has surely suffered,
-each of them is believed more than it would be alone. Without other damage they stay: snow and stars are everywhere too.
+each of them is believed more than it would be alone. Without other damage, or with little of it beside hundreds of
+them, they stay, since snow and stars are everywhere too; but they are for a person to decide on (`unsure`).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archive_restore.detection.filters import Floats
-from archive_restore.detection.judge import DESCRIBED
+from archive_restore.detection.judge import DESCRIBED, TRAITS
 from archive_restore.detection.shapes import Regions
 
 LONGEST = 20.0
@@ -29,11 +30,24 @@ except ripples on water; scans of plates, film and prints with dust or flakes do
 OTHERS, SURE_ODDS = 3, 1.0
 """Other damage that a picture must have: so many lines or regions, with odds that surpass these logarithms."""
 
+OTHERS_A_SPECK = 0.07
+"""And so many for each speck of a swarm: among hundreds of stars some patches of snow are taken for damage."""
+
 BELIEF = 1.5
 """What is added to the logarithm of the odds of a swarm's specks."""
 
+NIGHT, DARK_SHARE, LEAST_RANGE = 0.5, 0.9, 1.0
+"""Of a picture's range of tones, the part that is dark; the share of the grounds of light specks that lie in it where
+they may be stars, lamps, or snow in the light of a flash; and the range, in `judge.TONE`, of a picture that has any."""
+
+DISBELIEF = 4.0
+"""What is then taken off the logarithm of their odds."""
+
+SUPPOSITION = 4.0
+"""The same where a swarm is only supposed to be damage, to tell what else would be."""
+
 SUSPICION = 3.0
-"""The same for specks that are only suspected."""
+"""The same for specks that are only suspected; taken off where nothing proves their swarm."""
 
 
 def specks(weighed: Floats) -> NDArray[np.bool_]:
@@ -71,6 +85,29 @@ def swarms(
     return frozenset(
         light for light, places in kinds.items() if len(places) >= MANY and len(set(places)) >= MOST_PARTS
     )
+
+
+def proven(weighed: Floats, polarities: frozenset[bool], others: int) -> frozenset[bool]:
+    """Those of a picture's swarms that so many `others` prove to be damage; `weighed` as in `specks`."""
+    return frozenset(
+        light
+        for light in polarities
+        if others >= max(OTHERS, OTHERS_A_SPECK * members(weighed, frozenset((light,))).sum())
+    )
+
+
+def lights(weighed: Floats, polarities: frozenset[bool]) -> Floats:
+    """As `members`, for those of unproven swarms that may be lights in the dark; `weighed` (N, T), columns as in
+    `judge.TRAITS`."""
+    found = members(weighed, polarities & {True})
+    if not found.any():
+        return found
+    above_black, below_white, gap = (
+        weighed[found > 0, TRAITS.index(name)] for name in ("above_black", "below_white", "gap")
+    )
+    tones = (above_black + below_white)[0]  # the same for all
+    dark = np.quantile(above_black - gap, DARK_SHARE) < NIGHT * tones
+    return found if dark and tones >= LEAST_RANGE else np.zeros_like(found)
 
 
 def members(weighed: Floats, polarities: frozenset[bool]) -> Floats:

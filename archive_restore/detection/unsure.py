@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from archive_restore.detection import swarms
 from archive_restore.detection.filters import components
 from archive_restore.detection.masks import EVERY_KIND, HYSTERESIS, Level, ScoreMap, Sensitivity, levels_for
 from archive_restore.detection.regions import Kind
@@ -14,9 +15,9 @@ from archive_restore.detection.regions import Kind
 PARTS = 4
 """A photograph has so many parts down, and across."""
 
-MANY, MOST_PARTS = 20, 8
-"""Regions that a high sensitivity finds beyond the mask, in so many of the parts: more, and in more of them, than in
-any undamaged photograph of the development set."""
+MANY, MOST_PARTS = swarms.MANY, swarms.MOST_PARTS
+"""Regions that a high sensitivity finds beyond the mask, in so many of the parts: as many as make a swarm, so that one
+which nothing proves is asked about. Few undamaged photographs have so many: night skies, strings of lamps."""
 
 
 def specks_all_over(
