@@ -39,7 +39,7 @@ def with_specks(
     """Specks on grey beside sure scratches, and what a segmenter thinks of them."""
     picture, believed = ground(spread), np.full(SHAPE, OUT_OF_THE_QUESTION, np.float32)
     for number in range(scratches):
-        scratch = np.s_[22 + 70 * number, 120:300]
+        scratch = np.s_[22 + 70 * number, 60:580]
         picture[scratch], believed[scratch] = 250, 6.0
     for row, column in places:
         speck = np.s_[row : row + side, column : column + side]
@@ -153,7 +153,7 @@ def test_a_swarm_that_nothing_proves_is_asked_about():
 
 
 def test_a_proven_swarm_is_in_the_mask_and_nothing_is_asked():
-    assert not specks_all_over(named(*with_specks(everywhere(40), 1.5)))
+    assert not specks_all_over(named(*with_specks(everywhere(40), 3.0, scratches=4)))
 
 
 def test_little_other_damage_proves_no_great_swarm():

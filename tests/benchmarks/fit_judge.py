@@ -44,7 +44,7 @@ STEPS = 1_500
 BATCH = 512
 RATE = 5e-3
 LARGEST = 20_000  # px of a region beyond which it weighs no more
-UNDAMAGED = 2.0  # what an error in an undamaged photograph costs more
+UNDAMAGED = 2.0  # times that an error in an undamaged photograph costs
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 
 
@@ -100,12 +100,12 @@ def regions(
 
 
 def fitted(
-    material: Material, learn: np.ndarray[tuple[int], np.dtype[np.bool_]], seed: int
+    material: Material, learn: np.ndarray[tuple[int], np.dtype[np.bool_]], seed: int, undamaged: float
 ) -> dict[str, list[list[float]]]:
-    """One judge, as it is stored."""
+    """One judge, as it is stored; an error in an undamaged photograph costs `undamaged` times as much."""
     mean = material.x[learn].mean(axis=0)
     spread = material.x[learn].std(axis=0) + 1e-6
-    weight = np.sqrt(np.minimum(material.area, LARGEST)) * np.where(material.intact, UNDAMAGED, 1)
+    weight = np.sqrt(np.minimum(material.area, LARGEST)) * np.where(material.intact, undamaged, 1)
     x = torch.from_numpy(np.clip((material.x - mean) / spread, -ODDEST, ODDEST))[learn]
     y, w = (
         torch.from_numpy(material.share)[learn],
@@ -141,9 +141,17 @@ def report(odds: Floats, material: Material, judged: np.ndarray[tuple[int], np.d
         )
 
 
-def fit(description: str, find: Find, traits: Sequence[str], out: Path, samples: int, seed: int) -> None:
+def fit(
+    description: str,
+    find: Find,
+    traits: Sequence[str],
+    out: Path,
+    samples: int,
+    seed: int,
+    undamaged: float = UNDAMAGED,
+) -> None:
     """Command line of the fits: gathers the material, writes the panel of judges to `out` and reports on it.
-    `samples` are how many are drawn unless told; `seed` is that of the drawing."""
+    `samples` are how many are drawn unless told; `seed` is that of the drawing; `undamaged` as in `fitted`."""
     parser = parser_of(description)
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--weights", type=Path, required=True)
@@ -158,7 +166,7 @@ def fit(description: str, find: Find, traits: Sequence[str], out: Path, samples:
     material = gathered(photographs, detector, shapes, arguments.samples, find, seed)
     learn = material.which % HELD_OUT != 0
     print(f"{arguments.samples} samples, {len(material.x)} candidates")
-    panel = [fitted(material, learn, seed) for seed in range(JUDGES)]
+    panel = [fitted(material, learn, seed, undamaged) for seed in range(JUDGES)]
     arguments.out.write_text(json.dumps({"traits": traits, "panel": panel}) + "\n", encoding="ascii")
     odds = np.mean([parse(weights).odds(material.x) for weights in panel], axis=0)
     report(np.asarray(odds, np.float32), material, ~learn)

@@ -32,6 +32,7 @@ from archive_restore.training.detection_samples import sample
 from tests.benchmarks.fit_judge import Candidates, fit
 
 SEED = 1895  # of the drawn damage
+UNDAMAGED = 3.0  # as in fit_judge: a line across a house front is worse than a scratch that stays
 SIZES = (288, 448, 576, 704)  # px, of samples, where a photograph has so many
 OTHER_DAMAGE = 0.35  # share of the damaged samples with other damage, too
 MOST_LINES = 3  # groups of tramlines in a sample
@@ -83,7 +84,7 @@ def lying_on(line: Line, near: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) 
 
 def main() -> None:
     out = Path(tramlines.__file__).with_name("tramlines.json")
-    fit(__doc__ or "", lines, line_traits.TRAITS, out, 1000, SEED)
+    fit(__doc__ or "", lines, line_traits.TRAITS, out, 2700, SEED, UNDAMAGED)
 
 
 if __name__ == "__main__":
