@@ -70,6 +70,7 @@ SPOT_DOUBT = 0.6
 CORNER_SCORE = 200
 # Score, in 255ths, that what may as well be snow has at most: a high sensitivity reaches it, no other does.
 MAYBE = 140
+# Of no polarity's swarm it was decided before whether it is damage.
 NOTHING_TOLD: Mapping[bool, bool] = {}
 # Pixels of at least this score make the regions that are judged and named, 255ths.
 NAMED_FROM = 110
