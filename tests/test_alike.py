@@ -116,7 +116,7 @@ def test_what_is_called_of_a_white_border_says_nothing_about_what_is_white(
     scores = np.zeros((300, 400), np.uint8)
     scores[framed], scores[patch] = 220, 120
     merged = ScoreMap(scores.copy(), np.zeros_like(scores))
-    monkeypatch.setattr(detect, "judged", lambda *_: detect.Judged(merged, frozenset()))
+    monkeypatch.setattr(detect, "judged", lambda *_, **__: detect.Judged(merged, frozenset(), frozenset()))
     found = detect.score(picture, lambda shown: np.full(shown.shape[:2], -9, np.float32)).scores
     assert not found[:10].any()
     assert (found[patch] == 120).all()
